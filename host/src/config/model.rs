@@ -1,0 +1,322 @@
+//! The configuration as the gateway runs on it: complete, resolved and free of contradictions.
+//!
+//! Nothing here can be wrong any more: names point to things that exist, addresses are parsed, expressions are
+//! compiled, defaults are filled in. The one thing that may be missing is a single policy of the policies directory
+//! ([`PolicyEntry::policy`]), because a bad policy file must not take the others with it.
+
+use std::{
+    net::SocketAddr,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use http::{HeaderName, Method};
+use regex::Regex;
+
+use super::Problem;
+
+/// Everything that the gateway is told from outside.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where requests come in: at least one, with unique names.
+    pub listeners: Vec<Listener>,
+    /// Where the admin listener binds, if there is one.
+    pub admin: Option<SocketAddr>,
+    /// How many workers to run; without it, one per core.
+    pub workers: Option<NonZeroUsize>,
+    /// Whether each exchange writes an access line.
+    pub access_log: bool,
+    /// Where compiled modules are kept between runs.
+    pub state_dir: Option<PathBuf>,
+    /// The watched directory of policies, relative to the working directory like every path here.
+    pub policies_dir: Option<PathBuf>,
+    /// Bounds on what a client may cost.
+    pub limits: Limits,
+    /// Where requests go to.
+    pub upstreams: Vec<Upstream>,
+    /// The policies of the directory in file-name order, then those of the config file in the order as written.
+    pub policies: Vec<PolicyEntry>,
+    /// What goes where, through which policies, in the order as written.
+    pub routes: Vec<Route>,
+    /// Every file that this was read from, and every module that it names: what has to be watched.
+    pub files: Vec<PathBuf>,
+}
+
+/// An address that requests come in on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    /// Its name, unique; by default `listener-1`, `listener-2`, ….
+    pub name: String,
+    /// The address to bind; port 0 lets the system choose.
+    pub address: SocketAddr,
+}
+
+/// Bounds on what one connection or request may cost (`[limits]`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// `header-fields`: how many header fields a message may have.
+    pub header_fields: usize,
+    /// `header-bytes`: how large the head of a message may be.
+    pub header_bytes: usize,
+    /// `header-timeout`: how long a client may take to send a request head.
+    pub header_timeout: Duration,
+    /// `keep-alive`: how long an idle client connection is kept.
+    pub keep_alive: Duration,
+    /// `body-idle`: how long a body may stand still.
+    pub body_idle: Duration,
+    /// `drain`: how long exchanges in flight may take to end on shutdown.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            header_fields: 100,
+            header_bytes: 32 * 1024,
+            header_timeout: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(75),
+            body_idle: Duration::from_secs(20),
+            drain: Duration::from_secs(30),
+        }
+    }
+}
+
+/// A group of endpoints that serve the same thing (`[upstreams.NAME]`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upstream {
+    /// Its name, unique.
+    pub name: String,
+    /// Where it listens: at least one.
+    pub endpoints: Vec<Endpoint>,
+    /// How long to wait for whom.
+    pub timeouts: UpstreamTimeouts,
+}
+
+/// A host and a port of an upstream.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Endpoint {
+    /// A host name or an IP address; an IPv6 address is without its brackets.
+    pub host: String,
+    /// Its port, never 0.
+    pub port: u16,
+}
+
+/// How long to wait for an upstream. The defaults of all upstreams are in `[limits]` as `upstream-connect`,
+/// `upstream-first-byte` and `upstream-idle`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamTimeouts {
+    /// `connect-timeout`: until a connection stands.
+    pub connect: Duration,
+    /// `first-byte-timeout`: from the request's end to the response head.
+    pub first_byte: Duration,
+    /// `idle-timeout`: how long an unused connection is kept for the next request.
+    pub idle: Duration,
+}
+
+impl Default for UpstreamTimeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            first_byte: Duration::from_secs(60),
+            idle: Duration::from_secs(60),
+        }
+    }
+}
+
+/// A policy by name, whether or not it can be used.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PolicyEntry {
+    /// Its name, unique: the file stem as it stands, or the key of the table in the config file.
+    pub name: String,
+    /// The file to look into when something is wrong: its TOML, else its module, or the config file.
+    pub origin: PathBuf,
+    /// Whether it comes from the policies directory.
+    pub from_dir: bool,
+    /// The policy, or all that is wrong with it; only a policy of the directory can be an error.
+    pub policy: Result<Policy, Vec<Problem>>,
+}
+
+/// A filter with its configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    /// The name of its entry.
+    pub name: String,
+    /// The code to run.
+    pub filter: FilterSource,
+    /// `[config]`: what the filter is configured with; always an object, empty by default. May hold secrets.
+    pub config: serde_json::Value,
+    /// `on-fault`: what a request gets when the filter fails.
+    pub on_fault: OnFault,
+    /// `[limits]`: what the filter may use.
+    pub limits: PolicyLimits,
+    /// Where its configuration is written, for the filter's own objections.
+    pub place: Place,
+}
+
+impl Policy {
+    /// A problem with this policy's configuration that only its filter could find.
+    pub fn config_problem(&self, message: impl Into<String>, remedy: impl Into<String>) -> Problem {
+        Problem {
+            file: self.place.file.clone(),
+            line: self.place.line,
+            key: self.place.key.clone(),
+            message: message.into(),
+            remedy: remedy.into(),
+        }
+    }
+}
+
+/// Where something is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub file: PathBuf,
+    /// The line, from 1; none in a file that is not text.
+    pub line: Option<usize>,
+    /// The key path, such as `policies.partner-key.config`.
+    pub key: Option<String>,
+}
+
+/// Where a filter's code is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum FilterSource {
+    /// A module in a file.
+    Module {
+        /// The file's stem.
+        name: String,
+        /// The file; it existed when the configuration was read.
+        path: PathBuf,
+    },
+    /// A filter that is part of the gateway.
+    Bundled {
+        /// Its name.
+        name: String,
+    },
+}
+
+impl FilterSource {
+    /// The name of the module or of the bundled filter.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Module { name, .. } | Self::Bundled { name } => name,
+        }
+    }
+
+    /// The module's file, if it has one.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Module { path, .. } => Some(path),
+            Self::Bundled { .. } => None,
+        }
+    }
+}
+
+/// What a request gets when a filter fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnFault {
+    /// `"deny"`: a reply with status 503.
+    #[default]
+    Deny,
+    /// `"bypass"`: the same as without the filter.
+    Bypass,
+}
+
+/// What a filter may use (`[limits]` of a policy).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyLimits {
+    /// `cpu`: time per call of a hook, 1 ms to 10 s.
+    pub cpu: Duration,
+    /// `memory`: bytes per instance, 64 KiB to 1 GiB.
+    pub memory: u64,
+    /// `configure`: time for taking in the configuration, 1 ms to 60 s.
+    pub configure: Duration,
+}
+
+impl Default for PolicyLimits {
+    fn default() -> Self {
+        Self { cpu: Duration::from_millis(5), memory: 16 * 1024 * 1024, configure: Duration::from_secs(1) }
+    }
+}
+
+/// What a request must look like, and what becomes of it then. An empty list of conditions matches everything.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// Its name, unique; by default `route-1`, `route-2`, ….
+    pub name: String,
+    /// The listeners that it applies to.
+    pub listeners: ListenerSet,
+    /// Any of these hosts.
+    pub hosts: Vec<HostPattern>,
+    /// Any of these methods.
+    pub methods: Vec<Method>,
+    /// All of these headers.
+    pub headers: Vec<HeaderMatch>,
+    /// This path.
+    pub path: PathMatch,
+    /// The names of its policies in the order of the request; each is the name of a [`PolicyEntry`].
+    pub policies: Vec<String>,
+    /// The upstream, as an index into [`Config::upstreams`].
+    pub upstream: usize,
+}
+
+/// The listeners of a route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListenerSet {
+    /// All of them.
+    All,
+    /// These indices into [`Config::listeners`]; at least one.
+    Only(Vec<usize>),
+}
+
+impl ListenerSet {
+    /// Whether the listener of this index belongs to the set.
+    pub fn contains(&self, listener: usize) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(indices) => indices.contains(&listener),
+        }
+    }
+}
+
+/// A host, without port, in lower case.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum HostPattern {
+    /// This host.
+    Exact(String),
+    /// `*.example.com`: all hosts with at least one label before this domain, which is kept as `example.com`.
+    Wildcard(String),
+}
+
+/// A header that a request must have.
+#[derive(Debug, Clone)]
+pub struct HeaderMatch {
+    /// The header's name.
+    pub name: HeaderName,
+    /// What its value must be.
+    pub value: HeaderValueMatch,
+}
+
+/// What a header's value must be.
+#[derive(Debug, Clone)]
+pub enum HeaderValueMatch {
+    /// Anything, if it is there.
+    Present,
+    /// Exactly this.
+    Exact(String),
+    /// Something that this expression matches as a whole.
+    Regex(Regex),
+}
+
+/// What a request's path must be; the query is not part of it.
+#[derive(Debug, Clone)]
+pub enum PathMatch {
+    /// Anything.
+    Any,
+    /// Exactly this.
+    Exact(String),
+    /// This or something below it, on segment boundaries. No `/` at its end, except for `/` itself.
+    Prefix(String),
+    /// Something that this expression matches as a whole.
+    Regex(Regex),
+}
