@@ -1,7 +1,13 @@
 //! The configuration: from what is written to what the gateway runs on.
 
+mod document;
+mod json;
 mod model;
+mod names;
 mod problem;
+mod report;
+mod section;
+mod units;
 
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 

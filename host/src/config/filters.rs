@@ -1,0 +1,142 @@
+//! Finds the code that a policy's `filter` stands for: a module of the policies directory, or a bundled filter.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    FilterSource,
+    names::{self, Meaning},
+};
+
+/// What a `filter` may stand for.
+#[derive(Debug, Clone)]
+pub(super) struct Filters<'a> {
+    modules: BTreeMap<String, PathBuf>,
+    bundled: &'a [&'a str],
+}
+
+/// Why there is no code for a policy: message and remedy.
+pub(super) type Unknown = (String, String);
+
+impl<'a> Filters<'a> {
+    /// The modules of a directory by stem, and the bundled filters.
+    pub(super) fn new(modules: BTreeMap<String, PathBuf>, bundled: &'a [&'a str]) -> Self {
+        Self { modules, bundled }
+    }
+
+    /// The code of a name that is written: a module wins over a bundled filter.
+    pub(super) fn named(&self, name: &str) -> Result<FilterSource, Unknown> {
+        let stem = name.strip_suffix(".wasm").unwrap_or(name);
+        match names::find(stem, self.modules.keys().map(String::as_str)) {
+            Meaning::One(module) => self.module(module).ok_or_else(|| self.unknown(name)),
+            Meaning::Several(modules) => Err((
+                format!("{name:?} may be any of {}", names::list(modules.into_iter())),
+                "write the file name with its order number".to_owned(),
+            )),
+            Meaning::Nothing => self.bundled(name).ok_or_else(|| self.unknown(name)),
+        }
+    }
+
+    /// The code of a policy that names none: the module of its name, with or without order number, else the bundled.
+    pub(super) fn default_of(&self, policy: &str) -> Result<FilterSource, Unknown> {
+        let short = names::without_order_number(policy).unwrap_or(policy);
+        self.module(policy)
+            .or_else(|| self.module(short))
+            .or_else(|| self.bundled(policy))
+            .or_else(|| self.bundled(short))
+            .ok_or_else(|| {
+                let known = self.known();
+                let modules = match policy == short {
+                    true => format!("{policy}.wasm"),
+                    false => format!("{policy}.wasm or {short}.wasm"),
+                };
+                let message = format!("there is no {modules} and no bundled filter {short:?}");
+                (message, format!("add filter = \"NAME\"; {}", names::suggest(short, "filters", known.into_iter())))
+            })
+    }
+
+    fn module(&self, name: &str) -> Option<FilterSource> {
+        let path = self.modules.get(name)?;
+        Some(FilterSource::Module { name: name.to_owned(), path: path.clone() })
+    }
+
+    fn bundled(&self, name: &str) -> Option<FilterSource> {
+        self.bundled.contains(&name).then(|| FilterSource::Bundled { name: name.to_owned() })
+    }
+
+    fn unknown(&self, name: &str) -> Unknown {
+        let message = format!("there is no module and no bundled filter {name:?}");
+        (message, names::suggest(name, "filters", self.known().into_iter()))
+    }
+
+    fn known(&self) -> Vec<&str> {
+        self.modules.keys().map(String::as_str).chain(self.bundled.iter().copied()).collect()
+    }
+}
+
+/// The code of a `filter` that is a path ending in `.wasm`, relative to the folder of the config file.
+pub(super) fn at_path(written: &str, folder: &Path) -> Result<FilterSource, Unknown> {
+    let path = folder.join(written);
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or(written).to_owned();
+    match path.is_file() {
+        true => Ok(FilterSource::Module { name: stem, path }),
+        false => Err((
+            format!("there is no module {:?}", path.display().to_string()),
+            "write a path relative to the config file, or the name of a filter without .wasm".to_owned(),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BUNDLED: &[&str] = &["api-key", "headers"];
+
+    fn filters(modules: &[&str]) -> Filters<'static> {
+        let path = |name: &&str| (name.to_string(), PathBuf::from(format!("{name}.wasm")));
+        Filters::new(modules.iter().map(path).collect(), BUNDLED)
+    }
+
+    fn module(name: &str) -> Result<FilterSource, Unknown> {
+        Ok(FilterSource::Module { name: name.into(), path: format!("{name}.wasm").into() })
+    }
+
+    fn bundled(name: &str) -> Result<FilterSource, Unknown> {
+        Ok(FilterSource::Bundled { name: name.into() })
+    }
+
+    #[test]
+    fn a_module_wins_over_a_bundled_filter() {
+        assert_eq!(filters(&[]).named("api-key"), bundled("api-key"));
+        assert_eq!(filters(&["api-key"]).named("api-key"), module("api-key"));
+        assert_eq!(filters(&["10-api-key"]).named("api-key"), module("10-api-key"));
+        assert_eq!(filters(&["10-api-key"]).named("10-api-key.wasm"), module("10-api-key"));
+    }
+
+    #[test]
+    fn a_short_name_of_several_modules_is_a_problem() {
+        let (message, _) = filters(&["10-x", "20-x"]).named("x").unwrap_err();
+        assert_eq!(message, "\"x\" may be any of 10-x, 20-x");
+    }
+
+    #[test]
+    fn the_default_goes_from_the_file_name_to_the_bundled_filter() {
+        assert_eq!(filters(&["10-api-key", "api-key"]).default_of("10-api-key"), module("10-api-key"));
+        assert_eq!(filters(&["api-key"]).default_of("10-api-key"), module("api-key"));
+        assert_eq!(filters(&["20-api-key"]).default_of("10-api-key"), bundled("api-key"));
+        assert_eq!(filters(&[]).default_of("headers"), bundled("headers"));
+        let (message, remedy) = filters(&[]).default_of("10-header").unwrap_err();
+        assert_eq!(message, "there is no 10-header.wasm or header.wasm and no bundled filter \"header\"");
+        assert_eq!(remedy, "add filter = \"NAME\"; did you mean \"headers\"?");
+    }
+
+    #[test]
+    fn an_unknown_name_lists_what_there_is() {
+        let (message, remedy) = filters(&["mine"]).named("cors").unwrap_err();
+        assert_eq!(message, "there is no module and no bundled filter \"cors\"");
+        assert_eq!(remedy, "known filters: api-key, headers, mine");
+    }
+}

@@ -1,0 +1,72 @@
+//! A policy as written: the table of a policy file, or `[policies.NAME]` of the config file.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::{
+    FilterSource, OnFault, Place, Policy, PolicyLimits,
+    report::{At, Report},
+    section::{Item, Section},
+};
+
+/// A policy as written. Its limits are checked already, its filter is not looked up yet.
+#[derive(Debug, Default)]
+pub(super) struct PolicyTable {
+    /// `filter`.
+    pub(super) filter: Option<At<String>>,
+    config: Option<At<Value>>,
+    on_fault: OnFault,
+    limits: PolicyLimits,
+}
+
+impl PolicyTable {
+    /// Reads all keys and reports what is wrong with them.
+    pub(super) fn read(mut section: Section<'_>) -> Self {
+        let table = Self {
+            filter: section.take("filter").and_then(Item::string),
+            config: section.take("config").and_then(Item::json),
+            on_fault: section.take("on-fault").and_then(read_on_fault).unwrap_or_default(),
+            limits: section.take("limits").and_then(Item::section).map(read_limits).unwrap_or_default(),
+        };
+        section.finish();
+        table
+    }
+
+    /// The policy with its filter. `place` is where the policy is written, in case that it has no `config`.
+    pub(super) fn build(self, name: String, filter: FilterSource, place: Place) -> Policy {
+        let (config, place) = match self.config {
+            Some(At { value, key, line }) => (value, Place { file: place.file, line: Some(line), key: Some(key) }),
+            None => (Value::Object(Map::new()), place),
+        };
+        Policy { name, filter, config, on_fault: self.on_fault, limits: self.limits, place }
+    }
+}
+
+fn read_on_fault(item: Item<'_>) -> Option<OnFault> {
+    let report: &Report = item.report();
+    let text = item.string()?;
+    match text.value.as_str() {
+        "deny" => Some(OnFault::Deny),
+        "bypass" => Some(OnFault::Bypass),
+        other => {
+            report.at(&text, format!("{other:?} is not known"), "write \"deny\" or \"bypass\"");
+            None
+        }
+    }
+}
+
+fn read_limits(mut section: Section<'_>) -> PolicyLimits {
+    let defaults = PolicyLimits::default();
+    let (milli, second) = (Duration::from_millis(1), Duration::from_secs(1));
+    let limits = PolicyLimits {
+        cpu: section.take("cpu").and_then(|item| item.duration(milli, 10 * second)).unwrap_or(defaults.cpu),
+        memory: section.take("memory").and_then(|item| item.size(64 << 10, 1 << 30)).unwrap_or(defaults.memory),
+        configure: section
+            .take("configure")
+            .and_then(|item| item.duration(milli, 60 * second))
+            .unwrap_or(defaults.configure),
+    };
+    section.finish();
+    limits
+}

@@ -1,0 +1,87 @@
+//! Collects the problems of one file, so that all of them are reported at once.
+
+use std::{
+    cell::RefCell,
+    path::{Path, PathBuf},
+};
+
+use super::Problem;
+
+/// A value as written, with the place where it is written.
+#[derive(Debug, Clone)]
+pub(super) struct At<T> {
+    /// The value.
+    pub(super) value: T,
+    /// Its key path.
+    pub(super) key: String,
+    /// Its line, from 1.
+    pub(super) line: usize,
+}
+
+impl<T> At<T> {
+    /// Another value at the same place.
+    pub(super) fn map<U>(self, convert: impl FnOnce(T) -> U) -> At<U> {
+        At { value: convert(self.value), key: self.key, line: self.line }
+    }
+}
+
+/// The problems of one file. Shared by all that read or check a part of it, hence the cell.
+#[derive(Debug)]
+pub(super) struct Report {
+    file: PathBuf,
+    problems: RefCell<Vec<Problem>>,
+}
+
+impl Report {
+    /// No problem so far.
+    pub(super) fn new(file: impl Into<PathBuf>) -> Self {
+        Self { file: file.into(), problems: RefCell::default() }
+    }
+
+    /// The file that the problems are in.
+    pub(super) fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// A problem of the file as a whole.
+    pub(super) fn whole(&self, message: impl Into<String>, remedy: impl Into<String>) {
+        self.push(None, None, message.into(), remedy.into());
+    }
+
+    /// A problem of a line.
+    pub(super) fn line(&self, line: usize, message: impl Into<String>, remedy: impl Into<String>) {
+        self.push(Some(line), None, message.into(), remedy.into());
+    }
+
+    /// A problem of a value.
+    pub(super) fn at<T>(&self, at: &At<T>, message: impl Into<String>, remedy: impl Into<String>) {
+        self.key(&at.key, at.line, message, remedy);
+    }
+
+    /// A problem of a key.
+    pub(super) fn key(&self, key: &str, line: usize, message: impl Into<String>, remedy: impl Into<String>) {
+        self.push(Some(line), Some(key.to_owned()), message.into(), remedy.into());
+    }
+
+    /// A problem of a key that the file does not have.
+    pub(super) fn absent(&self, key: &str, message: impl Into<String>, remedy: impl Into<String>) {
+        self.push(None, Some(key.to_owned()), message.into(), remedy.into());
+    }
+
+    /// Whether there is any problem.
+    pub(super) fn any(&self) -> bool {
+        !self.problems.borrow().is_empty()
+    }
+
+    /// All problems in the order of their lines.
+    pub(super) fn into_problems(self) -> Vec<Problem> {
+        let mut problems = self.problems.into_inner();
+        problems.sort_by_key(|problem| problem.line);
+        problems
+    }
+
+    fn push(&self, line: Option<usize>, key: Option<String>, message: String, remedy: String) {
+        let file = self.file.clone();
+        self.problems.borrow_mut().push(Problem { file, line, key, message, remedy });
+    }
+}

@@ -1,0 +1,139 @@
+//! Bodies as they stream through the gateway, piece by piece and never as a whole.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep};
+
+/// Why a body ended before its end.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// The peer's connection broke, or it framed the body wrongly.
+    #[error("the body ended early")]
+    Peer(#[from] hyper::Error),
+    /// The peer sent nothing for too long.
+    #[error("no data for {0:?}")]
+    Idle(Duration),
+    /// A filter faulted on a piece of the body and its policy denies on faults.
+    #[error("policy {0} faulted on the body")]
+    Fault(std::sync::Arc<str>),
+}
+
+/// A message's content. Only what is polled is read: back-pressure reaches the sender.
+#[derive(Default)]
+pub enum Body {
+    /// None.
+    #[default]
+    Empty,
+    /// Made here.
+    Full(Bytes),
+    /// Straight from a connection.
+    Incoming(IdleTimeout<Incoming>),
+    /// Anything that wraps another body.
+    Boxed(Pin<Box<dyn HttpBody<Data = Bytes, Error = BodyError>>>),
+}
+
+impl Body {
+    /// Content that is already here.
+    pub fn full(content: impl Into<Bytes>) -> Self {
+        let content = content.into();
+        if content.is_empty() { Self::Empty } else { Self::Full(content) }
+    }
+
+    /// Content that arrives on a connection; if nothing does for `idle`, it ends with an error.
+    #[must_use]
+    pub fn incoming(body: Incoming, idle: Duration) -> Self {
+        if body.is_end_stream() { Self::Empty } else { Self::Incoming(IdleTimeout::new(body, idle)) }
+    }
+
+    /// Content that some other step makes.
+    pub fn boxed(body: impl HttpBody<Data = Bytes, Error = BodyError> + 'static) -> Self {
+        Self::Boxed(Box::pin(body))
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self.get_mut() {
+            Self::Empty => Poll::Ready(None),
+            body @ Self::Full(_) => match std::mem::take(body) {
+                Self::Full(content) => Poll::Ready(Some(Ok(Frame::data(content)))),
+                _ => Poll::Ready(None),
+            },
+            Self::Incoming(body) => Pin::new(body).poll_frame(cx),
+            Self::Boxed(body) => body.as_mut().poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Full(_) => false,
+            Self::Incoming(body) => body.is_end_stream(),
+            Self::Boxed(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Full(content) => SizeHint::with_exact(content.len() as u64),
+            Self::Incoming(body) => body.size_hint(),
+            Self::Boxed(body) => body.size_hint(),
+        }
+    }
+}
+
+/// A body that ends with an error if its peer sends nothing for too long. The timer is only made once the body has to be
+/// waited for, so content that came with the head costs none.
+pub struct IdleTimeout<B> {
+    inner: B,
+    idle: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+    waiting: bool,
+}
+
+impl<B> IdleTimeout<B> {
+    /// Watches over `inner`.
+    pub fn new(inner: B, idle: Duration) -> Self {
+        Self { inner, idle, timer: None, waiting: false }
+    }
+}
+
+impl<B> HttpBody for IdleTimeout<B>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+    BodyError: From<B::Error>,
+{
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        if let Poll::Ready(frame) = Pin::new(&mut this.inner).poll_frame(cx) {
+            this.waiting = false;
+            return Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)));
+        }
+        let timer = this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(this.idle)));
+        if !this.waiting {
+            this.waiting = true;
+            timer.as_mut().reset(Instant::now() + this.idle);
+        }
+        timer.as_mut().poll(cx).map(|()| Some(Err(BodyError::Idle(this.idle))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}

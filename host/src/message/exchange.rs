@@ -1,0 +1,101 @@
+//! The heads of one exchange and what is known about it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, request, response};
+
+/// Which head of an exchange is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// What the client sent.
+    Request,
+    /// What the client will get.
+    Response,
+}
+
+/// Who is at the other end of a downstream connection. Made once per connection.
+#[derive(Debug)]
+pub struct ClientInfo {
+    /// The client's address.
+    pub address: SocketAddr,
+    /// `address` without the port, as text.
+    pub address_text: HeaderValue,
+    /// The name of the listener that accepted the connection.
+    pub listener: Arc<str>,
+    /// `http` or `https`, as the client used it.
+    pub scheme: &'static str,
+}
+
+impl ClientInfo {
+    /// Describes a client of the given listener.
+    #[must_use]
+    pub fn new(address: SocketAddr, listener: Arc<str>, scheme: &'static str) -> Self {
+        let ip = address.ip().to_canonical();
+        let address_text = HeaderValue::from_str(&ip.to_string()).unwrap_or_else(|_| HeaderValue::from_static("unknown"));
+        Self { address: SocketAddr::new(ip, address.port()), address_text, listener, scheme }
+    }
+}
+
+/// What filters have found out about an exchange; no client can set it.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    /// Who the request is made for (`@consumer`).
+    pub consumer: Option<HeaderValue>,
+    /// Anything else (`@attr:NAME`), in the order it was set.
+    pub attributes: Vec<(Box<str>, HeaderValue)>,
+}
+
+/// One request and what became of it so far. Boxed, as it moves in and out of sandboxes.
+#[derive(Debug)]
+pub struct Exchange {
+    /// The client.
+    pub client: Arc<ClientInfo>,
+    /// The name of the route that was found.
+    pub route: Arc<str>,
+    /// The request's head. After the request has gone to the upstream only method and URI are left, and the fields too
+    /// if the chain asked for them.
+    pub request: request::Parts,
+    /// The response's head, once there is one.
+    pub response: Option<response::Parts>,
+    /// What filters have found out.
+    pub context: Context,
+}
+
+impl Exchange {
+    /// The authority that the request was sent to: of an absolute URI, else of `Host` (RFC 9110, section 7.2).
+    #[must_use]
+    pub fn authority(&self) -> Option<&[u8]> {
+        match self.request.uri.authority() {
+            Some(authority) => Some(authority.as_str().as_bytes()),
+            None => self.request.headers.get(http::header::HOST).map(HeaderValue::as_bytes),
+        }
+    }
+
+    /// Path and query of the request.
+    #[must_use]
+    pub fn path_and_query(&self) -> &str {
+        self.request.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str)
+    }
+
+    /// The fields of the given head; none before there is one.
+    #[must_use]
+    pub fn fields(&self, message: Message) -> Option<&HeaderMap> {
+        match message {
+            Message::Request => Some(&self.request.headers),
+            Message::Response => self.response.as_ref().map(|head| &head.headers),
+        }
+    }
+}
+
+/// A response that is made here instead of by the upstream.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// A final status.
+    pub status: StatusCode,
+    /// Its fields, without those that frame it.
+    pub fields: HeaderMap,
+    /// Its content.
+    pub body: Bytes,
+}

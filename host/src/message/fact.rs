@@ -1,0 +1,131 @@
+//! Facts about an exchange by name: what a filter can subscribe to and what templates can quote.
+
+use std::io::Write;
+
+use http::{HeaderMap, HeaderName, header};
+
+use super::exchange::{Exchange, Message};
+
+/// One thing that is known about an exchange. Parsed once, read once per exchange.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// A header field of the message at hand.
+    Field(HeaderName),
+    /// `:method`
+    Method,
+    /// `:path`, with the query
+    Path,
+    /// `:authority`
+    Authority,
+    /// `:scheme`
+    Scheme,
+    /// `:status`
+    Status,
+    /// `@client-address`
+    ClientAddress,
+    /// `@client-port`
+    ClientPort,
+    /// `@listener`
+    Listener,
+    /// `@route`
+    Route,
+    /// `@consumer`
+    Consumer,
+    /// `@attr:NAME`
+    Attribute(Box<str>),
+    /// `@request:FACT` in a response hook
+    OfRequest(Box<Fact>),
+}
+
+/// A name that is no fact.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name:?} is not a fact of a {}; known are header fields in lower case, :method, :path, :authority, :scheme, \
+         :status (response), @client-address, @client-port, @listener, @route, @consumer, @attr:NAME and, for a response, \
+         @request:FACT", if *.message == Message::Request { "request" } else { "response" })]
+pub struct FactError {
+    name: String,
+    message: Message,
+}
+
+impl Fact {
+    /// Reads the name of a fact of the given message.
+    ///
+    /// # Errors
+    /// If there is no such fact; the message lists those that are known.
+    pub fn parse(name: &str, message: Message) -> Result<Self, FactError> {
+        let unknown = || FactError { name: name.to_owned(), message };
+        let request_only = |fact: Self| if message == Message::Request { Ok(fact) } else { Err(unknown()) };
+        match name {
+            ":method" => request_only(Self::Method),
+            ":path" => request_only(Self::Path),
+            ":authority" => request_only(Self::Authority),
+            ":scheme" => request_only(Self::Scheme),
+            ":status" if message == Message::Response => Ok(Self::Status),
+            "@client-address" => Ok(Self::ClientAddress),
+            "@client-port" => Ok(Self::ClientPort),
+            "@listener" => Ok(Self::Listener),
+            "@route" => Ok(Self::Route),
+            "@consumer" => Ok(Self::Consumer),
+            _ => {
+                if let Some(attribute) = name.strip_prefix("@attr:").filter(|attribute| !attribute.is_empty()) {
+                    return Ok(Self::Attribute(attribute.into()));
+                }
+                if let (Some(inner), Message::Response) = (name.strip_prefix("@request:"), message) {
+                    return Self::parse(inner, Message::Request)
+                        .map(|fact| Self::OfRequest(Box::new(fact)))
+                        .map_err(|_| unknown());
+                }
+                HeaderName::from_lowercase(name.as_bytes()).map(Self::Field).map_err(|_| unknown())
+            }
+        }
+    }
+
+    /// Whether the fields of the request must still be there when the response comes.
+    #[must_use]
+    pub fn needs_request_fields(&self) -> bool {
+        match self {
+            Self::OfRequest(inner) => matches!(**inner, Self::Field(_) | Self::Authority),
+            _ => false,
+        }
+    }
+
+    /// Appends the value; false if the exchange has no such fact.
+    pub fn write(&self, exchange: &Exchange, message: Message, out: &mut Vec<u8>) -> bool {
+        match self {
+            Self::Field(name) => exchange.fields(message).is_some_and(|fields| write_field(fields, name, out)),
+            Self::Method => append(out, exchange.request.method.as_str()),
+            Self::Path => append(out, exchange.path_and_query()),
+            Self::Authority => exchange.authority().is_some_and(|authority| append(out, authority)),
+            Self::Scheme => append(out, exchange.client.scheme),
+            Self::Status => exchange.response.as_ref().is_some_and(|head| append(out, head.status.as_str())),
+            Self::ClientAddress => append(out, exchange.client.address_text.as_bytes()),
+            Self::ClientPort => write!(out, "{}", exchange.client.address.port()).is_ok(),
+            Self::Listener => append(out, &*exchange.client.listener),
+            Self::Route => append(out, &*exchange.route),
+            Self::Consumer => exchange.context.consumer.as_ref().is_some_and(|name| append(out, name.as_bytes())),
+            Self::Attribute(name) => {
+                let found = exchange.context.attributes.iter().find(|(key, _)| key == name);
+                found.is_some_and(|(_, value)| append(out, value.as_bytes()))
+            }
+            Self::OfRequest(fact) => fact.write(exchange, Message::Request, out),
+        }
+    }
+}
+
+fn append(out: &mut Vec<u8>, value: impl AsRef<[u8]>) -> bool {
+    out.extend_from_slice(value.as_ref());
+    true
+}
+
+/// Several fields of one name become one value (RFC 9110, section 5.3; for cookies RFC 9113, section 8.2.3).
+fn write_field(fields: &HeaderMap, name: &HeaderName, out: &mut Vec<u8>) -> bool {
+    let mut values = fields.get_all(name).iter();
+    let Some(first) = values.next() else { return false };
+    out.extend_from_slice(first.as_bytes());
+    let separator: &[u8] = if *name == header::COOKIE { b"; " } else { b", " };
+    for value in values {
+        out.extend_from_slice(separator);
+        out.extend_from_slice(value.as_bytes());
+    }
+    true
+}

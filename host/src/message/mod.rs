@@ -1,0 +1,11 @@
+//! What the steps of the path hand each other: heads, bodies, facts, edits.
+
+mod body;
+mod edit;
+mod exchange;
+mod fact;
+
+pub use body::{Body, BodyError, IdleTimeout};
+pub use edit::{Edit, EditError};
+pub use exchange::{ClientInfo, Context, Exchange, Message, Reply};
+pub use fact::{Fact, FactError};

@@ -1,0 +1,143 @@
+//! Compiled modules by the digest of their content: in memory while anyone uses them, and on disk across restarts.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use sha2::{Digest as _, Sha256};
+use wasmtime::component::Component;
+
+use super::engine::Sandbox;
+use super::module::{Module, ModuleError};
+
+/// The SHA-256 digest of a module as it was read.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// Of the given content.
+    #[must_use]
+    pub fn of(content: &[u8]) -> Self {
+        Self(Sha256::digest(content).into())
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digest({self})")
+    }
+}
+
+/// Compiles each content once.
+pub struct ModuleCache {
+    sandbox: Sandbox,
+    dir: Option<PathBuf>,
+    live: Mutex<HashMap<Digest, Weak<Module>>>,
+}
+
+impl ModuleCache {
+    /// A cache below `dir`, or in memory only. A folder that cannot be made or that others may write to is not used, and
+    /// the log says so: compiled code is run as it is.
+    #[must_use]
+    pub fn new(sandbox: Sandbox, dir: Option<PathBuf>) -> Self {
+        let dir = dir.and_then(|dir| match prepare(&dir) {
+            Ok(()) => Some(dir),
+            Err(error) => {
+                tracing::warn!(folder = %dir.display(), %error, "compiled modules are not kept; name a private folder with --state-dir");
+                None
+            }
+        });
+        Self { sandbox, dir, live: Mutex::default() }
+    }
+
+    /// The module with that content, compiled now if it never was. May take a second or more per MiB: not for workers.
+    ///
+    /// # Errors
+    /// If the content is not a filter.
+    pub fn load(&self, content: &[u8]) -> Result<Arc<Module>, ModuleError> {
+        let digest = Digest::of(content);
+        if let Some(module) = self.live(digest) {
+            return Ok(module);
+        }
+        let component = match self.read(digest) {
+            Some(component) => component,
+            None => self.compile(content, digest)?,
+        };
+        let module = Module::link(&self.sandbox, &component, digest)?;
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        live.retain(|_, module| module.strong_count() > 0);
+        live.insert(digest, Arc::downgrade(&module));
+        Ok(module)
+    }
+
+    fn live(&self, digest: Digest) -> Option<Arc<Module>> {
+        let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        live.get(&digest).and_then(Weak::upgrade)
+    }
+
+    fn compile(&self, content: &[u8], digest: Digest) -> Result<Component, ModuleError> {
+        let binary = Module::componentize(content)?;
+        let started = std::time::Instant::now();
+        let component = Component::from_binary(&self.sandbox.engine, &binary)
+            .map_err(|error| ModuleError::Malformed(format!("{error:#}")))?;
+        tracing::debug!(%digest, bytes = content.len(), ms = started.elapsed().as_millis(), "compiled");
+        if let Err(error) = self.write(digest, &component) {
+            tracing::warn!(%digest, %error, "the compiled module could not be kept");
+        }
+        Ok(component)
+    }
+
+    /// The name tells content and compiler apart, so another release or CPU never reads it.
+    fn path(&self, digest: Digest) -> Option<PathBuf> {
+        use std::hash::{Hash, Hasher};
+        let mut compiler = std::hash::DefaultHasher::new();
+        self.sandbox.engine.precompile_compatibility_hash().hash(&mut compiler);
+        self.dir.as_ref().map(|dir| dir.join(format!("{digest}-{:016x}.cwasm", compiler.finish())))
+    }
+
+    fn read(&self, digest: Digest) -> Option<Component> {
+        let path = self.path(digest)?;
+        let content = std::fs::read(&path).ok()?;
+        let (sum, code) = content.split_at_checked(32)?;
+        if Sha256::digest(code)[..] != *sum {
+            tracing::warn!(file = %path.display(), "a kept compiled module is damaged and is compiled again");
+            return None;
+        }
+        // SAFETY: wasmtime runs this code as it is. It was written by `write` below a folder that only this user can
+        // write to, its digest is that of the content written, and its name that of this very engine configuration.
+        #[allow(unsafe_code, reason = "the only way to load compiled code")]
+        let component = unsafe { Component::deserialize(&self.sandbox.engine, code) };
+        component.inspect_err(|error| tracing::warn!(file = %path.display(), %error, "compiled again")).ok()
+    }
+
+    /// Written beside and renamed, so that no reader sees half a file.
+    fn write(&self, digest: Digest, component: &Component) -> io::Result<()> {
+        let Some(path) = self.path(digest) else { return Ok(()) };
+        let code = component.serialize().map_err(io::Error::other)?;
+        let temporary = path.with_extension(format!("{}.new", std::process::id()));
+        let mut content = Sha256::digest(&code).to_vec();
+        content.extend_from_slice(&code);
+        let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        io::Write::write_all(&mut file, &content)?;
+        file.sync_data()?;
+        std::fs::rename(temporary, path)
+    }
+}
+
+fn prepare(dir: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    let metadata = std::fs::metadata(dir)?;
+    if metadata.uid() != rustix::process::geteuid().as_raw() || metadata.mode() & 0o022 != 0 {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "others may write to the folder"));
+    }
+    Ok(())
+}

@@ -1,0 +1,143 @@
+//! A module with its configuration: what a policy runs. Instances are made from it, one a worker.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::bindings::tollgate::filter::types::{Hooks, Subscription as Wanted};
+use super::facts::FactPlan;
+use super::fault::{Fault, FaultClass};
+use super::instance::Instance;
+use super::limiter::Limiter;
+use super::module::Module;
+use crate::message::{Fact, Message};
+
+/// What a filter is given besides its module.
+#[derive(Clone, Debug)]
+pub struct FilterSettings {
+    /// The policy's name, for logs.
+    pub name: Arc<str>,
+    /// The configuration as JSON text.
+    pub configuration: String,
+    /// CPU time that a hook may use.
+    pub cpu: Duration,
+    /// CPU time that `configure` may use.
+    pub configure_cpu: Duration,
+    /// Bytes of memory that an instance may have.
+    pub memory: u64,
+    /// The policy's rate limit cells.
+    pub limiter: Arc<Limiter>,
+}
+
+/// Which hooks a configured filter is called for, and with what.
+#[derive(Clone, Debug)]
+pub struct Subscription {
+    pub(super) hooks: Hooks,
+    pub(super) request: FactPlan,
+    pub(super) response: FactPlan,
+}
+
+impl Subscription {
+    /// Whether the filter wants the request's head.
+    #[must_use]
+    pub fn request_head(&self) -> bool {
+        self.hooks.contains(Hooks::REQUEST_HEAD)
+    }
+
+    /// Whether the filter wants the request's body.
+    #[must_use]
+    pub fn request_body(&self) -> bool {
+        self.hooks.contains(Hooks::REQUEST_BODY)
+    }
+
+    /// Whether the filter wants the request's trailers.
+    #[must_use]
+    pub fn request_trailers(&self) -> bool {
+        self.hooks.contains(Hooks::REQUEST_TRAILERS)
+    }
+
+    /// Whether the filter wants the response's head.
+    #[must_use]
+    pub fn response_head(&self) -> bool {
+        self.hooks.contains(Hooks::RESPONSE_HEAD)
+    }
+
+    /// Whether the filter wants the response's body.
+    #[must_use]
+    pub fn response_body(&self) -> bool {
+        self.hooks.contains(Hooks::RESPONSE_BODY)
+    }
+
+    /// Whether the filter wants the response's trailers.
+    #[must_use]
+    pub fn response_trailers(&self) -> bool {
+        self.hooks.contains(Hooks::RESPONSE_TRAILERS)
+    }
+
+    /// Whether the filter keeps state for an exchange.
+    #[must_use]
+    pub fn stateful(&self) -> bool {
+        self.hooks.contains(Hooks::EXCHANGE_END)
+    }
+
+    /// Whether any hook wants the response.
+    fn response(&self) -> bool {
+        self.hooks.intersects(Hooks::RESPONSE_HEAD | Hooks::RESPONSE_BODY | Hooks::RESPONSE_TRAILERS)
+    }
+
+    pub(super) fn parse(wanted: &Wanted) -> Result<Self, String> {
+        let request = FactPlan::parse(&wanted.request_facts, Message::Request)?;
+        let response = FactPlan::parse(&wanted.response_facts, Message::Response)?;
+        if wanted.hooks == Hooks::default() {
+            return Err("subscribes to no hook, so it would never be called".into());
+        }
+        Ok(Self { hooks: wanted.hooks, request, response })
+    }
+}
+
+/// A module that has accepted its configuration.
+pub struct Filter {
+    /// The compiled module.
+    pub module: Arc<Module>,
+    /// What it was given.
+    pub settings: FilterSettings,
+    /// What it wants.
+    pub subscription: Subscription,
+    /// Instances made before the filter went live, for the workers to take.
+    spares: Mutex<Vec<Instance>>,
+}
+
+impl Filter {
+    /// Configures the module, with one spare instance for each worker. Runs `configure`: not for workers.
+    ///
+    /// # Errors
+    /// If the filter refuses its configuration or faults over it.
+    pub fn prepare(module: Arc<Module>, settings: FilterSettings, workers: usize) -> Result<Arc<Self>, Fault> {
+        let (first, subscription) = Instance::new(&module, &settings)?;
+        let mut spares = vec![first];
+        for _ in 1..workers.max(1) {
+            spares.push(Instance::new(&module, &settings)?.0);
+        }
+        Ok(Arc::new(Self { module, settings, subscription, spares: Mutex::new(spares) }))
+    }
+
+    /// A configured instance: a spare one, or a new one.
+    ///
+    /// # Errors
+    /// If there is no room for one or it faults over a configuration that it accepted before.
+    pub fn instance(&self) -> Result<Instance, Fault> {
+        let spare = self.spares.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        match spare {
+            Some(instance) => Ok(instance),
+            None => Instance::new(&self.module, &self.settings)
+                .map(|(instance, _)| instance)
+                .map_err(|fault| Fault::new(FaultClass::Instantiate, fault.to_string())),
+        }
+    }
+
+    /// Whether the request's fields must outlive the request, for this filter's response hooks.
+    #[must_use]
+    pub fn needs_request_fields(&self) -> bool {
+        self.subscription.response.facts.iter().any(Fact::needs_request_fields)
+            || (self.module.reads_exchange && self.subscription.response())
+    }
+}

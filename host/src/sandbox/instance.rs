@@ -1,0 +1,374 @@
+//! One configured instance of a filter, on one worker, and the calls into it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use wasmtime::{ResourceLimiter, Store};
+
+use super::bindings::Filter as Guest;
+use super::bindings::tollgate::filter::types::{
+    BodyAction, BodyAnswer, Edit as GuestEdit, Facts, FieldParam, FieldResult, HeadAction, Reply as GuestReply,
+};
+use super::deadline::CpuDeadline;
+use super::engine::EpochClock;
+use super::facts::{FactPlan, Packed};
+use super::fault::{Fault, FaultClass};
+use super::filter::{FilterSettings, Subscription};
+use super::limiter::Limiter;
+use super::module::Module;
+use crate::message::{Edit, Exchange, Message, Reply};
+
+/// How many log lines a hook may write.
+const LOG_LINES: u32 = 64;
+
+/// What a filter does with a head. Its edits have been applied.
+#[must_use]
+#[derive(Debug)]
+pub enum HeadStep {
+    /// On to the next step.
+    Forward,
+    /// Not before the filter's body hook says so.
+    Hold,
+    /// Back to the client.
+    Reply(Reply),
+}
+
+/// What a filter does with a piece of a body.
+#[must_use]
+#[derive(Debug)]
+pub enum BodyStep {
+    /// It goes on unchanged.
+    Pass,
+    /// This goes on instead.
+    Replace(Bytes),
+    /// The exchange ends with this.
+    Reply(Reply),
+}
+
+/// An exchange's place in an instance: the id that the filter sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seat(u32);
+
+/// What the host keeps for one instance.
+pub(super) struct HostState {
+    pub(super) policy: Arc<str>,
+    pub(super) limiter: Arc<Limiter>,
+    pub(super) memory: MemoryLimit,
+    /// The exchange whose hook runs; none while `configure` does.
+    pub(super) running: Option<Running>,
+    pub(super) log_lines_left: u32,
+    /// The latest error that the filter logged during this hook: a panic's message, if it then traps.
+    pub(super) last_words: Option<String>,
+    deadline: CpuDeadline,
+}
+
+/// The exchange that a hook is looking at, for the time of the call.
+pub(super) struct Running {
+    pub(super) seat: Seat,
+    pub(super) message: Message,
+    pub(super) exchange: Box<Exchange>,
+}
+
+impl Running {
+    pub(super) fn has_id(&self, id: u32) -> bool {
+        self.seat.0 == id
+    }
+}
+
+/// A filter's sandbox. After a fault of any class but `Reported` and `Answer` it is poisoned and must be dropped.
+pub struct Instance {
+    store: Store<HostState>,
+    guest: Guest,
+    clock: Arc<EpochClock>,
+    deadline: std::time::Duration,
+    packed: Packed,
+    seats: Seats,
+    poisoned: bool,
+}
+
+impl Instance {
+    pub(super) fn new(module: &Module, settings: &FilterSettings) -> Result<(Self, Subscription), Fault> {
+        let sandbox = &module.sandbox;
+        let state = HostState {
+            policy: Arc::clone(&settings.name),
+            limiter: Arc::clone(&settings.limiter),
+            memory: MemoryLimit::new(settings.memory),
+            running: None,
+            log_lines_left: LOG_LINES,
+            last_words: None,
+            deadline: CpuDeadline::new(settings.configure_cpu),
+        };
+        let mut store = Store::new(&sandbox.engine, state);
+        store.limiter(|state| &mut state.memory);
+        store.epoch_deadline_callback(|mut context| Ok(context.data_mut().deadline.tick()?));
+        store.set_epoch_deadline(1);
+
+        let _running = sandbox.clock.enter();
+        let guest = match module.pre.instantiate(&mut store) {
+            Ok(guest) => guest,
+            Err(error) => return Err(instantiate_fault(&mut store, &error)),
+        };
+        let answer = guest.tollgate_filter_hooks().call_configure(&mut store, &settings.configuration);
+        let wanted = match answer {
+            Ok(answer) => answer.map_err(|message| Fault::new(FaultClass::Reported, message))?,
+            Err(error) => return Err(trap_fault(&mut store, &error)),
+        };
+        let subscription = Subscription::parse(&wanted).map_err(|message| Fault::new(FaultClass::Answer, message))?;
+        let instance = Self {
+            store,
+            guest,
+            clock: Arc::clone(&sandbox.clock),
+            deadline: settings.cpu,
+            packed: Packed::default(),
+            seats: Seats::default(),
+            poisoned: false,
+        };
+        Ok((instance, subscription))
+    }
+
+    /// Whether a fault has made the instance unusable.
+    #[must_use]
+    pub fn is_poisoned(&self) -> bool {
+        self.poisoned
+    }
+
+    /// The most memory that the instance ever had, in bytes.
+    #[must_use]
+    pub fn memory_high_water(&self) -> usize {
+        self.store.data().memory.high_water
+    }
+
+    /// Takes a place for an exchange.
+    pub fn seat(&mut self) -> Seat {
+        self.seats.take()
+    }
+
+    /// Gives the place back; with `tell`, the filter drops its state first.
+    pub fn leave(&mut self, seat: Seat, tell: bool) -> Result<(), Fault> {
+        let told = if tell && !self.poisoned {
+            self.call(|guest, store, _| guest.tollgate_filter_hooks().call_on_exchange_end(store, seat.0))
+        } else {
+            Ok(())
+        };
+        self.seats.give_back(seat);
+        told
+    }
+
+    /// Calls the head hook for one message of the exchange.
+    pub fn on_head(
+        &mut self,
+        seat: Seat,
+        message: Message,
+        exchange: Box<Exchange>,
+        subscription: &Subscription,
+    ) -> (Box<Exchange>, Result<HeadStep, Fault>) {
+        let plan: &FactPlan = match message {
+            Message::Request => &subscription.request,
+            Message::Response => &subscription.response,
+        };
+        self.packed.pack(plan, &exchange, message);
+        let (mut exchange, answer) = self.call_for(seat, message, exchange, |guest, store, packed| {
+            let hooks = guest.tollgate_filter_hooks();
+            let facts = Facts { data: &packed.data, ends: &packed.ends };
+            match message {
+                Message::Request => hooks.call_on_request_head(store, seat.0, facts),
+                Message::Response => hooks.call_on_response_head(store, seat.0, facts),
+            }
+        });
+        let step = answer.and_then(|answer| match answer.action {
+            HeadAction::Forward => apply(answer.edits, &mut exchange, message).map(|()| HeadStep::Forward),
+            HeadAction::Hold => apply(answer.edits, &mut exchange, message).map(|()| HeadStep::Hold),
+            HeadAction::Reply(reply) => self::reply(reply).map(HeadStep::Reply),
+        });
+        (exchange, step)
+    }
+
+    /// Calls the body hook for one piece. `held` says whether this filter holds the head, so that it may still edit it.
+    pub fn on_body(
+        &mut self,
+        seat: Seat,
+        message: Message,
+        exchange: Box<Exchange>,
+        piece: &[u8],
+        last: bool,
+        held: bool,
+    ) -> (Box<Exchange>, Result<(BodyStep, bool), Fault>) {
+        let (mut exchange, answer) = self.call_for(seat, message, exchange, |guest, store, _| {
+            let hooks = guest.tollgate_filter_hooks();
+            match message {
+                Message::Request => hooks.call_on_request_body(store, seat.0, piece, last),
+                Message::Response => hooks.call_on_response_body(store, seat.0, piece, last),
+            }
+        });
+        let step = answer.and_then(|answer: BodyAnswer| {
+            if !answer.edits.is_empty() && !held {
+                return Err(Fault::new(FaultClass::Answer, "edits a head that has gone; hold it until the body is seen"));
+            }
+            apply(answer.edits, &mut exchange, message)?;
+            let step = match answer.action {
+                BodyAction::Pass => BodyStep::Pass,
+                BodyAction::Replace(content) => BodyStep::Replace(content.into()),
+                BodyAction::Reply(reply) => BodyStep::Reply(self::reply(reply)?),
+            };
+            Ok((step, answer.release || last))
+        });
+        (exchange, step)
+    }
+
+    /// Calls the trailers hook and applies its edits to `trailers`.
+    pub fn on_trailers(
+        &mut self,
+        seat: Seat,
+        message: Message,
+        exchange: Box<Exchange>,
+        trailers: &mut HeaderMap,
+    ) -> (Box<Exchange>, Result<(), Fault>) {
+        let fields: Vec<_> = trailers
+            .iter()
+            .map(|(name, value)| FieldParam { name: name.as_str(), value: value.as_bytes() })
+            .collect();
+        let (exchange, answer) = self.call_for(seat, message, exchange, |guest, store, _| {
+            let hooks = guest.tollgate_filter_hooks();
+            match message {
+                Message::Request => hooks.call_on_request_trailers(store, seat.0, &fields),
+                Message::Response => hooks.call_on_response_trailers(store, seat.0, &fields),
+            }
+        });
+        let done = answer.and_then(|edits| {
+            edits.into_iter().try_for_each(|edit| Edit::from(edit).apply_to_fields(trailers)).map_err(|error| answer_fault(&error))
+        });
+        (exchange, done)
+    }
+
+    /// One call on behalf of an exchange, which the filter's imports can see meanwhile.
+    fn call_for<T>(
+        &mut self,
+        seat: Seat,
+        message: Message,
+        exchange: Box<Exchange>,
+        hook: impl FnOnce(&Guest, &mut Store<HostState>, &Packed) -> wasmtime::Result<Result<T, String>>,
+    ) -> (Box<Exchange>, Result<T, Fault>) {
+        self.store.data_mut().running = Some(Running { seat, message, exchange });
+        let answer = self.call(hook);
+        // Put there above, and nothing that a guest can do takes it.
+        #[allow(clippy::expect_used, reason = "see above")]
+        let running = self.store.data_mut().running.take().expect("the exchange stays with its call");
+        let answer = answer.and_then(|answer| answer.map_err(|message| Fault::new(FaultClass::Reported, message)));
+        (running.exchange, answer)
+    }
+
+    fn call<T>(
+        &mut self,
+        hook: impl FnOnce(&Guest, &mut Store<HostState>, &Packed) -> wasmtime::Result<T>,
+    ) -> Result<T, Fault> {
+        let state = self.store.data_mut();
+        state.deadline.start(self.deadline);
+        state.log_lines_left = LOG_LINES;
+        self.store.set_epoch_deadline(1);
+        let running = self.clock.enter();
+        let answer = hook(&self.guest, &mut self.store, &self.packed);
+        drop(running);
+        answer.map_err(|error| {
+            self.poisoned = true;
+            trap_fault(&mut self.store, &error)
+        })
+    }
+}
+
+fn trap_fault(store: &mut Store<HostState>, error: &wasmtime::Error) -> Fault {
+    let state = store.data_mut();
+    Fault::of_trap(error, state.memory.refused, state.last_words.take())
+}
+
+fn instantiate_fault(store: &mut Store<HostState>, error: &wasmtime::Error) -> Fault {
+    let fault = trap_fault(store, error);
+    match fault.class {
+        FaultClass::Trap => Fault::new(FaultClass::Instantiate, format!("{error:#}")),
+        _ => fault,
+    }
+}
+
+fn answer_fault(error: &crate::message::EditError) -> Fault {
+    Fault::new(FaultClass::Answer, error.to_string())
+}
+
+fn apply(edits: Vec<GuestEdit>, exchange: &mut Exchange, message: Message) -> Result<(), Fault> {
+    edits.into_iter().try_for_each(|edit| Edit::from(edit).apply(exchange, message)).map_err(|error| answer_fault(&error))
+}
+
+impl From<GuestEdit> for Edit {
+    fn from(edit: GuestEdit) -> Self {
+        match edit {
+            GuestEdit::Set(field) => Self::Set(field.name, field.value),
+            GuestEdit::Add(field) => Self::Add(field.name, field.value),
+            GuestEdit::Remove(name) => Self::Remove(name),
+        }
+    }
+}
+
+fn reply(reply: GuestReply) -> Result<Reply, Fault> {
+    let status = StatusCode::from_u16(reply.status).ok().filter(|status| (200..600).contains(&status.as_u16()));
+    let status = status
+        .ok_or_else(|| Fault::new(FaultClass::Answer, format!("{} is not a final status code", reply.status)))?;
+    let mut fields = HeaderMap::with_capacity(reply.fields.len() + 2);
+    for FieldResult { name, value } in reply.fields {
+        Edit::Add(name, value).apply_to_fields(&mut fields).map_err(|error| answer_fault(&error))?;
+    }
+    Ok(Reply { status, fields, body: reply.body.into() })
+}
+
+/// Bounds an instance's memory and remembers how much it had.
+pub(super) struct MemoryLimit {
+    limit: usize,
+    current: usize,
+    high_water: usize,
+    refused: bool,
+}
+
+/// How many elements a filter's tables may have; toolchains use some hundreds for function pointers.
+const TABLE_ELEMENTS: usize = 20_000;
+
+impl MemoryLimit {
+    fn new(limit: u64) -> Self {
+        Self { limit: usize::try_from(limit).unwrap_or(usize::MAX), current: 0, high_water: 0, refused: false }
+    }
+}
+
+impl ResourceLimiter for MemoryLimit {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        // All memories of the instance together.
+        let total = self.current.saturating_add(desired.saturating_sub(current));
+        if total > self.limit {
+            self.refused = true;
+            return Ok(false);
+        }
+        self.current = total;
+        self.high_water = self.high_water.max(total);
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(desired <= TABLE_ELEMENTS)
+    }
+}
+
+/// The ids that are in use; the smallest free one is given out, so filters can index arrays by them.
+#[derive(Default)]
+struct Seats {
+    free: Vec<u32>,
+    next: u32,
+}
+
+impl Seats {
+    fn take(&mut self) -> Seat {
+        Seat(self.free.pop().unwrap_or_else(|| {
+            self.next += 1;
+            self.next - 1
+        }))
+    }
+
+    fn give_back(&mut self, seat: Seat) {
+        self.free.push(seat.0);
+    }
+}

@@ -1,0 +1,23 @@
+//! Everything that touches wasmtime: modules become configured filters, and filters become instances that hooks are
+//! called on. Knows heads and edits, but neither routes nor connections.
+
+mod bindings;
+mod cache;
+mod deadline;
+mod engine;
+mod facts;
+mod fault;
+mod filter;
+mod host_imports;
+mod host_wasi;
+mod instance;
+mod limiter;
+mod module;
+
+pub use cache::{Digest, ModuleCache};
+pub use engine::{MAX_MEMORY, Sandbox};
+pub use fault::{Fault, FaultClass};
+pub use filter::{Filter, FilterSettings, Subscription};
+pub use instance::{BodyStep, HeadStep, Instance, Seat};
+pub use limiter::{Decision, Limit, Limiter};
+pub use module::{Module, ModuleError};
