@@ -73,7 +73,10 @@ impl Document {
         found.sort_by_key(|(offset, _)| *offset);
         found.dedup_by_key(|(offset, _)| self.line(*offset));
         for (offset, message) in found.into_iter().take(MAX_SYNTAX_ERRORS) {
-            self.report.line(self.line(offset), format!("not valid TOML: {message}"), "");
+            // What the parser takes for a boolean is most often a text, if it is neither true nor false.
+            let is_bare = message.starts_with("invalid boolean") || message.contains("must be quoted");
+            let remedy = if is_bare { "if it is text, put it in quotes" } else { "" };
+            self.report.line(self.line(offset), format!("not valid TOML: {message}"), remedy);
         }
     }
 

@@ -8,6 +8,7 @@ use std::{
 use super::{
     FilterSource,
     names::{self, Meaning},
+    report::Wrong,
 };
 
 /// What a `filter` may stand for.
@@ -17,9 +18,6 @@ pub(super) struct Filters<'a> {
     bundled: &'a [&'a str],
 }
 
-/// Why there is no code for a policy: message and remedy.
-pub(super) type Unknown = (String, String);
-
 impl<'a> Filters<'a> {
     /// The modules of a directory by stem, and the bundled filters.
     pub(super) fn new(modules: BTreeMap<String, PathBuf>, bundled: &'a [&'a str]) -> Self {
@@ -27,7 +25,7 @@ impl<'a> Filters<'a> {
     }
 
     /// The code of a name that is written: a module wins over a bundled filter.
-    pub(super) fn named(&self, name: &str) -> Result<FilterSource, Unknown> {
+    pub(super) fn named(&self, name: &str) -> Result<FilterSource, Wrong> {
         let stem = name.strip_suffix(".wasm").unwrap_or(name);
         match names::find(stem, self.modules.keys().map(String::as_str)) {
             Meaning::One(module) => self.module(module).ok_or_else(|| self.unknown(name)),
@@ -40,7 +38,7 @@ impl<'a> Filters<'a> {
     }
 
     /// The code of a policy that names none: the module of its name, with or without order number, else the bundled.
-    pub(super) fn default_of(&self, policy: &str) -> Result<FilterSource, Unknown> {
+    pub(super) fn default_of(&self, policy: &str) -> Result<FilterSource, Wrong> {
         let short = names::without_order_number(policy).unwrap_or(policy);
         self.module(policy)
             .or_else(|| self.module(short))
@@ -66,7 +64,7 @@ impl<'a> Filters<'a> {
         self.bundled.contains(&name).then(|| FilterSource::Bundled { name: name.to_owned() })
     }
 
-    fn unknown(&self, name: &str) -> Unknown {
+    fn unknown(&self, name: &str) -> Wrong {
         let message = format!("there is no module and no bundled filter {name:?}");
         (message, names::suggest(name, "filters", self.known().into_iter()))
     }
@@ -77,7 +75,7 @@ impl<'a> Filters<'a> {
 }
 
 /// The code of a `filter` that is a path ending in `.wasm`, relative to the folder of the config file.
-pub(super) fn at_path(written: &str, folder: &Path) -> Result<FilterSource, Unknown> {
+pub(super) fn at_path(written: &str, folder: &Path) -> Result<FilterSource, Wrong> {
     let path = folder.join(written);
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or(written).to_owned();
     match path.is_file() {
@@ -100,11 +98,11 @@ mod tests {
         Filters::new(modules.iter().map(path).collect(), BUNDLED)
     }
 
-    fn module(name: &str) -> Result<FilterSource, Unknown> {
+    fn module(name: &str) -> Result<FilterSource, Wrong> {
         Ok(FilterSource::Module { name: name.into(), path: format!("{name}.wasm").into() })
     }
 
-    fn bundled(name: &str) -> Result<FilterSource, Unknown> {
+    fn bundled(name: &str) -> Result<FilterSource, Wrong> {
         Ok(FilterSource::Bundled { name: name.into() })
     }
 

@@ -1,13 +1,33 @@
 //! The configuration: from what is written to what the gateway runs on.
+//!
+//! A TOML file goes through four hands. `document` reads its text, `section` takes the keys of a table and knows
+//! the line of each, `file` and `policy_file` say which keys there are, and `check` with `route` finds out what
+//! the values mean. What comes out is `model`, which cannot be wrong. Each hand reports all that it finds to a
+//! `report` and goes on, so that [`load`] gives all problems at once.
+//!
+//! `policy_dir` does the same for the policies directory, where a problem stays with its policy; `flags` is the
+//! form without a config file.
 
+mod check;
 mod document;
+mod file;
+mod filters;
+mod flags;
 mod json;
 mod model;
 mod names;
+mod policies;
+mod policy_dir;
+mod policy_file;
 mod problem;
 mod report;
+mod route;
 mod section;
 mod units;
+mod upstream;
+
+#[cfg(test)]
+mod tests;
 
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 
@@ -56,6 +76,26 @@ pub struct Overrides {
 ///
 /// `bundled` are the names of the filters that are part of the gateway.
 pub fn load(source: &Source, overrides: &Overrides, bundled: &[&str]) -> Result<Config, Vec<Problem>> {
-    let _ = (source, overrides, bundled);
-    Err(Vec::new())
+    let config = match source {
+        Source::File(path) => check::load(path, bundled),
+        Source::Flags(flags) => flags::load(flags, bundled),
+    }?;
+    overrides.apply(config)
+}
+
+impl Overrides {
+    fn apply(&self, mut config: Config) -> Result<Config, Vec<Problem>> {
+        config.admin = self.admin.or(config.admin);
+        config.workers = self.workers.or(config.workers);
+        config.access_log |= self.access_log;
+        config.state_dir = self.state_dir.clone().or(config.state_dir);
+        let taken = |admin| config.listeners.iter().find(|listener| listener.address == admin && admin.port() != 0);
+        let Some(listener) = self.admin.and_then(taken) else {
+            return Ok(config);
+        };
+        let report = report::Report::new("--admin");
+        let message = format!("{} is the address of listener {:?} already", listener.address, listener.name);
+        report.whole(message, "give the admin listener its own address");
+        Err(report.into_problems())
+    }
 }

@@ -4,18 +4,18 @@
 //! a TOML of its own that another policy names as its `filter` is a library, not a policy.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     ffi::{OsStr, OsString},
     fs, io,
     path::{Path, PathBuf},
 };
 
 use super::{
-    FilterSource, Place, PolicyEntry, Problem,
+    FilterSource, Place, Policy, PolicyEntry, Problem,
     document::Document,
-    filters::{Filters, Unknown},
+    filters::Filters,
     policy_file::PolicyTable,
-    report::Report,
+    report::{Report, Wrong},
 };
 
 /// A directory as it was found.
@@ -34,7 +34,7 @@ struct Files {
 
 /// What the directory's policies came to.
 #[derive(Debug, Default)]
-pub(super) struct Policies {
+pub(super) struct Found {
     /// The policies in the order of their names.
     pub(super) entries: Vec<PolicyEntry>,
     /// The modules that are code of other policies only: their names, and the policy that names them.
@@ -45,7 +45,7 @@ pub(super) struct Policies {
 
 impl PolicyDir {
     /// Lists a directory. Fails with a message and a remedy.
-    pub(super) fn list(dir: &Path) -> Result<Self, Unknown> {
+    pub(super) fn list(dir: &Path) -> Result<Self, Wrong> {
         let mut found = Self::default();
         for entry in fs::read_dir(dir).map_err(|error| unreadable(dir, &error))? {
             found.add(&entry.map_err(|error| unreadable(dir, &error))?.path());
@@ -59,59 +59,145 @@ impl PolicyDir {
         self.stems.iter().filter_map(named).collect()
     }
 
-    /// Reads all policies. `used` are the modules that policies elsewhere use, each with the policy's name.
-    pub(super) fn read(&self, filters: &Filters<'_>, used: &[(&FilterSource, &str)]) -> Policies {
-        let mut policies = Policies::default();
-        let read: Vec<Candidate> = self.stems.iter().map(|(stem, files)| files.read(stem, filters)).collect();
-        let elsewhere = used.iter().filter_map(|(filter, policy)| Some((filter.path()?, *policy)));
-        let here = read.iter().filter_map(|candidate| Some((candidate.uses.as_deref()?, candidate.name.as_str())));
-        let users: BTreeMap<&Path, &str> = elsewhere.chain(here).collect();
-        policies.files = self.stems.values().flat_map(Files::paths).collect();
-        for candidate in &read {
-            match candidate.bare.as_deref().and_then(|module| users.get(module)) {
-                Some(user) => drop(policies.libraries.insert(candidate.name.clone(), (*user).to_owned())),
-                None => policies.entries.push(candidate.entry()),
+    /// Reads all policies. `used` are the filters of policies elsewhere, each with the policy's name.
+    pub(super) fn read(&self, filters: &Filters<'_>, used: &[(&FilterSource, &str)]) -> Found {
+        let found: Vec<Candidate> = self.stems.iter().filter_map(|(stem, files)| files.read(stem, filters)).collect();
+        let elsewhere =
+            used.iter().filter_map(|(filter, policy)| Some((filter.path()?.to_owned(), (*policy).to_owned())));
+        let here = found.iter().filter_map(|candidate| Some((candidate.uses.clone()?, candidate.entry.name.clone())));
+        let users: BTreeMap<PathBuf, String> = elsewhere.chain(here).collect();
+        let mut policies = Found { files: self.files(), ..Found::default() };
+        for Candidate { entry, bare, .. } in found {
+            match users.get(&entry.origin).filter(|_| bare) {
+                Some(user) => drop(policies.libraries.insert(entry.name, user.clone())),
+                None => policies.entries.push(entry),
             }
         }
         policies
     }
 
+    fn files(&self) -> Vec<PathBuf> {
+        self.stems.values().flat_map(|files| files.written.iter().chain(&files.module)).cloned().collect()
+    }
+
     /// Takes a file into account, unless it is no policy: something hidden, an editor's temporary, a sub-folder.
     fn add(&mut self, path: &Path) {
         let (Some(stem), Some(extension)) = (path.file_stem(), path.extension()) else { return };
-        if stem.as_encoded_bytes().starts_with(b".") || path.is_dir() || vanished(path) {
+        // A link that leads nowhere counts: its policy has a problem.
+        let is_file = fs::metadata(path).map_or(true, |metadata| metadata.is_file());
+        if stem.as_encoded_bytes().starts_with(b".") || !is_file {
             return;
         }
-        let files = |dir: &mut Self| -> &mut Files { dir.stems.entry(stem.to_owned()).or_default() };
-        match extension.as_encoded_bytes() {
-            b"wasm" => files(self).module = Some(path.to_owned()),
-            b"toml" => files(self).written = Some(path.to_owned()),
-            _ => (),
-        }
+        let place = match extension.as_encoded_bytes() {
+            b"wasm" => |files: &mut Files, path| files.module = Some(path),
+            b"toml" => |files: &mut Files, path| files.written = Some(path),
+            _ => return,
+        };
+        place(self.stems.entry(stem.to_owned()).or_default(), path.to_owned());
     }
 }
 
 impl Files {
-    fn read(&self, stem: &OsStr, filters: &Filters<'_>) -> Candidate {
-        let Some(name) = stem.to_str() else {
-            return self.nameless(stem);
-        };
-        match (&self.written, &self.module) {
-            (Some(written), _) => Candidate::written(name, written, filters),
-            (None, module) => Candidate::bare(name, module.clone().unwrap_or_default()),
-        }
+    fn read(&self, stem: &OsStr, filters: &Filters<'_>) -> Option<Candidate> {
+        let origin = self.written.as_ref().or(self.module.as_ref())?.clone();
+        Some(match stem.to_str() {
+            None => Candidate::nameless(stem, origin),
+            Some(name) if self.written.is_some() => Candidate::written(name, origin, filters),
+            Some(name) => Candidate::bare(name, origin),
+        })
+    }
+}
+
+/// A stem of the directory: a policy, or a library if it is bare and another policy uses it.
+#[derive(Debug)]
+struct Candidate {
+    entry: PolicyEntry,
+    /// The module that it runs, or that it would run if it were not broken.
+    uses: Option<PathBuf>,
+    /// Whether it is a module without a TOML.
+    bare: bool,
+}
+
+impl Candidate {
+    fn bare(name: &str, module: PathBuf) -> Self {
+        let filter = FilterSource::Module { name: name.to_owned(), path: module.clone() };
+        let place = Place { file: module.clone(), line: None, key: None };
+        let policy = PolicyTable::default().build(name.to_owned(), filter, place);
+        Self { entry: entry(name.to_owned(), module, Ok(policy)), uses: None, bare: true }
     }
 
-    fn nameless(&self, stem: &OsStr) -> Candidate {
-        let origin = self.written.clone().or_else(|| self.module.clone()).unwrap_or_default();
+    fn written(name: &str, file: PathBuf, filters: &Filters<'_>) -> Self {
+        let document = Document::read(&file, "write it again, or remove the link");
+        let table = document.parse().map(PolicyTable::read);
+        let filter = match &table {
+            Some(table) => find_filter(name, table, filters, &document.report),
+            None => salvage_filter(name, document.text(), filters),
+        };
+        let uses = filter.as_ref().and_then(FilterSource::path).map(Path::to_owned);
+        let problems = document.report.into_problems();
+        let policy = match (table, filter) {
+            (Some(table), Some(filter)) if problems.is_empty() => {
+                let place = Place { file: file.clone(), line: Some(1), key: Some("config".to_owned()) };
+                Ok(table.build(name.to_owned(), filter, place))
+            }
+            _ => Err(problems),
+        };
+        Self { entry: entry(name.to_owned(), file, policy), uses, bare: false }
+    }
+
+    fn nameless(stem: &OsStr, origin: PathBuf) -> Self {
         let report = Report::new(&origin);
         report.whole("the file name is not valid UTF-8", "rename the file");
-        let policy = Err(report.into_problems());
-        let entry = PolicyEntry { name: escape(stem), origin, from_dir: true, policy };
-        Candidate { name: entry.name.clone(), uses: None, bare: None, entry }
+        Self { entry: entry(escape(stem), origin, Err(report.into_problems())), uses: None, bare: false }
     }
+}
 
-    fn paths(&self) -> impl Iterator<Item = PathBuf> {
-        self.written.iter().chain(&self.module).cloned().collect::<Vec<_>>().into_iter()
+fn entry(name: String, origin: PathBuf, policy: Result<Policy, Vec<Problem>>) -> PolicyEntry {
+    PolicyEntry { name, origin, from_dir: true, policy }
+}
+
+fn find_filter(name: &str, table: &PolicyTable, filters: &Filters<'_>, report: &Report) -> Option<FilterSource> {
+    match &table.filter {
+        Some(written) => report.good(written, filters.named(&written.value)),
+        // Written, but not as a string.
+        None if report.has("filter") => None,
+        None => filters.default_of(name).map_err(|(message, remedy)| report.absent("filter", message, remedy)).ok(),
     }
+}
+
+/// The filter of a policy with a syntax error, so that its module does not turn into a policy for the time being.
+fn salvage_filter(name: &str, text: &str, filters: &Filters<'_>) -> Option<FilterSource> {
+    let after_key =
+        |line: &str| Some(line.trim().strip_prefix("filter")?.trim_start().strip_prefix('=')?.trim().to_owned());
+    let Some(value) = text.lines().find_map(after_key) else {
+        return filters.default_of(name).ok();
+    };
+    let is_end = |c: char| matches!(c, '"' | '\'' | '#') || c.is_whitespace();
+    value.split(is_end).find(|part| !part.is_empty()).and_then(|written| filters.named(written).ok())
+}
+
+fn unreadable(dir: &Path, error: &io::Error) -> Wrong {
+    let dir = dir.display().to_string();
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            (format!("there is no directory {dir:?}"), format!("create it with mkdir -p {dir:?}, or name another"))
+        }
+        io::ErrorKind::NotADirectory => {
+            (format!("{dir:?} is not a directory"), "name the folder that holds the policy files".to_owned())
+        }
+        _ => (
+            format!("{dir:?} cannot be read: {}", error.to_string().to_lowercase()),
+            "check its permissions".to_owned(),
+        ),
+    }
+}
+
+/// A name with the bytes that are not UTF-8 as `\xFF`.
+fn escape(name: &OsStr) -> String {
+    let mut text = String::new();
+    for chunk in name.as_encoded_bytes().utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02X}")));
+    }
+    text
 }

@@ -25,6 +25,9 @@ impl<T> At<T> {
     }
 }
 
+/// Why a value is no good: message and remedy.
+pub(super) type Wrong = (String, String);
+
 /// The problems of one file. Shared by all that read or check a part of it, hence the cell.
 #[derive(Debug)]
 pub(super) struct Report {
@@ -58,6 +61,11 @@ impl Report {
         self.key(&at.key, at.line, message, remedy);
     }
 
+    /// The result if it is good; else the value that it was made of has a problem.
+    pub(super) fn good<T, U>(&self, at: &At<U>, result: Result<T, Wrong>) -> Option<T> {
+        result.map_err(|(message, remedy)| self.at(at, message, remedy)).ok()
+    }
+
     /// A problem of a key.
     pub(super) fn key(&self, key: &str, line: usize, message: impl Into<String>, remedy: impl Into<String>) {
         self.push(Some(line), Some(key.to_owned()), message.into(), remedy.into());
@@ -71,6 +79,20 @@ impl Report {
     /// Whether there is any problem.
     pub(super) fn any(&self) -> bool {
         !self.problems.borrow().is_empty()
+    }
+
+    /// Whether there is a problem of a key.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.problems.borrow().iter().any(|problem| problem.key.as_deref() == Some(key))
+    }
+
+    /// Whether there is a problem of something inside a key.
+    pub(super) fn concerns(&self, key: &str) -> bool {
+        let inside = |problem: &Problem| {
+            let rest = problem.key.as_deref().and_then(|other| other.strip_prefix(key));
+            rest.is_some_and(|rest| rest.starts_with('.'))
+        };
+        self.problems.borrow().iter().any(inside)
     }
 
     /// All problems in the order of their lines.

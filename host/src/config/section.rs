@@ -116,6 +116,11 @@ impl<'a> Item<'a> {
         self.value.is_str()
     }
 
+    /// Whether it is an array without elements.
+    pub(super) fn is_empty_array(&self) -> bool {
+        self.value.as_array().is_some_and(|array| array.is_empty())
+    }
+
     /// A string.
     pub(super) fn string(self) -> Option<At<String>> {
         match self.value {
@@ -202,10 +207,10 @@ impl<'a> Item<'a> {
     /// The strings of an array. An empty array is a problem; `remedy` says what to write instead.
     pub(super) fn strings(self, remedy: &str) -> Option<Vec<At<String>>> {
         let (report, place) = (self.report(), self.place());
-        let elements = self.array()?;
-        if elements.is_empty() {
+        if self.is_empty_array() {
             report.at(&place, "is empty", remedy);
         }
+        let elements = self.array()?;
         Some(elements.into_iter().filter_map(Item::string).collect())
     }
 

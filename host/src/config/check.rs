@@ -1,0 +1,113 @@
+//! From the config file as written to the configuration as run on: all problems at once, or none.
+
+use std::{collections::BTreeMap, net::SocketAddr, num::NonZeroUsize, path::Path};
+
+use super::{
+    Config, Listener, Problem, Upstream,
+    document::Document,
+    file::{ConfigFile, ListenerTable, UpstreamTable},
+    policies::Policies,
+    report::{At, Report},
+    route::{self, Known},
+    upstream,
+};
+
+/// The configuration that a file stands for.
+pub(super) fn load(path: &Path, bundled: &[&str]) -> Result<Config, Vec<Problem>> {
+    let document = Document::read(path, "check the path given to --config");
+    let config = document.parse().map(ConfigFile::read).map(|file| check(file, bundled, &document.report));
+    let problems = document.report.into_problems();
+    match config {
+        Some(config) if problems.is_empty() => Ok(config),
+        _ => Err(problems),
+    }
+}
+
+/// The configuration as far as it is good: it counts only if nothing was reported.
+fn check(file: ConfigFile, bundled: &[&str], report: &Report) -> Config {
+    let path = report.file();
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let policies_dir = file.policies_dir.map(|at| at.map(|dir| folder.join(dir)));
+    let policies = Policies::gather(policies_dir.as_ref(), file.policies, bundled, report);
+    let listeners = listeners(&file.listeners, report);
+    let upstreams: Vec<Upstream> = file.upstreams.into_iter().map(|table| upstream(table, report)).collect();
+    let known = Known { listeners: &listeners, upstreams: &upstreams, policies: &policies };
+    Config {
+        admin: file.admin.and_then(|at| admin(&at, &listeners, report)),
+        workers: file.workers.and_then(NonZeroUsize::new),
+        access_log: file.access_log,
+        state_dir: file.state_dir.map(|at| folder.join(at.value)),
+        policies_dir: policies_dir.map(|at| at.value),
+        limits: file.limits,
+        routes: route::check_all(file.routes, &known, report),
+        files: [path.to_owned()].into_iter().chain(policies.files()).collect(),
+        policies: policies.into_entries(path),
+        listeners,
+        upstreams,
+    }
+}
+
+fn listeners(tables: &[ListenerTable], report: &Report) -> Vec<Listener> {
+    let names = unique_names(tables.iter().map(|table| (&table.place, &table.name)), "listener", report);
+    let mut listeners: Vec<Listener> = Vec::new();
+    for (table, name) in tables.iter().zip(names) {
+        let address = table.address.as_ref().and_then(|at| address(at, "127.0.0.1:8080", report));
+        // Unspecified stands in for an address with a problem, so that the indices stay true.
+        let address = address.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)));
+        if let Some(other) = listeners.iter().find(|other| other.address == address && address.port() != 0) {
+            let message = format!("{address} is the address of listener {:?} already", other.name);
+            table.address.iter().for_each(|at| report.at(at, message.clone(), "give each listener its own address"));
+        }
+        listeners.push(Listener { name, address });
+    }
+    listeners
+}
+
+fn admin(at: &At<String>, listeners: &[Listener], report: &Report) -> Option<SocketAddr> {
+    let address = address(at, "127.0.0.1:9901", report)?;
+    if let Some(listener) = listeners.iter().find(|listener| listener.address == address && address.port() != 0) {
+        let message = format!("{address} is the address of listener {:?} already", listener.name);
+        report.at(at, message, "give the admin listener its own address");
+    }
+    Some(address)
+}
+
+fn address(at: &At<String>, example: &str, report: &Report) -> Option<SocketAddr> {
+    let parsed = at.value.parse().ok();
+    if parsed.is_none() {
+        let message = format!("{:?} is not an IP address with a port", at.value);
+        report.at(at, message, format!("write it like {example:?}"));
+    }
+    parsed
+}
+
+fn upstream(table: UpstreamTable, report: &Report) -> Upstream {
+    if table.name.value.is_empty() {
+        report.at(&table.name, "has an empty name", "write [upstreams.NAME]");
+    }
+    let endpoint = |at: &At<String>| report.good(at, upstream::parse_endpoint(&at.value));
+    let endpoints = table.endpoints.iter().filter_map(endpoint).collect();
+    Upstream { name: table.name.value, endpoints, timeouts: table.timeouts }
+}
+
+/// The names of listeners or routes: as written, else by position. No two are the same.
+pub(super) fn unique_names<'a>(
+    tables: impl Iterator<Item = (&'a At<()>, &'a Option<At<String>>)>,
+    kind: &str,
+    report: &Report,
+) -> Vec<String> {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let mut names = Vec::new();
+    for (index, (place, written)) in tables.enumerate() {
+        let name = written.as_ref().map_or_else(|| format!("{kind}-{}", index + 1), |at| at.value.clone());
+        let (key, line) = written.as_ref().map_or((&place.key, place.line), |at| (&at.key, at.line));
+        if name.is_empty() {
+            report.key(key, line, "is empty", "write a name, or leave it out");
+        } else if let Some(first) = seen.insert(name.clone(), line) {
+            let message = format!("{name:?} is the name of the {kind} on line {first} already");
+            report.key(key, line, message, format!("give each {kind} its own name"));
+        }
+        names.push(name);
+    }
+    names
+}

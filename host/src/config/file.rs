@@ -1,0 +1,258 @@
+//! The config file as written: each value with its line, nothing resolved yet.
+//!
+//! Reading reports values of the wrong kind, values out of range and unknown keys; what a value means is up to
+//! [`super::check`].
+
+use std::time::Duration;
+
+use super::{
+    Limits, UpstreamTimeouts,
+    policy_file::PolicyTable,
+    report::At,
+    section::{Item, Section},
+};
+
+/// The whole file.
+#[derive(Debug, Default)]
+pub(super) struct ConfigFile {
+    pub(super) listeners: Vec<ListenerTable>,
+    pub(super) admin: Option<At<String>>,
+    pub(super) workers: Option<usize>,
+    pub(super) access_log: bool,
+    pub(super) state_dir: Option<At<String>>,
+    pub(super) policies_dir: Option<At<String>>,
+    pub(super) limits: Limits,
+    pub(super) upstreams: Vec<UpstreamTable>,
+    pub(super) policies: Vec<(At<String>, PolicyTable)>,
+    pub(super) routes: Vec<RouteTable>,
+}
+
+/// `[[listeners]]`.
+#[derive(Debug)]
+pub(super) struct ListenerTable {
+    pub(super) place: At<()>,
+    pub(super) name: Option<At<String>>,
+    pub(super) address: Option<At<String>>,
+}
+
+/// `[upstreams.NAME]`.
+#[derive(Debug)]
+pub(super) struct UpstreamTable {
+    pub(super) name: At<String>,
+    pub(super) endpoints: Vec<At<String>>,
+    pub(super) timeouts: UpstreamTimeouts,
+}
+
+/// `[[routes]]`.
+#[derive(Debug)]
+pub(super) struct RouteTable {
+    pub(super) place: At<()>,
+    pub(super) name: Option<At<String>>,
+    pub(super) listeners: Option<Vec<At<String>>>,
+    pub(super) hosts: Vec<At<String>>,
+    pub(super) methods: Vec<At<String>>,
+    pub(super) headers: Vec<(At<String>, HeaderTable)>,
+    pub(super) path: Option<(At<()>, PathTable)>,
+    pub(super) policies: Vec<At<String>>,
+    pub(super) upstream: Option<At<String>>,
+}
+
+/// What a header's value must be: `"…"`, `{ exact = "…" }`, `{ regex = "…" }` or `{ present = true }`.
+#[derive(Debug, Default)]
+pub(super) struct HeaderTable {
+    pub(super) exact: Option<At<String>>,
+    pub(super) regex: Option<At<String>>,
+    pub(super) present: Option<At<bool>>,
+}
+
+/// `path = { exact | prefix | regex = "…" }`.
+#[derive(Debug, Default)]
+pub(super) struct PathTable {
+    pub(super) exact: Option<At<String>>,
+    pub(super) prefix: Option<At<String>>,
+    pub(super) regex: Option<At<String>>,
+}
+
+impl ConfigFile {
+    /// Reads all keys and reports what is wrong with them.
+    pub(super) fn read(mut section: Section<'_>) -> Self {
+        let (limits, timeouts) = section.take("limits").and_then(Item::section).map(read_limits).unwrap_or_default();
+        let file = Self {
+            listeners: read_listeners(&mut section),
+            admin: section.take("admin").and_then(Item::section).and_then(read_admin),
+            workers: section.take("workers").and_then(|item| item.count(1, 1024)),
+            access_log: section.take("access-log").and_then(Item::boolean).is_some_and(|at| at.value),
+            state_dir: section.take("state-dir").and_then(Item::string),
+            policies_dir: section.take("policies-dir").and_then(Item::string),
+            limits,
+            upstreams: named(section.take("upstreams"), |name, table| UpstreamTable::read(name, table, &timeouts)),
+            policies: named(section.take("policies"), |name, table| (name, PolicyTable::read(table))),
+            routes: tables(section.take("routes")).into_iter().map(RouteTable::read).collect(),
+        };
+        section.finish();
+        file
+    }
+}
+
+impl ListenerTable {
+    fn read(mut section: Section<'_>) -> Self {
+        let table = Self {
+            place: section.place(),
+            name: section.take("name").and_then(Item::string),
+            address: section.need("address", "add address = \"127.0.0.1:8080\"").and_then(Item::string),
+        };
+        section.finish();
+        table
+    }
+}
+
+impl UpstreamTable {
+    fn read(name: At<String>, mut section: Section<'_>, defaults: &UpstreamTimeouts) -> Self {
+        let remedy = "add endpoints = [\"127.0.0.1:9000\"]";
+        let table = Self {
+            name,
+            endpoints: section.need("endpoints", remedy).and_then(|item| item.strings(remedy)).unwrap_or_default(),
+            timeouts: UpstreamTimeouts {
+                connect: wait(&mut section, "connect-timeout", defaults.connect),
+                first_byte: wait(&mut section, "first-byte-timeout", defaults.first_byte),
+                idle: wait(&mut section, "idle-timeout", defaults.idle),
+            },
+        };
+        section.finish();
+        table
+    }
+}
+
+impl RouteTable {
+    fn read(mut section: Section<'_>) -> Self {
+        let table = Self {
+            place: section.place(),
+            name: section.take("name").and_then(Item::string),
+            listeners: conditions(&mut section, "listeners"),
+            hosts: conditions(&mut section, "hosts").unwrap_or_default(),
+            methods: conditions(&mut section, "methods").unwrap_or_default(),
+            headers: read_headers(section.take("headers")),
+            path: section.take("path").and_then(PathTable::read),
+            policies: section.take("policies").and_then(Item::array).map(strings).unwrap_or_default(),
+            upstream: section.need("upstream", "add upstream = \"NAME\"").and_then(Item::string),
+        };
+        section.finish();
+        table
+    }
+}
+
+impl HeaderTable {
+    fn read(item: Item<'_>) -> Option<Self> {
+        if item.is_string() {
+            return Some(Self { exact: item.string(), ..Self::default() });
+        }
+        let mut section = item.section()?;
+        let table = Self {
+            exact: section.take("exact").and_then(Item::string),
+            regex: section.take("regex").and_then(Item::string),
+            present: section.take("present").and_then(Item::boolean),
+        };
+        section.finish();
+        Some(table)
+    }
+}
+
+impl PathTable {
+    fn read(item: Item<'_>) -> Option<(At<()>, Self)> {
+        let place = item.place();
+        if item.is_string() {
+            item.report().at(
+                &place,
+                "is a string, not a table",
+                "write path = { prefix = \"/…\" }, or exact, or regex",
+            );
+            return None;
+        }
+        let mut section = item.section()?;
+        let table = Self {
+            exact: section.take("exact").and_then(Item::string),
+            prefix: section.take("prefix").and_then(Item::string),
+            regex: section.take("regex").and_then(Item::string),
+        };
+        section.finish();
+        Some((place, table))
+    }
+}
+
+fn read_listeners(section: &mut Section<'_>) -> Vec<ListenerTable> {
+    let remedy = "add [[listeners]] with address = \"127.0.0.1:8080\"";
+    let Some(item) = section.take("listeners") else {
+        section.report().absent("listeners", "there is no listener", remedy);
+        return Vec::new();
+    };
+    if item.is_empty_array() {
+        section.report().at(&item.place(), "there is no listener", remedy);
+    }
+    tables(Some(item)).into_iter().map(ListenerTable::read).collect()
+}
+
+fn read_admin(mut section: Section<'_>) -> Option<At<String>> {
+    let address = section.need("address", "add address = \"127.0.0.1:9901\"").and_then(Item::string);
+    section.finish();
+    address
+}
+
+fn read_limits(mut section: Section<'_>) -> (Limits, UpstreamTimeouts) {
+    let (limits, timeouts) = (Limits::default(), UpstreamTimeouts::default());
+    let limits = Limits {
+        header_fields: section
+            .take("header-fields")
+            .and_then(|item| item.count(1, 10_000))
+            .unwrap_or(limits.header_fields),
+        header_bytes: section
+            .take("header-bytes")
+            // hyper's read buffer cannot be smaller than the least of these.
+            .and_then(|item| item.size(8 << 10, 16 << 20))
+            .and_then(|size| usize::try_from(size).ok())
+            .unwrap_or(limits.header_bytes),
+        header_timeout: wait(&mut section, "header-timeout", limits.header_timeout),
+        keep_alive: wait(&mut section, "keep-alive", limits.keep_alive),
+        body_idle: wait(&mut section, "body-idle", limits.body_idle),
+        drain: wait(&mut section, "drain", limits.drain),
+    };
+    let timeouts = UpstreamTimeouts {
+        connect: wait(&mut section, "upstream-connect", timeouts.connect),
+        first_byte: wait(&mut section, "upstream-first-byte", timeouts.first_byte),
+        idle: wait(&mut section, "upstream-idle", timeouts.idle),
+    };
+    section.finish();
+    (limits, timeouts)
+}
+
+fn read_headers(item: Option<Item<'_>>) -> Vec<(At<String>, HeaderTable)> {
+    let entries = item.and_then(Item::section).map(Section::entries).unwrap_or_default();
+    let header = |(name, item): (String, Item<'_>)| Some((item.place().map(|()| name), HeaderTable::read(item)?));
+    entries.into_iter().filter_map(header).collect()
+}
+
+/// A time to wait: some time, but not for ever.
+fn wait(section: &mut Section<'_>, key: &'static str, default: Duration) -> Duration {
+    let (least, most) = (Duration::from_millis(1), Duration::from_secs(24 * 60 * 60));
+    section.take(key).and_then(|item| item.duration(least, most)).unwrap_or(default)
+}
+
+/// The strings of a list of conditions. None at all would be easy to misread: as nothing, or as anything.
+fn conditions(section: &mut Section<'_>, key: &'static str) -> Option<Vec<At<String>>> {
+    section.take(key)?.strings(&format!("leave {key} out to match any"))
+}
+
+fn strings(items: Vec<Item<'_>>) -> Vec<At<String>> {
+    items.into_iter().filter_map(Item::string).collect()
+}
+
+/// The tables of an array of tables.
+fn tables(item: Option<Item<'_>>) -> Vec<Section<'_>> {
+    item.and_then(Item::array).unwrap_or_default().into_iter().filter_map(Item::section).collect()
+}
+
+/// The tables of a table by name.
+fn named<'a, T>(item: Option<Item<'a>>, mut read: impl FnMut(At<String>, Section<'a>) -> T) -> Vec<T> {
+    let entries = item.and_then(Item::section).map(Section::entries).unwrap_or_default();
+    let table = |(name, item): (String, Item<'a>)| Some(read(item.place().map(|()| name), item.section()?));
+    entries.into_iter().filter_map(table).collect()
+}

@@ -1,0 +1,82 @@
+//! The form without a config file: one upstream, and all policies of the directory for all traffic.
+
+use std::{net::SocketAddr, path::Path};
+
+use super::{
+    Config, Flags, Limits, Listener, ListenerSet, PathMatch, Problem, Route, Upstream, UpstreamTimeouts,
+    filters::Filters,
+    policy_dir::{Found, PolicyDir},
+    report::Report,
+    upstream,
+};
+
+/// The configuration that flags stand for.
+pub(super) fn load(flags: &Flags, bundled: &[&str]) -> Result<Config, Vec<Problem>> {
+    let (listen, to, dir) = (Report::new("--listen"), Report::new("--upstream"), Report::new("--policies"));
+    let listeners = listeners(&flags.listen, &listen);
+    let upstream = upstream(&flags.upstream, &to);
+    let policies = flags.policies.as_deref().map(|path| policies(path, bundled, &dir)).unwrap_or_default();
+    let problems: Vec<Problem> = [listen, to, dir].into_iter().flat_map(Report::into_problems).collect();
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    Ok(Config {
+        listeners,
+        admin: None,
+        workers: None,
+        access_log: false,
+        state_dir: None,
+        policies_dir: flags.policies.clone(),
+        limits: Limits::default(),
+        upstreams: upstream.into_iter().collect(),
+        routes: vec![route_for_all(&policies)],
+        policies: policies.entries,
+        files: policies.files,
+    })
+}
+
+fn listeners(addresses: &[SocketAddr], report: &Report) -> Vec<Listener> {
+    if addresses.is_empty() {
+        report.whole("there is no address to listen on", "add --listen 127.0.0.1:8080");
+    }
+    for (index, address) in addresses.iter().enumerate() {
+        if address.port() != 0 && addresses[..index].contains(address) {
+            report.whole(format!("{address} is given twice"), "remove one of the two");
+        }
+    }
+    let listener = |(index, address): (usize, &SocketAddr)| Listener {
+        name: format!("listener-{}", index + 1),
+        address: *address,
+    };
+    addresses.iter().enumerate().map(listener).collect()
+}
+
+fn upstream(url: &str, report: &Report) -> Option<Upstream> {
+    let endpoint = upstream::parse_url(url).map_err(|(message, remedy)| report.whole(message, remedy)).ok()?;
+    let timeouts = UpstreamTimeouts::default();
+    Some(Upstream { name: "upstream".to_owned(), endpoints: vec![endpoint], timeouts })
+}
+
+fn policies(path: &Path, bundled: &[&str], report: &Report) -> Found {
+    match PolicyDir::list(path) {
+        Ok(dir) => dir.read(&Filters::new(dir.modules(), bundled), &[]),
+        Err((message, remedy)) => {
+            report.whole(message, remedy);
+            Found::default()
+        }
+    }
+}
+
+/// Also names the policies that have a problem: whoever runs this may have an older version of them.
+fn route_for_all(policies: &Found) -> Route {
+    Route {
+        name: "route-1".to_owned(),
+        listeners: ListenerSet::All,
+        hosts: Vec::new(),
+        methods: Vec::new(),
+        headers: Vec::new(),
+        path: PathMatch::Any,
+        policies: policies.entries.iter().map(|entry| entry.name.clone()).collect(),
+        upstream: 0,
+    }
+}
