@@ -53,7 +53,7 @@ impl Policies {
 
     /// The full name of the policy that a route names.
     pub(super) fn find(&self, name: &str) -> Result<String, Wrong> {
-        let mut inline = self.inline.iter().map(|policy| policy.name.value.as_str());
+        let inline = self.inline.iter().map(|policy| policy.name.value.as_str());
         if inline.clone().any(|other| other == name) {
             return Ok(name.to_owned());
         }
@@ -65,8 +65,7 @@ impl Policies {
                 "write the name with its order number".to_owned(),
             )),
             Meaning::Nothing => Err(self.library(name).unwrap_or_else(|| {
-                let all = inline.by_ref().chain(dir).collect::<Vec<_>>();
-                (format!("there is no policy {name:?}"), names::suggest(name, "policies", all.into_iter()))
+                (format!("there is no policy {name:?}"), names::suggest(name, "policies", inline.chain(dir)))
             })),
         }
     }
