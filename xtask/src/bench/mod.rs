@@ -1,0 +1,46 @@
+//! `cargo xtask bench`: what the gateway costs, side by side with its peers on the same machine.
+//!
+//! The map of the folder, in the order of a run: `options` reads the command line; `compare`, `reload` and `idle` are
+//! the three measurements; `scenarios` and `peers` say what is measured and by whom; `verify` makes sure that all do
+//! the same work; `load` drives them; `procfs` reads what they used; `figures` makes medians and ratios of it; `report`
+//! prints them. `service`, `http` and `place` are the ground: started programs, a small HTTP client, files and ports.
+//!
+//! Everything listens on 127.0.0.1, and every program that is started ends with the bench.
+
+mod compare;
+mod figures;
+mod http;
+mod idle;
+mod load;
+mod options;
+mod peers;
+mod place;
+mod procfs;
+mod reload;
+mod report;
+mod scenarios;
+mod service;
+mod verify;
+
+use crate::process;
+
+use options::{Mode, Options};
+
+/// Runs `cargo xtask bench ARGS`.
+pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
+    let options = Options::parse(args)?;
+    match options.mode {
+        Mode::Help => report::text(options::HELP),
+        Mode::Compare => compare::run(&options),
+        Mode::Reload => reload::run(&options),
+        Mode::Idle => idle::run(&options),
+        Mode::Hooks => hooks(&options.rest),
+    }
+}
+
+/// The micro-figures: they live with the gateway's own code, as they call into it.
+fn hooks(rest: &[String]) -> anyhow::Result<()> {
+    let mut cargo = process::cargo();
+    cargo.args(["bench", "--package", "tollgate", "--bench", "hooks"]).args(rest);
+    process::run(cargo.current_dir(&place::workspace()?.root))
+}

@@ -1,0 +1,184 @@
+//! The command line of the bench.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail, ensure};
+
+use super::peers::Peer;
+use super::scenarios::Scenario;
+
+/// What `cargo xtask bench --help` prints.
+pub(super) const HELP: &str = "\
+cargo xtask bench [OPTIONS]          the gateway and its peers as reverse proxies, interleaved
+cargo xtask bench reload [OPTIONS]   milliseconds from a changed file to the first request on the new version
+cargo xtask bench idle [OPTIONS]     memory and wake-ups of the gateway without traffic
+cargo xtask bench hooks [ARGS]       cost of a hook and of a fresh instance (cargo bench of the gateway)
+
+  --scenario X     plain-1k, body-100k or chain; may be given more than once (default: all)
+  --peer X         nginx, nginx-again, nginx-lua, haproxy or tollgate; may be given more than once (default: all but
+                   nginx-again, which is nginx once more and shows how far two figures of the same thing differ)
+  --rounds N       rounds of each peer (default 5)
+  --seconds N      seconds of a round (default 4)
+  --skip-missing   leave out peers that are not installed
+  --json FILE      keep the figures
+  --gateway PATH   the gateway to measure (default: build target/release/tollgate)
+  --module PATH    reload: the filter that is changed (default: target/filters/headers.wasm)
+  --changes N      reload: changes of each kind (default 100)
+";
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Mode {
+    /// Nothing; the help is printed.
+    Help,
+    /// The gateway against its peers.
+    Compare,
+    /// Changed file to first request.
+    Reload,
+    /// The gateway without traffic.
+    Idle,
+    /// Micro-figures.
+    Hooks,
+}
+
+/// The command line, read.
+pub(super) struct Options {
+    pub(super) mode: Mode,
+    pub(super) scenarios: Vec<Scenario>,
+    pub(super) peers: Vec<Peer>,
+    pub(super) rounds: u32,
+    pub(super) seconds: u32,
+    pub(super) changes: u32,
+    pub(super) skip_missing: bool,
+    pub(super) json: Option<PathBuf>,
+    pub(super) gateway: Option<PathBuf>,
+    pub(super) module: Option<PathBuf>,
+    /// For `hooks`: handed on as it is.
+    pub(super) rest: Vec<String>,
+}
+
+impl Options {
+    /// Reads the words after `cargo xtask bench`.
+    pub(super) fn parse(args: &[String]) -> anyhow::Result<Self> {
+        let mut options = Self::default();
+        let mut words = args.iter();
+        match args.first().map(String::as_str) {
+            Some("reload") => options.mode = Mode::Reload,
+            Some("idle") => options.mode = Mode::Idle,
+            Some("hooks") => {
+                options.mode = Mode::Hooks;
+                options.rest = args[1..].to_vec();
+                return Ok(options);
+            }
+            _ => {}
+        }
+        if options.mode != Mode::Compare {
+            words.next();
+        }
+        while let Some(word) = words.next() {
+            options.take(word, &mut words)?;
+        }
+        options.fill_in();
+        Ok(options)
+    }
+
+    fn take<'a>(&mut self, word: &str, words: &mut impl Iterator<Item = &'a String>) -> anyhow::Result<()> {
+        let mut value = || words.next().map(String::as_str).with_context(|| format!("{word} needs a value"));
+        match word {
+            "--scenario" => self.scenarios.push(Scenario::parse(value()?)?),
+            "--peer" => self.peers.push(Peer::parse(value()?)?),
+            "--rounds" => self.rounds = count(word, value()?)?,
+            "--seconds" => self.seconds = count(word, value()?)?,
+            "--changes" => self.changes = count(word, value()?)?,
+            "--json" => self.json = Some(value()?.into()),
+            "--gateway" => self.gateway = Some(value()?.into()),
+            "--module" => self.module = Some(value()?.into()),
+            "--skip-missing" => self.skip_missing = true,
+            "--help" | "-h" | "help" => self.mode = Mode::Help,
+            other => bail!("unknown word `{other}`; `cargo xtask bench --help` lists what there is"),
+        }
+        Ok(())
+    }
+
+    fn fill_in(&mut self) {
+        if self.scenarios.is_empty() {
+            self.scenarios = Scenario::ALL.to_vec();
+        }
+        if self.peers.is_empty() {
+            self.peers = Peer::USUAL.to_vec();
+        }
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Compare,
+            scenarios: Vec::new(),
+            peers: Vec::new(),
+            rounds: 5,
+            seconds: 4,
+            changes: 100,
+            skip_missing: false,
+            json: None,
+            gateway: None,
+            module: None,
+            rest: Vec::new(),
+        }
+    }
+}
+
+/// A count from 1 to 10 000: the bench is bounded in time.
+fn count(word: &str, value: &str) -> anyhow::Result<u32> {
+    let number: u32 = value.parse().with_context(|| format!("{word} needs a whole number, not `{value}`"))?;
+    ensure!((1..=10_000).contains(&number), "{word} must be from 1 to 10000, not {number}");
+    Ok(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> anyhow::Result<Options> {
+        Options::parse(&line.split_whitespace().map(String::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn nothing_means_everything() {
+        let options = parse("").unwrap();
+        assert_eq!(options.mode, Mode::Compare);
+        assert_eq!((options.rounds, options.seconds), (5, 4));
+        assert_eq!(options.scenarios, Scenario::ALL);
+        assert!(options.peers.contains(&Peer::Tollgate) && !options.peers.contains(&Peer::NginxAgain));
+    }
+
+    #[test]
+    fn chosen_scenarios_and_peers_add_up() {
+        let options = parse("--scenario chain --peer nginx --peer haproxy --rounds 2").unwrap();
+        assert_eq!(options.scenarios, [Scenario::Chain]);
+        assert_eq!(options.peers, [Peer::Nginx, Peer::HaProxy]);
+        assert_eq!(options.rounds, 2);
+    }
+
+    #[test]
+    fn a_mode_comes_first() {
+        assert_eq!(parse("reload --changes 7").unwrap().changes, 7);
+        assert_eq!(parse("idle --help").unwrap().mode, Mode::Help);
+        assert_eq!(parse("hooks -- --quick").unwrap().rest, ["--", "--quick"]);
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (line, part) in [
+            ("--rounds", "needs a value"),
+            ("--rounds 0", "from 1 to 10000"),
+            ("--rounds x", "whole number"),
+            ("--speed 3", "--help"),
+            ("--peer caddy", "haproxy"),
+            ("--scenario big", "body-100k"),
+        ] {
+            let message = parse(line).err().unwrap().to_string();
+            assert!(message.contains(part), "{line}: {message}");
+        }
+    }
+}
