@@ -1,1 +1,62 @@
-fn main(){}
+//! `cargo xtask`: whatever a person would otherwise have to remember. One file per command.
+#![allow(clippy::print_stdout, reason = "a command line tool talks to its user")]
+
+mod bench;
+mod build;
+mod demo;
+mod filters;
+mod guests;
+mod process;
+mod setup;
+mod test;
+mod toolchain;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+
+const USAGE: &str = "\
+cargo xtask COMMAND
+
+  demo    [--port N] [--admin-port N]   the gateway with three policies before a small upstream, to try by hand
+          [--check]                     … and to check by itself: exits 0 when every answer was right
+  test    [ARGS]                        filters and guests, then `cargo test --workspace ARGS`
+  build   [--release]                   the gateway with its filters bundled: target/{debug,release}/tollgate
+  filters                               standard filters, test guests, examples: target/{filters,guests,examples}/*.wasm
+  filters --path DIR [--target TRIPLE]  one filter project anywhere; prints the path of its module
+  setup                                 find or make the compiler's parts for WebAssembly guests
+  bench   [ARGS]                        measure beside other gateways
+
+TOLLGATE_GUEST_TOOLCHAIN=auto|rustup|debian chooses where the guest toolchain comes from (default: auto).
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[String]) -> anyhow::Result<()> {
+    let Some((command, rest)) = args.split_first() else {
+        bail!("which command?\n\n{USAGE}");
+    };
+    match command.as_str() {
+        "bench" => bench::run(rest),
+        "build" => build::run(rest),
+        "demo" => demo::run(rest),
+        "filters" => filters::run(rest),
+        "setup" => setup::run(rest),
+        "test" => test::run(rest),
+        "help" | "--help" | "-h" => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        other => bail!("`{other}` is not a command\n\n{USAGE}"),
+    }
+}
