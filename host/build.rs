@@ -13,18 +13,10 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 fn main() -> Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
-    let root =
-        PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or("cargo sets CARGO_MANIFEST_DIR")?)
-            .join("..");
+    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or("cargo sets CARGO_MANIFEST_DIR")?).join("..");
     let root = root.canonicalize()?;
-    write_if_changed(
-        &out.join("bundled.rs"),
-        &table("BUNDLED", &bundled(&out, &root)?)?,
-    )?;
-    write_if_changed(
-        &out.join("sdk_files.rs"),
-        &table("SDK_FILES", &sdk_files(&root)?)?,
-    )?;
+    write_if_changed(&out.join("bundled.rs"), &table("BUNDLED", &bundled(&out, &root)?)?)?;
+    write_if_changed(&out.join("sdk_files.rs"), &table("SDK_FILES", &sdk_files(&root)?)?)?;
     Ok(())
 }
 
@@ -32,12 +24,10 @@ fn main() -> Result<()> {
 fn bundled(out: &Path, root: &Path) -> Result<Vec<(String, PathBuf)>> {
     println!("cargo::rerun-if-env-changed=TOLLGATE_FILTERS_DIR");
     let folder = match env::var_os("TOLLGATE_FILTERS_DIR") {
-        Some(folder) => PathBuf::from(folder)
-            .canonicalize()
-            .map_err(|error| format!("TOLLGATE_FILTERS_DIR: {error}"))?,
-        None => target_dir(out)
-            .unwrap_or_else(|| root.join("target"))
-            .join("filters"),
+        Some(folder) => {
+            PathBuf::from(folder).canonicalize().map_err(|error| format!("TOLLGATE_FILTERS_DIR: {error}"))?
+        }
+        None => target_dir(out).unwrap_or_else(|| root.join("target")).join("filters"),
     };
     // Cargo would run this script again and again for a folder that does not exist.
     fs::create_dir_all(&folder)?;
@@ -49,19 +39,14 @@ fn bundled(out: &Path, root: &Path) -> Result<Vec<(String, PathBuf)>> {
         }
     }
     if filters.is_empty() {
-        println!(
-            "cargo::warning=no standard filters in {}: run `cargo xtask build` to bundle them",
-            folder.display()
-        );
+        println!("cargo::warning=no standard filters in {}: run `cargo xtask build` to bundle them", folder.display());
     }
     Ok(filters)
 }
 
 /// The target directory, wherever it was put: cargo marks it as a cache, and `OUT_DIR` lies in it.
 fn target_dir(out: &Path) -> Option<PathBuf> {
-    out.ancestors()
-        .find(|folder| folder.join("CACHEDIR.TAG").exists())
-        .map(Path::to_owned)
+    out.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists()).map(Path::to_owned)
 }
 
 /// The interface and the Rust SDK, by their names in the repository.
@@ -73,10 +58,7 @@ fn sdk_files(root: &Path) -> Result<Vec<(String, PathBuf)>> {
     }
     let mut named = Vec::new();
     for path in files {
-        let name = path
-            .strip_prefix(root)?
-            .to_str()
-            .ok_or("a file of the SDK has a name that is not UTF-8")?;
+        let name = path.strip_prefix(root)?.to_str().ok_or("a file of the SDK has a name that is not UTF-8")?;
         named.push((name.to_owned(), path.clone()));
     }
     named.sort();
@@ -110,9 +92,7 @@ fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
 fn table(name: &str, files: &[(String, PathBuf)]) -> Result<String> {
     let mut text = format!("pub const {name}: &[(&str, &[u8])] = &[\n");
     for (name, path) in files {
-        let path = path
-            .to_str()
-            .ok_or("a path that is not UTF-8 cannot be bundled")?;
+        let path = path.to_str().ok_or("a path that is not UTF-8 cannot be bundled")?;
         writeln!(text, "    ({name:?}, include_bytes!({path:?})),")?;
     }
     text.push_str("];\n");

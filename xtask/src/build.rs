@@ -33,17 +33,7 @@ pub(crate) fn gateway(workspace: &Workspace, profile: Profile) -> Result<PathBuf
         Profile::Debug => ("debug", &[], "two to four minutes"),
         Profile::Release => ("release", &["--release"], "three to six minutes"),
     };
-    say(&format!(
-        "building the gateway, {folder} (first run: {first_run} on two cores)"
-    ));
-    process::run(
-        process::cargo()
-            .args(["build", "--package", "tollgate"])
-            .args(flags)
-            .current_dir(&workspace.root),
-    )?;
-    Ok(workspace
-        .target_dir
-        .join(folder)
-        .join(format!("tollgate{}", std::env::consts::EXE_SUFFIX)))
+    say(&format!("building the gateway, {folder} (first run: {first_run} on two cores)"));
+    process::run(process::cargo().args(["build", "--package", "tollgate"]).args(flags).current_dir(&workspace.root))?;
+    Ok(workspace.target_dir.join(folder).join(format!("tollgate{}", std::env::consts::EXE_SUFFIX)))
 }

@@ -15,10 +15,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
                 println!("{}", module.display());
             }
         }
-        None => guests::build(
-            &workspace,
-            &[Group::FILTERS, Group::GUESTS, Group::EXAMPLES],
-        )?,
+        None => guests::build(&workspace, &[Group::FILTERS, Group::GUESTS, Group::EXAMPLES])?,
     }
     Ok(())
 }
@@ -37,17 +34,10 @@ fn parse(args: &[String]) -> Result<Option<Project>> {
             "--target" => &mut target,
             other => bail!("`filters` knows --path DIR and --target TRIPLE, not `{other}`"),
         };
-        *slot = Some(
-            args.next()
-                .with_context(|| format!("`{arg}` needs a value"))?
-                .clone(),
-        );
+        *slot = Some(args.next().with_context(|| format!("`{arg}` needs a value"))?.clone());
     }
     match (dir, target) {
-        (Some(dir), target) => Ok(Some(Project {
-            dir: dir.into(),
-            target,
-        })),
+        (Some(dir), target) => Ok(Some(Project { dir: dir.into(), target })),
         (None, Some(_)) => bail!("`--target` is for one project: give its folder with --path DIR"),
         (None, None) => Ok(None),
     }

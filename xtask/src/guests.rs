@@ -21,31 +21,17 @@ pub(crate) struct Group {
 
 impl Group {
     /// The standard policies, which are bundled in the gateway.
-    pub(crate) const FILTERS: Self = Self {
-        source: "filters",
-        modules: "filters",
-        what: "standard filters",
-    };
+    pub(crate) const FILTERS: Self = Self { source: "filters", modules: "filters", what: "standard filters" };
     /// The (mis)behaving components of the tests.
-    pub(crate) const GUESTS: Self = Self {
-        source: "tests/guests",
-        modules: "guests",
-        what: "test guests",
-    };
+    pub(crate) const GUESTS: Self = Self { source: "tests/guests", modules: "guests", what: "test guests" };
     /// Those examples that are filters.
-    pub(crate) const EXAMPLES: Self = Self {
-        source: "examples",
-        modules: "examples",
-        what: "example filters",
-    };
+    pub(crate) const EXAMPLES: Self = Self { source: "examples", modules: "examples", what: "example filters" };
 }
 
 /// Builds all guests of `groups` and copies the modules that changed.
 pub(crate) fn build(workspace: &Workspace, groups: &[Group]) -> Result<()> {
-    let members: Vec<_> = groups
-        .iter()
-        .map(|group| workspace.guests_below(&workspace.root.join(group.source)))
-        .collect();
+    let members: Vec<_> =
+        groups.iter().map(|group| workspace.guests_below(&workspace.root.join(group.source))).collect();
     let toolchain = Toolchain::prepare(workspace, &targets(members.iter().flatten().copied()))?;
     for (group, members) in groups.iter().zip(members) {
         build_group(workspace, &toolchain, group, &members)?;
@@ -54,36 +40,17 @@ pub(crate) fn build(workspace: &Workspace, groups: &[Group]) -> Result<()> {
 }
 
 /// Builds the one filter project in `dir` with its own profile and returns the paths of its modules.
-pub(crate) fn build_project(
-    workspace: &Workspace,
-    dir: &Path,
-    target: Option<&str>,
-) -> Result<Vec<PathBuf>> {
+pub(crate) fn build_project(workspace: &Workspace, dir: &Path, target: Option<&str>) -> Result<Vec<PathBuf>> {
     let project = Workspace::of(dir)?;
     let dir = dir.canonicalize()?;
-    let packages: Vec<_> = project
-        .guests
-        .iter()
-        .filter(|guest| guest.dir == dir)
-        .collect();
+    let packages: Vec<_> = project.guests.iter().filter(|guest| guest.dir == dir).collect();
     let [package] = packages[..] else {
-        bail!(
-            "{} is no filter project: its Cargo.toml needs [lib] crate-type = [\"cdylib\"]",
-            dir.display()
-        );
+        bail!("{} is no filter project: its Cargo.toml needs [lib] crate-type = [\"cdylib\"]", dir.display());
     };
     let target = target.or(package.target.as_deref()).unwrap_or(CORE);
     let toolchain = Toolchain::prepare(workspace, &[target])?;
     let mut cargo = process::guest_cargo();
-    cargo.args([
-        "build",
-        "--target",
-        target,
-        "--profile",
-        profile(&project.root)?,
-        "--package",
-        &package.name,
-    ]);
+    cargo.args(["build", "--target", target, "--profile", profile(&project.root)?, "--package", &package.name]);
     modules(toolchain.apply(cargo.current_dir(&dir), target))
 }
 
@@ -98,26 +65,15 @@ fn target_of(guest: &GuestPackage) -> &str {
     guest.target.as_deref().unwrap_or(CORE)
 }
 
-fn build_group(
-    workspace: &Workspace,
-    toolchain: &Toolchain,
-    group: &Group,
-    members: &[&GuestPackage],
-) -> Result<()> {
+fn build_group(workspace: &Workspace, toolchain: &Toolchain, group: &Group, members: &[&GuestPackage]) -> Result<()> {
     let into = workspace.target_dir.join(group.modules);
     fs::create_dir_all(&into).with_context(|| format!("could not create {}", into.display()))?;
     if !members.is_empty() {
-        say(&format!(
-            "building the {} (first run: about a minute)",
-            group.what
-        ));
+        say(&format!("building the {} (first run: about a minute)", group.what));
     }
     let mut by_target: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for &guest in members {
-        by_target
-            .entry(target_of(guest))
-            .or_default()
-            .push(&guest.name);
+        by_target.entry(target_of(guest)).or_default().push(&guest.name);
     }
     let mut names = Vec::new();
     for (target, packages) in by_target {
@@ -135,32 +91,20 @@ fn build_members(
     packages: &[&str],
 ) -> Result<Vec<PathBuf>> {
     let mut cargo = process::guest_cargo();
-    cargo
-        .args(["build", "--target", target, "--profile", "filter"])
-        .current_dir(&workspace.root);
+    cargo.args(["build", "--target", target, "--profile", "filter"]).current_dir(&workspace.root);
     for package in packages {
         cargo.args(["--package", package]);
     }
     let modules = modules(toolchain.apply(&mut cargo, target))?;
-    ensure!(
-        modules.len() == packages.len(),
-        "expected a module of each of {packages:?}, but cargo made {modules:?}"
-    );
+    ensure!(modules.len() == packages.len(), "expected a module of each of {packages:?}, but cargo made {modules:?}");
     Ok(modules)
 }
 
 /// A project that knows the profile `filter` is built with it, any other one with `release`.
 fn profile(root: &Path) -> Result<&'static str> {
     let manifest = root.join("Cargo.toml");
-    let text = fs::read_to_string(&manifest)
-        .with_context(|| format!("could not read {}", manifest.display()))?;
-    Ok(
-        if text.lines().any(|line| line.trim() == "[profile.filter]") {
-            "filter"
-        } else {
-            "release"
-        },
-    )
+    let text = fs::read_to_string(&manifest).with_context(|| format!("could not read {}", manifest.display()))?;
+    Ok(if text.lines().any(|line| line.trim() == "[profile.filter]") { "filter" } else { "release" })
 }
 
 /// Runs a `cargo build` and returns the modules that it made or found fresh.
@@ -170,12 +114,7 @@ fn modules(cargo: &mut Command) -> Result<Vec<PathBuf>> {
     for line in text.lines() {
         let message: Value = serde_json::from_str(line).context("cargo's messages are not JSON")?;
         let files = message["filenames"].as_array().into_iter().flatten();
-        modules.extend(
-            files
-                .filter_map(Value::as_str)
-                .filter(|file| file.ends_with(".wasm"))
-                .map(PathBuf::from),
-        );
+        modules.extend(files.filter_map(Value::as_str).filter(|file| file.ends_with(".wasm")).map(PathBuf::from));
     }
     Ok(modules)
 }
@@ -191,10 +130,8 @@ fn keep(module: &Path, into: &Path) -> Result<String> {
         return Ok(name);
     }
     let unfinished = into.join(format!(".{name}.{}", std::process::id()));
-    fs::write(&unfinished, new)
-        .with_context(|| format!("could not write {}", unfinished.display()))?;
-    fs::rename(&unfinished, &copy)
-        .with_context(|| format!("could not write {}", copy.display()))?;
+    fs::write(&unfinished, new).with_context(|| format!("could not write {}", unfinished.display()))?;
+    fs::rename(&unfinished, &copy).with_context(|| format!("could not write {}", copy.display()))?;
     Ok(name)
 }
 
@@ -202,15 +139,10 @@ fn keep(module: &Path, into: &Path) -> Result<String> {
 fn remove_others(dir: &Path, names: &[String]) -> Result<()> {
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
-        let is_module = path
-            .extension()
-            .is_some_and(|extension| extension == "wasm");
-        let is_current = path
-            .file_name()
-            .is_some_and(|file| names.iter().any(|name| file == name.as_str()));
+        let is_module = path.extension().is_some_and(|extension| extension == "wasm");
+        let is_current = path.file_name().is_some_and(|file| names.iter().any(|name| file == name.as_str()));
         if is_module && !is_current {
-            fs::remove_file(&path)
-                .with_context(|| format!("could not remove {}", path.display()))?;
+            fs::remove_file(&path).with_context(|| format!("could not remove {}", path.display()))?;
         }
     }
     Ok(())

@@ -28,12 +28,7 @@ pub(crate) fn cargo() -> Command {
 /// A cargo that builds guests: flags meant for the host (`-C target-cpu=native`, say) are not for them.
 pub(crate) fn guest_cargo() -> Command {
     let mut command = cargo();
-    for name in [
-        "RUSTFLAGS",
-        "CARGO_ENCODED_RUSTFLAGS",
-        "CARGO_BUILD_RUSTFLAGS",
-        "CARGO_BUILD_TARGET",
-    ] {
+    for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS", "CARGO_BUILD_TARGET"] {
         command.env_remove(name);
     }
     command
@@ -41,21 +36,16 @@ pub(crate) fn guest_cargo() -> Command {
 
 /// Runs to the end with the terminal's own output; an exit code other than zero is an error.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
-    let status = command
-        .status()
-        .with_context(|| format!("could not start `{}`", line(command)))?;
+    let status = command.status().with_context(|| format!("could not start `{}`", line(command)))?;
     expect_success(command, status)
 }
 
 /// Runs to the end and returns what the program wrote to standard output; standard error stays the terminal's.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
-    let output = command
-        .stderr(Stdio::inherit())
-        .output()
-        .with_context(|| format!("could not start `{}`", line(command)))?;
+    let output =
+        command.stderr(Stdio::inherit()).output().with_context(|| format!("could not start `{}`", line(command)))?;
     expect_success(command, output.status)?;
-    String::from_utf8(output.stdout)
-        .with_context(|| format!("`{}` wrote something that is not UTF-8", line(command)))
+    String::from_utf8(output.stdout).with_context(|| format!("`{}` wrote something that is not UTF-8", line(command)))
 }
 
 /// Runs to the end, but no longer than `limit`.
@@ -74,11 +64,7 @@ pub(crate) fn run_within(command: &mut Command, limit: Duration) -> Result<()> {
         None => {
             child.kill()?;
             child.wait()?;
-            bail!(
-                "`{}` had not ended after {} s",
-                line(command),
-                limit.as_secs()
-            )
+            bail!("`{}` had not ended after {} s", line(command), limit.as_secs())
         }
     }
 }

@@ -25,20 +25,15 @@ pub(crate) struct GuestPackage {
 impl Workspace {
     /// The workspace that xtask belongs to.
     pub(crate) fn own() -> Result<Self> {
-        let xtask = std::env::var_os("CARGO_MANIFEST_DIR")
-            .unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        let xtask = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
         Self::of(&PathBuf::from(xtask).join(".."))
     }
 
     /// The workspace of the package in `dir`.
     pub(crate) fn of(dir: &Path) -> Result<Self> {
-        let dir = dir
-            .canonicalize()
-            .with_context(|| format!("no such directory: {}", dir.display()))?;
+        let dir = dir.canonicalize().with_context(|| format!("no such directory: {}", dir.display()))?;
         let text = process::output(
-            process::cargo()
-                .args(["metadata", "--no-deps", "--format-version", "1"])
-                .current_dir(&dir),
+            process::cargo().args(["metadata", "--no-deps", "--format-version", "1"]).current_dir(&dir),
         )?;
         let metadata: Value = serde_json::from_str(&text).context("cargo metadata is not JSON")?;
         Ok(Self {
@@ -50,28 +45,19 @@ impl Workspace {
 
     /// The guests in `dir` or anywhere below it.
     pub(crate) fn guests_below(&self, dir: &Path) -> Vec<&GuestPackage> {
-        self.guests
-            .iter()
-            .filter(|guest| guest.dir.starts_with(dir))
-            .collect()
+        self.guests.iter().filter(|guest| guest.dir.starts_with(dir)).collect()
     }
 }
 
 impl GuestPackage {
     fn read(package: &Value) -> Option<Self> {
         let targets = package["targets"].as_array()?;
-        let is_guest = targets
-            .iter()
-            .any(|target| strings(&target["crate_types"]).any(|kind| kind == "cdylib"));
+        let is_guest = targets.iter().any(|target| strings(&target["crate_types"]).any(|kind| kind == "cdylib"));
         is_guest.then_some(())?;
         Some(Self {
             name: package["name"].as_str()?.to_owned(),
-            dir: Path::new(package["manifest_path"].as_str()?)
-                .parent()?
-                .to_owned(),
-            target: package["metadata"]["tollgate"]["target"]
-                .as_str()
-                .map(str::to_owned),
+            dir: Path::new(package["manifest_path"].as_str()?).parent()?.to_owned(),
+            target: package["metadata"]["tollgate"]["target"].as_str().map(str::to_owned),
         })
     }
 }
@@ -81,15 +67,10 @@ fn packages(metadata: &Value) -> impl Iterator<Item = &Value> {
 }
 
 fn strings(list: &Value) -> impl Iterator<Item = &str> {
-    list.as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
+    list.as_array().into_iter().flatten().filter_map(Value::as_str)
 }
 
 fn path(metadata: &Value, key: &str) -> Result<PathBuf> {
-    let text = metadata[key]
-        .as_str()
-        .with_context(|| format!("cargo metadata has no `{key}`"))?;
+    let text = metadata[key].as_str().with_context(|| format!("cargo metadata has no `{key}`"))?;
     Ok(PathBuf::from(text))
 }

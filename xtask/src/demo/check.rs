@@ -30,35 +30,18 @@ fn no_key_is_refused(gateway: &Gateway) -> Result<()> {
 fn a_key_is_let_through(gateway: &Gateway) -> Result<()> {
     let answer = with_key(gateway)?;
     expect(&answer, 200)?;
-    let echo: Value = serde_json::from_str(&answer.body)
-        .with_context(|| format!("not the upstream's echo: {answer:?}"))?;
-    ensure!(
-        echo["headers"]["x-consumer"] == CONSUMER,
-        "the upstream did not see x-consumer: {echo:#}"
-    );
-    ensure!(
-        answer.header("x-gateway") == Some("tollgate"),
-        "no x-gateway in {answer:?}"
-    );
-    ensure!(
-        answer.header("server").is_none(),
-        "the server field was not removed: {answer:?}"
-    );
+    let echo: Value =
+        serde_json::from_str(&answer.body).with_context(|| format!("not the upstream's echo: {answer:?}"))?;
+    ensure!(echo["headers"]["x-consumer"] == CONSUMER, "the upstream did not see x-consumer: {echo:#}");
+    ensure!(answer.header("x-gateway") == Some("tollgate"), "no x-gateway in {answer:?}");
+    ensure!(answer.header("server").is_none(), "the server field was not removed: {answer:?}");
     Ok(())
 }
 
 fn a_burst_is_limited(gateway: &Gateway) -> Result<()> {
-    let answers: Vec<_> = (0..2 * BURST)
-        .map(|_| with_key(gateway))
-        .collect::<Result<_>>()?;
-    let limited = answers
-        .iter()
-        .find(|answer| answer.status == 429)
-        .context("none was answered with 429")?;
-    ensure!(
-        limited.header("retry-after").is_some(),
-        "no retry-after in {limited:?}"
-    );
+    let answers: Vec<_> = (0..2 * BURST).map(|_| with_key(gateway)).collect::<Result<_>>()?;
+    let limited = answers.iter().find(|answer| answer.status == 429).context("none was answered with 429")?;
+    ensure!(limited.header("retry-after").is_some(), "no retry-after in {limited:?}");
     Ok(())
 }
 
@@ -76,9 +59,7 @@ fn an_edit_is_taken_over(gateway: &Gateway, policies: &Policies) -> Result<()> {
     policies.allow_bursts_of(1000)?;
     let deadline = Instant::now() + RELOAD_LIMIT;
     while Instant::now() < deadline {
-        let answers: Vec<_> = (0..2 * BURST)
-            .map(|_| with_key(gateway))
-            .collect::<Result<_>>()?;
+        let answers: Vec<_> = (0..2 * BURST).map(|_| with_key(gateway)).collect::<Result<_>>()?;
         if answers.iter().all(|answer| answer.status == 200) {
             return Ok(());
         }
@@ -92,9 +73,6 @@ fn with_key(gateway: &Gateway) -> Result<Answer> {
 }
 
 fn expect(answer: &Answer, status: u16) -> Result<()> {
-    ensure!(
-        answer.status == status,
-        "expected {status}, but the answer was {answer:?}"
-    );
+    ensure!(answer.status == status, "expected {status}, but the answer was {answer:?}");
     Ok(())
 }

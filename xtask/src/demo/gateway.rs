@@ -26,34 +26,14 @@ pub(super) struct Gateway {
 
 impl Gateway {
     /// Starts the gateway and waits until it is ready.
-    pub(super) fn start(
-        binary: &Path,
-        options: &Options,
-        upstream: SocketAddr,
-        policies: &Policies,
-    ) -> Result<Self> {
+    pub(super) fn start(binary: &Path, options: &Options, upstream: SocketAddr, policies: &Policies) -> Result<Self> {
         let mut command = Command::new(binary);
-        command.args([
-            "run",
-            "--listen",
-            &options.listen.to_string(),
-            "--upstream",
-            &format!("http://{upstream}"),
-        ]);
-        command
-            .arg("--policies")
-            .arg(&policies.dir)
-            .args(["--admin", &options.admin.to_string()]);
+        command.args(["run", "--listen", &options.listen.to_string(), "--upstream", &format!("http://{upstream}")]);
+        command.arg("--policies").arg(&policies.dir).args(["--admin", &options.admin.to_string()]);
         say(&format!("starting {}", shown(&command)));
-        let child = command
-            .stdin(Stdio::null())
-            .spawn()
-            .with_context(|| format!("could not start {}", binary.display()))?;
-        let mut gateway = Self {
-            child,
-            listen: options.listen,
-            admin: options.admin,
-        };
+        let child =
+            command.stdin(Stdio::null()).spawn().with_context(|| format!("could not start {}", binary.display()))?;
+        let mut gateway = Self { child, listen: options.listen, admin: options.admin };
         gateway.wait_until_ready()?;
         Ok(gateway)
     }
@@ -67,15 +47,10 @@ impl Gateway {
         let deadline = Instant::now() + START_LIMIT;
         while !client::get(self.admin, "/ready", &[]).is_ok_and(|answer| answer.status == 200) {
             if let Some(status) = self.child.try_wait()? {
-                bail!(
-                    "the gateway ended before it was ready ({status}); its last lines above say why"
-                );
+                bail!("the gateway ended before it was ready ({status}); its last lines above say why");
             }
             if Instant::now() >= deadline {
-                bail!(
-                    "the gateway was not ready after {} s",
-                    START_LIMIT.as_secs()
-                );
+                bail!("the gateway was not ready after {} s", START_LIMIT.as_secs());
             }
             sleep(Duration::from_millis(50));
         }
@@ -86,14 +61,9 @@ impl Gateway {
 impl Drop for Gateway {
     /// Asks it to drain. The standard library can only kill outright, and so the shell's `kill` must do.
     fn drop(&mut self) {
-        let asked = Command::new("sh")
-            .args(["-c", &format!("kill -TERM {}", self.child.id())])
-            .stderr(Stdio::null())
-            .status();
-        let ended = asked.is_ok()
-            && self
-                .wait_until(Instant::now() + DRAIN_LIMIT)
-                .is_ok_and(|status| status.is_some());
+        let asked =
+            Command::new("sh").args(["-c", &format!("kill -TERM {}", self.child.id())]).stderr(Stdio::null()).status();
+        let ended = asked.is_ok() && self.wait_until(Instant::now() + DRAIN_LIMIT).is_ok_and(|status| status.is_some());
         if !ended {
             say("the gateway did not stop by itself: killing it");
             // Both fail only when it has ended in the meantime.

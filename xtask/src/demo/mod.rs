@@ -25,19 +25,11 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let options = Options::parse(args)?;
     let workspace = Workspace::own()?;
     let binary = build::gateway(&workspace, Profile::Release)?;
-    let policies = if options.check {
-        Policies::fresh(&workspace)?
-    } else {
-        Policies::beside_yours(&workspace)?
-    };
+    let policies = if options.check { Policies::fresh(&workspace)? } else { Policies::beside_yours(&workspace)? };
     let upstream = upstream::start()?;
     let stopped = on_interrupt()?;
     let gateway = Gateway::start(&binary, &options, upstream, &policies)?;
-    if options.check {
-        check::run(&gateway, &policies)
-    } else {
-        stay(gateway, &policies, &stopped)
-    }
+    if options.check { check::run(&gateway, &policies) } else { stay(gateway, &policies, &stopped) }
 }
 
 /// Shows how to try it, and stays up until somebody has seen enough.
@@ -54,8 +46,7 @@ fn stay(mut gateway: Gateway, policies: &Policies, stopped: &AtomicBool) -> Resu
 fn on_interrupt() -> Result<Arc<AtomicBool>> {
     let stopped = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&stopped))
-            .context("could not listen for Ctrl-C")?;
+        signal_hook::flag::register(signal, Arc::clone(&stopped)).context("could not listen for Ctrl-C")?;
     }
     Ok(stopped)
 }

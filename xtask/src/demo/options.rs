@@ -26,14 +26,8 @@ impl Options {
                 "--admin-port" => &mut admin_port,
                 other => bail!("`demo` knows --port N, --admin-port N and --check, not `{other}`"),
             };
-            let value = args
-                .next()
-                .with_context(|| format!("`{arg}` needs a port"))?;
-            *slot = Some(
-                value
-                    .parse()
-                    .with_context(|| format!("`{arg} {value}`: not a port"))?,
-            );
+            let value = args.next().with_context(|| format!("`{arg}` needs a port"))?;
+            *slot = Some(value.parse().with_context(|| format!("`{arg} {value}`: not a port"))?);
         }
         // A check runs beside whatever else the machine does: any free port will do.
         let usual = |port: u16| if check { 0 } else { port };
@@ -67,10 +61,7 @@ mod tests {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = taken.local_addr().unwrap().port().to_string();
         let error = Options::parse(&["--port".to_owned(), port]).err().unwrap();
-        assert!(
-            error.to_string().contains("choose one with `--port N`"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("choose one with `--port N`"), "{error}");
     }
 
     #[test]

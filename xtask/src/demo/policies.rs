@@ -28,8 +28,7 @@ impl Policies {
     pub(super) fn fresh(workspace: &Workspace) -> Result<Self> {
         let dir = workspace.target_dir.join("demo/check");
         if dir.exists() {
-            fs::remove_dir_all(&dir)
-                .with_context(|| format!("could not remove {}", dir.display()))?;
+            fs::remove_dir_all(&dir).with_context(|| format!("could not remove {}", dir.display()))?;
         }
         Self::write(dir)
     }
@@ -46,8 +45,7 @@ impl Policies {
     pub(super) fn allow_bursts_of(&self, burst: u32) -> Result<()> {
         let name = "20-rate-limit.toml";
         put(&self.dir, ".edited", &rate_limit(burst))?;
-        fs::rename(self.dir.join(".edited"), self.dir.join(name))
-            .with_context(|| format!("could not write {name}"))
+        fs::rename(self.dir.join(".edited"), self.dir.join(name)).with_context(|| format!("could not write {name}"))
     }
 }
 
@@ -57,10 +55,7 @@ fn put(dir: &Path, name: &str, text: &str) -> Result<()> {
 }
 
 fn api_key() -> String {
-    let digest: String = Sha256::digest(KEY)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let digest: String = Sha256::digest(KEY).iter().map(|byte| format!("{byte:02x}")).collect();
     format!(
         r#"# Who may come in: requests with a known key. Only the keys' SHA-256 digests are kept.
 filter = "api-key"

@@ -6,11 +6,7 @@ use super::policies::{KEY, Policies};
 pub(super) fn text(gateway: &Gateway, policies: &Policies) -> String {
     let Gateway { listen, admin, .. } = gateway;
     let here = std::env::current_dir().unwrap_or_default();
-    let dir = policies
-        .dir
-        .strip_prefix(&here)
-        .unwrap_or(&policies.dir)
-        .display();
+    let dir = policies.dir.strip_prefix(&here).unwrap_or(&policies.dir).display();
     format!(
         "
 Tollgate is up. In another terminal:

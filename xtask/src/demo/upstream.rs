@@ -39,9 +39,7 @@ fn answer(request: &Request, body_bytes: u64) -> Vec<u8> {
     for (name, value) in &request.headers {
         headers
             .entry(name.clone())
-            .and_modify(|earlier| {
-                *earlier = json!(format!("{}, {value}", earlier.as_str().unwrap_or_default()))
-            })
+            .and_modify(|earlier| *earlier = json!(format!("{}, {value}", earlier.as_str().unwrap_or_default())))
             .or_insert_with(|| Value::from(value.as_str()));
     }
     let echo = json!({ "method": request.method, "path": request.path, "headers": headers, "body_bytes": body_bytes });
@@ -67,59 +65,36 @@ impl Request {
         let mut reader = reader.take(MAX_HEAD);
         let first = line(&mut reader)?;
         let [method, path, version] = first.split(' ').collect::<Vec<_>>()[..] else {
-            return if first.is_empty() {
-                Ok(None)
-            } else {
-                Err(bad("request line"))
-            };
+            return if first.is_empty() { Ok(None) } else { Err(bad("request line")) };
         };
-        let mut request = Self {
-            method: method.to_owned(),
-            path: path.to_owned(),
-            version: version.to_owned(),
-            headers: Vec::new(),
-        };
+        let mut request =
+            Self { method: method.to_owned(), path: path.to_owned(), version: version.to_owned(), headers: Vec::new() };
         loop {
             let field = line(&mut reader)?;
             if field.is_empty() {
                 return Ok(Some(request));
             }
             let (name, value) = field.split_once(':').ok_or_else(|| bad("header"))?;
-            request
-                .headers
-                .push((name.to_ascii_lowercase(), value.trim().to_owned()));
+            request.headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
     }
 
     /// Reads the body away and returns its length.
     fn drain_body(&self, reader: &mut impl BufRead) -> Result<u64> {
-        if self
-            .header("transfer-encoding")
-            .is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"))
-        {
+        if self.header("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked")) {
             return drain_chunks(reader);
         }
-        let length = self
-            .header("content-length")
-            .map_or(Ok(0), str::parse)
-            .map_err(|_| bad("content-length"))?;
+        let length = self.header("content-length").map_or(Ok(0), str::parse).map_err(|_| bad("content-length"))?;
         drain(reader, length)
     }
 
     fn keeps_alive(&self) -> bool {
-        let connection = self
-            .header("connection")
-            .unwrap_or_default()
-            .to_ascii_lowercase();
-        !connection.contains("close")
-            && (self.version == "HTTP/1.1" || connection.contains("keep-alive"))
+        let connection = self.header("connection").unwrap_or_default().to_ascii_lowercase();
+        !connection.contains("close") && (self.version == "HTTP/1.1" || connection.contains("keep-alive"))
     }
 
     fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(field, _)| field == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
     }
 }
 
@@ -141,11 +116,7 @@ fn drain_chunks(reader: &mut impl BufRead) -> Result<u64> {
 
 fn drain(reader: &mut impl BufRead, length: u64) -> Result<u64> {
     let read = std::io::copy(&mut reader.take(length), &mut std::io::sink())?;
-    if read < length {
-        Err(ErrorKind::UnexpectedEof.into())
-    } else {
-        Ok(length)
-    }
+    if read < length { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(length) }
 }
 
 fn line(reader: &mut impl BufRead) -> Result<String> {
@@ -173,12 +144,7 @@ mod tests {
 
     #[test]
     fn echoes_method_path_and_headers() {
-        let answer = client::get(
-            start().unwrap(),
-            "/orders/7?x=1",
-            &[("x-consumer", "alice")],
-        )
-        .unwrap();
+        let answer = client::get(start().unwrap(), "/orders/7?x=1", &[("x-consumer", "alice")]).unwrap();
         assert_eq!(answer.status, 200);
         assert_eq!(answer.header("server"), Some("demo-upstream"));
         let echo: Value = serde_json::from_str(&answer.body).unwrap();

@@ -46,18 +46,11 @@ pub(super) fn lib_dir(sysroot: &Path, target: &str) -> PathBuf {
 }
 
 fn has_std(sysroot: &Path, target: &str) -> bool {
-    let files = std::fs::read_dir(lib_dir(sysroot, target))
-        .into_iter()
-        .flatten()
-        .flatten();
-    files
-        .map(|file| file.file_name())
-        .any(|name| name.to_string_lossy().starts_with("libstd-"))
+    let files = std::fs::read_dir(lib_dir(sysroot, target)).into_iter().flatten().flatten();
+    files.map(|file| file.file_name()).any(|name| name.to_string_lossy().starts_with("libstd-"))
 }
 
 fn field(identity: &str, name: &str) -> Option<String> {
-    let value = identity
-        .lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))?;
+    let value = identity.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))?;
     Some(value.to_owned())
 }

@@ -37,20 +37,11 @@ impl Toolchain {
     /// Finds or makes the standard library of each target.
     pub(crate) fn prepare(workspace: &Workspace, targets: &[&str]) -> Result<Self> {
         if targets.is_empty() {
-            return Ok(Self {
-                sysroots: Vec::new(),
-            });
+            return Ok(Self { sysroots: Vec::new() });
         }
-        let shop = Shop {
-            choice: Choice::of_environment()?,
-            compiler: Compiler::ask()?,
-            workspace,
-        };
+        let shop = Shop { choice: Choice::of_environment()?, compiler: Compiler::ask()?, workspace };
         shop.acquire(&shop.missing(targets))?;
-        let found = targets
-            .iter()
-            .filter_map(|target| Some((target.to_string(), shop.find(target)?)))
-            .collect();
+        let found = targets.iter().filter_map(|target| Some((target.to_string(), shop.find(target)?))).collect();
         Ok(Self { sysroots: found })
     }
 
@@ -59,9 +50,7 @@ impl Toolchain {
     pub(crate) fn apply<'a>(&self, cargo: &'a mut Command, target: &str) -> &'a mut Command {
         if let Some(Sysroot::Made(path)) = self.sysroot(target) {
             let flag = format!("--sysroot={}", path.display());
-            cargo
-                .arg("--config")
-                .arg(format!("target.{target}.rustflags=[{flag:?}]"));
+            cargo.arg("--config").arg(format!("target.{target}.rustflags=[{flag:?}]"));
         }
         cargo
     }
@@ -71,10 +60,7 @@ impl Toolchain {
         match self.sysroot(target) {
             Some(Sysroot::Made(path)) => {
                 let name = target.to_uppercase().replace('-', "_");
-                format!(
-                    "use it with CARGO_TARGET_{name}_RUSTFLAGS=--sysroot={}",
-                    path.display()
-                )
+                format!("use it with CARGO_TARGET_{name}_RUSTFLAGS=--sysroot={}", path.display())
             }
             Some(Sysroot::OfCompiler) => "ready, the compiler has it".to_owned(),
             None => "not prepared".to_owned(),
@@ -82,10 +68,7 @@ impl Toolchain {
     }
 
     fn sysroot(&self, target: &str) -> Option<&Sysroot> {
-        self.sysroots
-            .iter()
-            .find(|(name, _)| name == target)
-            .map(|(_, sysroot)| sysroot)
+        self.sysroots.iter().find(|(name, _)| name == target).map(|(_, sysroot)| sysroot)
     }
 }
 
@@ -125,11 +108,7 @@ impl Shop<'_> {
     }
 
     fn missing<'t>(&self, targets: &[&'t str]) -> Vec<&'t str> {
-        targets
-            .iter()
-            .copied()
-            .filter(|target| self.find(target).is_none())
-            .collect()
+        targets.iter().copied().filter(|target| self.find(target).is_none()).collect()
     }
 
     fn acquire(&self, targets: &[&str]) -> Result<()> {
@@ -156,20 +135,13 @@ impl Shop<'_> {
     fn expect_all(&self, targets: &[&str]) -> Result<()> {
         let missing = self.missing(targets);
         if !missing.is_empty() {
-            bail!(
-                "rustc, which is not rustup's, still has no {}",
-                missing.join(", ")
-            );
+            bail!("rustc, which is not rustup's, still has no {}", missing.join(", "));
         }
         Ok(())
     }
 
     fn no_way(&self, targets: &[&str], failures: &[(&str, Error)]) -> Error {
-        let mut text = format!(
-            "rustc {} has no standard library for {}",
-            self.compiler.release,
-            targets.join(", ")
-        );
+        let mut text = format!("rustc {} has no standard library for {}", self.compiler.release, targets.join(", "));
         for (way, error) in failures {
             text.push_str(&format!("\n  by {way}: {error:#}"));
         }

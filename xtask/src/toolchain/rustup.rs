@@ -11,13 +11,6 @@ use crate::process::{self, say};
 const LIMIT: Duration = Duration::from_secs(120);
 
 pub(super) fn add(targets: &[&str]) -> Result<()> {
-    say(&format!(
-        "adding {} by rustup (about 20 s, {} s at most)",
-        targets.join(" and "),
-        LIMIT.as_secs()
-    ));
-    process::run_within(
-        Command::new("rustup").args(["target", "add"]).args(targets),
-        LIMIT,
-    )
+    say(&format!("adding {} by rustup (about 20 s, {} s at most)", targets.join(" and "), LIMIT.as_secs()));
+    process::run_within(Command::new("rustup").args(["target", "add"]).args(targets), LIMIT)
 }

@@ -17,17 +17,12 @@ const LIMIT: Duration = Duration::from_secs(600);
 
 /// The path of the package's file, checked against its pinned digest.
 pub(super) fn package(package: &Package, downloads: &Path) -> Result<PathBuf> {
-    fs::create_dir_all(downloads)
-        .with_context(|| format!("could not create {}", downloads.display()))?;
+    fs::create_dir_all(downloads).with_context(|| format!("could not create {}", downloads.display()))?;
     let file = downloads.join(package.file_name());
     if is_genuine(&file, package)? {
         return Ok(file);
     }
-    say(&format!(
-        "fetching {} ({} MB)",
-        package.file_name(),
-        package.megabytes
-    ));
+    say(&format!("fetching {} ({} MB)", package.file_name(), package.megabytes));
     let mut failures = Vec::new();
     for mirror in mirrors::all() {
         match from_mirror(package, &mirror, &file) {
@@ -35,11 +30,7 @@ pub(super) fn package(package: &Package, downloads: &Path) -> Result<PathBuf> {
             Err(error) => failures.push(format!("{mirror}: {error:#}")),
         }
     }
-    bail!(
-        "could not fetch {}: {}",
-        package.file_name(),
-        failures.join("; ")
-    )
+    bail!("could not fetch {}: {}", package.file_name(), failures.join("; "))
 }
 
 fn from_mirror(package: &Package, mirror: &str, file: &Path) -> Result<()> {
@@ -50,8 +41,7 @@ fn from_mirror(package: &Package, mirror: &str, file: &Path) -> Result<()> {
         remove(&partial)?;
         match process::run_within(&mut command, LIMIT) {
             Ok(()) if is_genuine(&partial, package)? => {
-                return fs::rename(&partial, file)
-                    .with_context(|| format!("could not write {}", file.display()));
+                return fs::rename(&partial, file).with_context(|| format!("could not write {}", file.display()));
             }
             Ok(()) => reason = Some(anyhow::anyhow!("its SHA-256 is not the pinned one")),
             Err(error) => reason = reason.or(Some(error)),
@@ -65,31 +55,14 @@ fn from_mirror(package: &Package, mirror: &str, file: &Path) -> Result<()> {
 fn downloaders(url: &str, file: &Path) -> [Command; 3] {
     let mut apt = Command::new("/usr/lib/apt/apt-helper");
     // Without its sandbox user, who may not be able to write here.
-    apt.args([
-        "-o",
-        "APT::Sandbox::User=root",
-        "-o",
-        "Acquire::http::Timeout=20",
-        "-o",
-        "Acquire::Retries=1",
-    ]);
+    apt.args(["-o", "APT::Sandbox::User=root", "-o", "Acquire::http::Timeout=20", "-o", "Acquire::Retries=1"]);
     apt.args(["download-file", url]).arg(file);
     let mut curl = Command::new("curl");
-    curl.args([
-        "--fail",
-        "--location",
-        "--silent",
-        "--show-error",
-        "--connect-timeout",
-        "20",
-        "--output",
-    ])
-    .arg(file)
-    .arg(url);
-    let mut wget = Command::new("wget");
-    wget.args(["--quiet", "--tries=1", "--timeout=20", "--output-document"])
+    curl.args(["--fail", "--location", "--silent", "--show-error", "--connect-timeout", "20", "--output"])
         .arg(file)
         .arg(url);
+    let mut wget = Command::new("wget");
+    wget.args(["--quiet", "--tries=1", "--timeout=20", "--output-document"]).arg(file).arg(url);
     [apt, curl, wget]
 }
 

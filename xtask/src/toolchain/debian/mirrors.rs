@@ -8,10 +8,7 @@ const EVERYBODYS: &str = "http://deb.debian.org/debian";
 /// The base addresses of mirrors, best first.
 pub(super) fn all() -> Vec<String> {
     let mut mirrors: Vec<String> = Vec::new();
-    for text in source_files()
-        .into_iter()
-        .filter_map(|path| fs::read_to_string(path).ok())
-    {
+    for text in source_files().into_iter().filter_map(|path| fs::read_to_string(path).ok()) {
         mirrors.extend(addresses(&text).map(str::to_owned));
     }
     mirrors.push(EVERYBODYS.to_owned());
@@ -26,10 +23,7 @@ pub(super) fn all() -> Vec<String> {
 }
 
 fn source_files() -> Vec<PathBuf> {
-    let listed = fs::read_dir("/etc/apt/sources.list.d")
-        .into_iter()
-        .flatten()
-        .flatten();
+    let listed = fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten();
     let mut files: Vec<_> = listed.map(|entry| entry.path()).collect();
     files.sort();
     files.insert(0, PathBuf::from("/etc/apt/sources.list"));
@@ -39,10 +33,7 @@ fn source_files() -> Vec<PathBuf> {
 /// The addresses in a `.list` or `.sources` file that are Debian's main archive. Its pool holds all suites, so it does
 /// not matter which of them the file names.
 fn addresses(text: &str) -> impl Iterator<Item = &str> {
-    let lines = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.starts_with('#'));
+    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
     lines.flat_map(str::split_whitespace).filter_map(|word| {
         let base = word.trim_end_matches('/');
         let is_web = base.starts_with("http://") || base.starts_with("https://");
@@ -62,9 +53,6 @@ mod tests {
             deb http://mirror.example/debian-security trixie-security main\n\
             Types: deb\n\
             URIs: http://a.example/debian http://a.example/ubuntu\n";
-        assert_eq!(
-            addresses(text).collect::<Vec<_>>(),
-            ["https://mirror.example/debian", "http://a.example/debian"]
-        );
+        assert_eq!(addresses(text).collect::<Vec<_>>(), ["https://mirror.example/debian", "http://a.example/debian"]);
     }
 }

@@ -30,11 +30,7 @@ impl<'a> Workshop<'a> {
     pub(super) fn new(workspace: &Workspace, compiler: &'a Compiler) -> Self {
         let commit: String = compiler.commit.chars().take(9).collect();
         let root = folder(workspace).join(format!("{}-{commit}", compiler.release));
-        Self {
-            compiler,
-            root,
-            downloads: downloads(workspace),
-        }
+        Self { compiler, root, downloads: downloads(workspace) }
     }
 
     pub(super) fn sysroot(&self) -> PathBuf {
@@ -49,38 +45,26 @@ impl<'a> Workshop<'a> {
 
     /// Makes the standard libraries of `targets`.
     pub(super) fn make(&self, targets: &[&str]) -> Result<()> {
-        if let Some(other) = targets
-            .iter()
-            .find(|target| **target != CORE && **target != WASI)
-        {
+        if let Some(other) = targets.iter().find(|target| **target != CORE && **target != WASI) {
             bail!("only {CORE} and {WASI} can be built this way, not {other}");
         }
-        fs::create_dir_all(&self.root)
-            .with_context(|| format!("could not create {}", self.root.display()))?;
+        fs::create_dir_all(&self.root).with_context(|| format!("could not create {}", self.root.display()))?;
         let _lock = self.lock()?;
-        let targets: Vec<_> = targets
-            .iter()
-            .copied()
-            .filter(|target| !self.has(target))
-            .collect();
+        let targets: Vec<_> = targets.iter().copied().filter(|target| !self.has(target)).collect();
         if targets.is_empty() {
             return Ok(());
         }
         let work = self.root.join("work");
         empty(&work)?;
         let made = self.make_in(&work, &targets);
-        fs::remove_dir_all(&work)
-            .with_context(|| format!("could not remove {}", work.display()))?;
+        fs::remove_dir_all(&work).with_context(|| format!("could not remove {}", work.display()))?;
         made
     }
 
     fn make_in(&self, work: &Path, targets: &[&str]) -> Result<()> {
         let folder = format!("usr/src/rustc-{}/library", self.compiler.release);
         let library = self.unpack(packages::rust_src(self.compiler)?, &folder, work)?;
-        say(&format!(
-            "building the standard library for {} (once; about half a minute each)",
-            targets.join(" and ")
-        ));
+        say(&format!("building the standard library for {} (once; about half a minute each)", targets.join(" and ")));
         let built = std_build::build(self.compiler, &library, &work.join("std"), targets)?;
         for target in targets {
             let libs = lib_dir(&self.sysroot(), target);
@@ -101,8 +85,7 @@ impl<'a> Workshop<'a> {
         let into = libs.join("self-contained");
         empty(&into)?;
         for file in ["crt1-command.o", "crt1-reactor.o", "libc.a"] {
-            fs::copy(from.join(file), into.join(file))
-                .with_context(|| format!("wasi-libc has no {file}"))?;
+            fs::copy(from.join(file), into.join(file)).with_context(|| format!("wasi-libc has no {file}"))?;
         }
         Ok(())
     }
@@ -110,26 +93,17 @@ impl<'a> Workshop<'a> {
     /// Fetches a package, unless an earlier run or a person put it there, and unpacks one folder of it.
     fn unpack(&self, package: &Package, folder: &str, work: &Path) -> Result<PathBuf> {
         let deb = fetch::package(package, &self.downloads)?;
-        say(&format!(
-            "unpacking {folder} of {} (a few seconds)",
-            package.name
-        ));
+        say(&format!("unpacking {folder} of {} (a few seconds)", package.name));
         let mut contents = Command::new("dpkg-deb");
         let mut contents = contents
             .arg("--fsys-tarfile")
             .arg(deb)
             .stdout(Stdio::piped())
             .spawn()
-            .context("dpkg-deb")?;
+            .context("unpacking Debian's packages needs dpkg-deb")?;
         let stream = contents.stdout.take().context("dpkg-deb has no output")?;
         let member = format!("./{folder}");
-        process::run(
-            Command::new("tar")
-                .arg("-xC")
-                .arg(work)
-                .args(["-f", "-", &member])
-                .stdin(stream),
-        )?;
+        process::run(Command::new("tar").arg("-xC").arg(work).args(["-f", "-", &member]).stdin(stream))?;
         contents.wait().context("dpkg-deb")?;
         Ok(work.join(folder))
     }
@@ -140,26 +114,17 @@ impl<'a> Workshop<'a> {
 
     fn stamp_text(&self, target: &str) -> Result<String> {
         let source = packages::rust_src(self.compiler)?;
-        let libc = if target == WASI {
-            packages::WASI_LIBC.sha256
-        } else {
-            ""
-        };
-        Ok(format!(
-            "{}{}\n{libc}\n",
-            self.compiler.identity, source.sha256
-        ))
+        let libc = if target == WASI { packages::WASI_LIBC.sha256 } else { "" };
+        Ok(format!("{}{}\n{libc}\n", self.compiler.identity, source.sha256))
     }
 
     /// Two calls at once would build into the same folders.
     fn lock(&self) -> Result<File> {
         let path = self.root.join("lock");
-        let file =
-            File::create(&path).with_context(|| format!("could not create {}", path.display()))?;
+        let file = File::create(&path).with_context(|| format!("could not create {}", path.display()))?;
         if file.try_lock().is_err() {
             say("waiting for another xtask that makes the guest toolchain");
-            file.lock()
-                .with_context(|| format!("could not lock {}", path.display()))?;
+            file.lock().with_context(|| format!("could not lock {}", path.display()))?;
         }
         Ok(file)
     }
@@ -167,8 +132,7 @@ impl<'a> Workshop<'a> {
 
 /// What a person can do where no mirror is reached.
 pub(super) fn remedy(workspace: &Workspace) -> String {
-    let [source, libc] =
-        [packages::newest_rust_src(), &packages::WASI_LIBC].map(Package::file_name);
+    let [source, libc] = [packages::newest_rust_src(), &packages::WASI_LIBC].map(Package::file_name);
     format!(
         "with rustc {}, on a machine with dpkg-deb: fetch {source} and {libc} from any Debian mirror (suite {}) into {}",
         packages::newest_release(),

@@ -41,16 +41,10 @@ static RUST_SRC: [(&str, Package); 1] = [(
 
 /// The source that fits the compiler.
 pub(super) fn rust_src(compiler: &Compiler) -> Result<&'static Package> {
-    let known = RUST_SRC
-        .iter()
-        .find(|(release, _)| *release == compiler.release);
+    let known = RUST_SRC.iter().find(|(release, _)| *release == compiler.release);
     known.map(|(_, package)| package).with_context(|| {
         let releases: Vec<_> = RUST_SRC.iter().map(|(release, _)| *release).collect();
-        format!(
-            "no source is pinned for rustc {}, only for {}",
-            compiler.release,
-            releases.join(", ")
-        )
+        format!("no source is pinned for rustc {}, only for {}", compiler.release, releases.join(", "))
     })
 }
 
@@ -72,11 +66,6 @@ impl Package {
 
     /// Its address on the mirror at `base`.
     pub(super) fn url(&self, base: &str) -> String {
-        format!(
-            "{}/{}/{}",
-            base.trim_end_matches('/'),
-            self.pool,
-            self.file_name()
-        )
+        format!("{}/{}/{}", base.trim_end_matches('/'), self.pool, self.file_name())
     }
 }
