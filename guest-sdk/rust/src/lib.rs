@@ -1,1 +1,192 @@
+//! Filters for Tollgate in Rust.
+//!
+//! A filter is a sandboxed WebAssembly component on the way of HTTP exchanges: it sees what it asks for, and answers
+//! what becomes of it. Here is a whole one:
+//!
+//! ```
+//! use tollgate_filter::prelude::*;
+//!
+//! #[derive(Deserialize)]
+//! #[serde(deny_unknown_fields)]
+//! struct Stamp {
+//!     value: String,
+//! }
+//!
+//! #[filter]
+//! impl Filter for Stamp {
+//!     fn on_request(&self, request: &mut Request<'_>) -> Outcome {
+//!         request.set("x-stamp", &self.value);
+//!         Ok(Next::Forward)
+//!     }
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! # The configuration is the struct
+//!
+//! Its fields are read with serde from the `[config]` of the policy that uses the filter; `deny_unknown_fields` turns
+//! typing errors into messages. [`Filter::check`] looks at what serde cannot know. The crate needs `serde` itself with
+//! the feature `derive`, and `crate-type = ["cdylib"]`.
+//!
+//! # Hooks
+//!
+//! [`Filter`] has a method for each moment of an exchange; each says when it is called. Implement the ones that you need:
+//! [`#[filter]`](macro@filter) subscribes to these and no others. A head hook returns [`Next`]: forward, hold until the
+//! body has been seen, or reply; a body hook returns [`Body`]: pass the piece, replace it, or reply.
+//!
+//! # Reading
+//!
+//! [`Interest`] declares facts, and declared facts come with the call: reading them costs next to nothing. What was not
+//! declared can be read by the same methods, at the price of a call into the gateway. Names are case-insensitive.
+//!
+//! ```
+//! use tollgate_filter::prelude::*;
+//!
+//! #[derive(Deserialize)]
+//! struct OnlyJson {}
+//!
+//! #[filter]
+//! impl Filter for OnlyJson {
+//!     fn interest(&self) -> Interest {
+//!         Interest::new().request([":method", "content-type"])
+//!     }
+//!
+//!     fn on_request(&self, request: &mut Request<'_>) -> Outcome {
+//!         let content_type = request.field("Content-Type").unwrap_or_default();
+//!         if request.method() == "POST" && !content_type.starts_with(b"application/json") {
+//!             return Ok(Reply::problem(415, "Unsupported Media Type").field("accept", "application/json").into());
+//!         }
+//!         Ok(Next::Forward)
+//!     }
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! # Writing
+//!
+//! [`set`](Head::set), [`add`](Head::add) and [`remove`](Head::remove) change fields and other facts, such as `:path` or
+//! `@attr:NAME`. They are collected and applied with the answer, in order. The gateway refuses what would break the
+//! message, `content-length` for example; that is a fault.
+//!
+//! # State
+//!
+//! A filter that remembers something from hook to hook of one exchange says so by its type:
+//!
+//! ```
+//! use tollgate_filter::prelude::*;
+//!
+//! #[derive(Deserialize)]
+//! struct CountBytes {}
+//!
+//! #[derive(Default)]
+//! struct Seen {
+//!     bytes: usize,
+//! }
+//!
+//! #[filter]
+//! impl Filter for CountBytes {
+//!     type State = Seen;
+//!
+//!     fn on_request_body(&self, request: &mut Request<'_, Seen>, piece: Piece) -> BodyOutcome {
+//!         request.state().bytes += piece.bytes().len();
+//!         Ok(Body::Pass)
+//!     }
+//!
+//!     fn on_response(&self, response: &mut Response<'_, Seen>) -> Outcome {
+//!         let bytes = response.state().bytes;
+//!         response.set("x-request-bytes", bytes.to_string());
+//!         Ok(Next::Forward)
+//!     }
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! # Faults
+//!
+//! `Err` is for what should not happen: `?` makes a [`Fault`] of any error. The operator reads it; what the client
+//! gets, the policy's `on-fault` says. A panic is a fault too, and its message is in the log; but it costs the instance,
+//! with everything that the filter remembers. To refuse a request, return a [`Reply`].
+//!
+//! # Testing
+//!
+//! Compiled for the machine that it is written on, a filter talks to a stand-in of the gateway, so `cargo test` is all it
+//! takes: see [`testing`].
+//!
+//! ```
+//! # use tollgate_filter::prelude::*;
+//! # #[derive(Deserialize)]
+//! # struct Stamp { value: String }
+//! # #[filter]
+//! # impl Filter for Stamp {
+//! #     fn on_request(&self, request: &mut Request<'_>) -> Outcome {
+//! #         request.set("x-stamp", &self.value);
+//! #         Ok(Next::Forward)
+//! #     }
+//! # }
+//! # fn main() -> Result<(), String> {
+//! use tollgate_filter::testing::{Request, TestGateway};
+//!
+//! let gateway = TestGateway::<Stamp>::new(r#"{ "value": "seen" }"#)?;
+//! let exchange = gateway.request(Request::get("/"));
+//! assert_eq!(exchange.forwarded().value("x-stamp").as_deref(), Some("seen"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Building
+//!
+//! `cargo build --release --target wasm32-unknown-unknown` makes a module that the gateway takes as it is. On this target
+//! there are no clocks, files or sockets; the gateway offers [`limiter`] and [`log`]. Allocation goes through a small
+//! allocator of this crate, which the feature `allocator` (on by default) can leave out.
 
+#[cfg(target_arch = "wasm32")]
+#[doc(hidden)]
+pub mod abi;
+#[cfg(any(test, all(target_arch = "wasm32", target_os = "unknown", feature = "allocator")))]
+mod allocator;
+mod answer;
+mod bindings;
+mod configuration;
+mod edits;
+mod filter;
+mod hook;
+mod host;
+mod interest;
+pub mod limiter;
+pub mod log;
+mod message;
+#[cfg(target_arch = "wasm32")]
+mod panic;
+mod runtime;
+mod state;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;
+mod trailers;
+mod value;
+
+pub use answer::{Body, BodyOutcome, Fault, Next, Outcome, Piece, Reply};
+pub use filter::Filter;
+pub use hook::Hook;
+pub use interest::Interest;
+pub use message::{Head, Request, Response};
+pub use tollgate_filter_macros::filter;
+pub use trailers::Trailers;
+pub use value::Value;
+
+/// Everything that a filter usually names.
+pub mod prelude {
+    pub use serde::Deserialize;
+
+    pub use crate::{
+        Body, BodyOutcome, Fault, Filter, Hook, Interest, Next, Outcome, Piece, Reply, Request, Response, Trailers,
+        Value, filter, limiter, log,
+    };
+}
+
+/// Exports a filter; there is nothing to export to on this target.
+#[doc(hidden)]
+#[cfg(not(target_arch = "wasm32"))]
+#[macro_export]
+macro_rules! __export {
+    ($filter:ident) => {};
+}

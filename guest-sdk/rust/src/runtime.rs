@@ -1,0 +1,144 @@
+//! A configured filter: calls its hooks with what the gateway hands over.
+
+use crate::bindings::tollgate::filter::exchange::Message;
+use crate::bindings::tollgate::filter::types::{self, Field};
+use crate::edits::Edits;
+use crate::interest::Names;
+use crate::message::{Facts, Head};
+use crate::state::States;
+use crate::{Body, BodyOutcome, Fault, Filter, Hook, Outcome, Piece, Request, Response, Trailers, configuration};
+
+pub(crate) struct Runtime<F: Filter> {
+    filter: F,
+    request_names: Names,
+    response_names: Names,
+    pub(crate) edits: Edits,
+    states: States<F::State>,
+}
+
+impl<F: Filter> Runtime<F> {
+    pub(crate) fn configure(json: &str) -> Result<(Self, types::Subscription), String> {
+        let mut filter: F = configuration::read(json)?;
+        filter.check()?;
+        let interest = filter.interest();
+        let subscription = types::Subscription {
+            hooks: Self::hooks(&interest.without),
+            request_facts: interest.request.to_list(),
+            response_facts: interest.response.to_list(),
+        };
+        let runtime = Self {
+            filter,
+            request_names: interest.request,
+            response_names: interest.response,
+            edits: Edits::new(),
+            states: States::new(),
+        };
+        Ok((runtime, subscription))
+    }
+
+    fn hooks(without: &[Hook]) -> types::Hooks {
+        let end = States::<F::State>::KEPT.then_some(Hook::End);
+        F::HOOKS
+            .iter()
+            .copied()
+            .chain(end)
+            .filter(|hook| !without.contains(hook))
+            .fold(types::Hooks::empty(), |hooks, hook| hooks | hook.flag())
+    }
+
+    #[inline]
+    pub(crate) fn request_head(&mut self, exchange: u32, data: &[u8], ends: &[u32]) -> Outcome {
+        self.edits.clear();
+        let facts = Facts { names: &self.request_names, data, ends };
+        self.filter.on_request(&mut Request(Head {
+            exchange,
+            message: Message::Request,
+            facts,
+            edits: &mut self.edits,
+            states: &mut self.states,
+            released: false,
+        }))
+    }
+
+    #[inline]
+    pub(crate) fn response_head(&mut self, exchange: u32, data: &[u8], ends: &[u32]) -> Outcome {
+        self.edits.clear();
+        let facts = Facts { names: &self.response_names, data, ends };
+        self.filter.on_response(&mut Response(Head {
+            exchange,
+            message: Message::Response,
+            facts,
+            edits: &mut self.edits,
+            states: &mut self.states,
+            released: false,
+        }))
+    }
+
+    pub(crate) fn request_body(
+        &mut self,
+        exchange: u32,
+        bytes: Vec<u8>,
+        last: bool,
+    ) -> Result<types::BodyAnswer, Fault> {
+        let (head, filter) = self.undeclared(exchange, Message::Request);
+        let mut request = Request(head);
+        let outcome = filter.on_request_body(&mut request, Piece::new(bytes, last));
+        answer(outcome, request.0)
+    }
+
+    pub(crate) fn response_body(
+        &mut self,
+        exchange: u32,
+        bytes: Vec<u8>,
+        last: bool,
+    ) -> Result<types::BodyAnswer, Fault> {
+        let (head, filter) = self.undeclared(exchange, Message::Response);
+        let mut response = Response(head);
+        let outcome = filter.on_response_body(&mut response, Piece::new(bytes, last));
+        answer(outcome, response.0)
+    }
+
+    pub(crate) fn request_trailers(&mut self, exchange: u32, fields: &[Field]) -> Result<Vec<types::Edit>, Fault> {
+        let mut edits = Edits::new();
+        let (head, filter) = self.undeclared(exchange, Message::Request);
+        filter.on_request_trailers(&mut Request(head), &mut Trailers { fields, edits: &mut edits })?;
+        self.only_trailers(edits)
+    }
+
+    pub(crate) fn response_trailers(&mut self, exchange: u32, fields: &[Field]) -> Result<Vec<types::Edit>, Fault> {
+        let mut edits = Edits::new();
+        let (head, filter) = self.undeclared(exchange, Message::Response);
+        filter.on_response_trailers(&mut Response(head), &mut Trailers { fields, edits: &mut edits })?;
+        self.only_trailers(edits)
+    }
+
+    pub(crate) fn end(&mut self, exchange: u32) {
+        let state = self.states.take(exchange);
+        self.filter.on_end(state);
+    }
+
+    /// The answer of a trailers hook, which has no place for edits of the head.
+    fn only_trailers(&self, mut edits: Edits) -> Result<Vec<types::Edit>, Fault> {
+        if self.edits.is_empty() {
+            Ok(edits.take_list())
+        } else {
+            Err(Fault::new("a trailers hook edited the head, which has gone"))
+        }
+    }
+
+    /// A head of whose facts none came along, and the filter that will look at it.
+    fn undeclared(&mut self, exchange: u32, message: Message) -> (Head<'_, F::State>, &F) {
+        self.edits.clear();
+        let (edits, states) = (&mut self.edits, &mut self.states);
+        (Head { exchange, message, facts: Facts::NONE, edits, states, released: false }, &self.filter)
+    }
+}
+
+fn answer<S>(outcome: BodyOutcome, head: Head<'_, S>) -> Result<types::BodyAnswer, Fault> {
+    let action = match outcome? {
+        Body::Pass => types::BodyAction::Pass,
+        Body::Replace(bytes) => types::BodyAction::Replace(bytes),
+        Body::Reply(reply) => types::BodyAction::Reply(reply.into()),
+    };
+    Ok(types::BodyAnswer { action, release: head.released, edits: head.edits.take_list() })
+}

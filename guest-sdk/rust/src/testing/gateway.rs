@@ -1,0 +1,78 @@
+//! The stand-in itself.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::exchange::{Exchange, begin};
+use super::message::Request;
+use super::rules;
+use super::world::World;
+use crate::bindings::tollgate::filter::types::Subscription;
+use crate::log::Level;
+use crate::runtime::Runtime;
+use crate::{Filter, Hook};
+
+/// A gateway with one policy: the filter `F` with its configuration.
+pub struct TestGateway<F: Filter>(Rc<Shared<F>>);
+
+pub(super) struct Shared<F: Filter> {
+    pub(super) runtime: RefCell<Runtime<F>>,
+    pub(super) subscription: Subscription,
+    pub(super) world: Rc<World>,
+}
+
+impl<F: Filter> TestGateway<F> {
+    /// Configures the filter with the policy's `[config]` as JSON, `{}` where there is none.
+    ///
+    /// # Errors
+    ///
+    /// The message that the operator would see.
+    pub fn new(configuration: &str) -> Result<Self, String> {
+        let world = Rc::new(World::default());
+        let (runtime, subscription) = world.run(None, || Runtime::<F>::configure(configuration))?;
+        rules::subscription(&subscription)?;
+        Ok(Self(Rc::new(Shared { runtime: RefCell::new(runtime), subscription, world })))
+    }
+
+    /// Sends a request through the filter's request hooks. Exchanges can be open side by side; each ends when it is
+    /// dropped.
+    pub fn request(&self, request: Request) -> Exchange<F> {
+        begin(Rc::clone(&self.0), request)
+    }
+
+    /// Moves the limiter's clock, which otherwise stands still.
+    pub fn advance(&self, time: Duration) {
+        self.0.world.limits.borrow_mut().advance(time.as_nanos());
+    }
+
+    /// The messages that the filter has logged so far.
+    #[must_use]
+    pub fn logs(&self) -> Vec<(Level, String)> {
+        self.0.world.logs.borrow().clone()
+    }
+
+    /// Whether the filter, as configured, is called for a hook.
+    #[must_use]
+    pub fn subscribed(&self, hook: Hook) -> bool {
+        self.0.subscribed(hook)
+    }
+
+    /// The declared facts of requests, in order.
+    #[must_use]
+    pub fn request_facts(&self) -> Vec<String> {
+        self.0.subscription.request_facts.clone()
+    }
+
+    /// The declared facts of responses, in order.
+    #[must_use]
+    pub fn response_facts(&self) -> Vec<String> {
+        self.0.subscription.response_facts.clone()
+    }
+}
+
+impl<F: Filter> Shared<F> {
+    pub(super) fn subscribed(&self, hook: Hook) -> bool {
+        self.subscription.hooks.bits() & hook.flag().bits() != 0
+    }
+}

@@ -1,0 +1,178 @@
+//! What the gateway refuses, and why.
+
+use super::head::Head;
+use crate::bindings::tollgate::filter::exchange::Message;
+use crate::bindings::tollgate::filter::types::{Edit, Field, Reply, Subscription};
+
+/// Fields that frame the message or belong to the connection (RFC 9110, sections 7.2 and 7.6.1; RFC 9112, section 6).
+const NOT_FOR_FILTERS: [&str; 9] = [
+    "connection",
+    "content-length",
+    "host",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+pub(super) fn subscription(subscription: &Subscription) -> Result<(), String> {
+    for (facts, message) in
+        [(&subscription.request_facts, Message::Request), (&subscription.response_facts, Message::Response)]
+    {
+        if facts.len() > 64 {
+            return Err(format!("{} facts are declared, 64 are possible", facts.len()));
+        }
+        facts.iter().try_for_each(|name| fact(name, message))?;
+    }
+    Ok(())
+}
+
+/// Whether a fact of that name can be read.
+pub(super) fn fact(name: &str, message: Message) -> Result<(), String> {
+    let known = match (name, message) {
+        (":method" | ":path" | ":authority" | ":scheme", Message::Request) | (":status", Message::Response) => true,
+        ("@client-address" | "@client-port" | "@listener" | "@route" | "@consumer", _) => true,
+        (name, Message::Response) if name.starts_with("@request:") => {
+            return fact(&name["@request:".len()..], Message::Request);
+        }
+        (name, _) => name.strip_prefix("@attr:").is_some_and(is_token) || is_field_name(name),
+    };
+    if known { Ok(()) } else { Err(format!("`{name}` is not the name of a fact")) }
+}
+
+/// Applies edits in order, up to the first that is not possible.
+pub(super) fn apply(edits: &[Edit], message: Message, head: &mut Head, exchange: &mut Head) -> Result<(), String> {
+    edits.iter().try_for_each(|edit| {
+        check(edit, message)?;
+        if name_of(edit).starts_with('@') {
+            exchange.edit(edit)
+        } else {
+            head.edit(edit)
+        }
+        Ok(())
+    })
+}
+
+/// Applies edits of trailers, which are fields only.
+pub(super) fn apply_to_trailers(edits: &[Edit], message: Message, trailers: &mut Head) -> Result<(), String> {
+    edits.iter().try_for_each(|edit| {
+        let name = name_of(edit);
+        if name.starts_with([':', '@']) {
+            return Err(format!("`{name}` is not a trailer field"));
+        }
+        check(edit, message)?;
+        trailers.edit(edit);
+        Ok(())
+    })
+}
+
+pub(super) fn reply(reply: &Reply) -> Result<(), String> {
+    if !(200..=599).contains(&reply.status) {
+        return Err(format!("a reply cannot have status {}", reply.status));
+    }
+    reply.fields.iter().try_for_each(|entry| field_name(&entry.name).and_then(|()| value(entry)))
+}
+
+fn check(edit: &Edit, message: Message) -> Result<(), String> {
+    let name = name_of(edit);
+    if name.starts_with(':') {
+        return match edit {
+            Edit::Set(entry) => pseudo(entry, message),
+            Edit::Add(_) | Edit::Remove(_) => Err(format!("`{name}` can only be set")),
+        };
+    }
+    if name.starts_with('@') {
+        if name != "@consumer" && !name.strip_prefix("@attr:").is_some_and(is_token) {
+            return Err(format!("`{name}` cannot be changed"));
+        }
+        if matches!(edit, Edit::Add(_)) {
+            return Err(format!("`{name}` has one value and cannot be added to"));
+        }
+    } else {
+        field_name(name)?;
+    }
+    match edit {
+        Edit::Set(entry) | Edit::Add(entry) => value(entry),
+        Edit::Remove(_) => Ok(()),
+    }
+}
+
+fn name_of(edit: &Edit) -> &str {
+    match edit {
+        Edit::Set(field) | Edit::Add(field) => &field.name,
+        Edit::Remove(name) => name,
+    }
+}
+
+fn pseudo(entry: &Field, message: Message) -> Result<(), String> {
+    let possible = match (&*entry.name, message) {
+        (":method", Message::Request) => std::str::from_utf8(&entry.value).is_ok_and(is_token),
+        (":path", Message::Request) => entry.value.starts_with(b"/") && entry.value.iter().all(u8::is_ascii_graphic),
+        (":authority", Message::Request) => !entry.value.is_empty() && entry.value.iter().all(u8::is_ascii_graphic),
+        (":status", Message::Response) => {
+            matches!(&*entry.value, [b'2'..=b'5', tens, ones] if tens.is_ascii_digit() && ones.is_ascii_digit())
+        }
+        (name, _) => return Err(format!("`{name}` cannot be changed here")),
+    };
+    let value = String::from_utf8_lossy(&entry.value);
+    if possible { Ok(()) } else { Err(format!("`{value}` is not possible for `{}`", entry.name)) }
+}
+
+fn field_name(name: &str) -> Result<(), String> {
+    if !is_field_name(name) {
+        return Err(format!("`{name}` is not the name of a field in lower case"));
+    }
+    if NOT_FOR_FILTERS.contains(&name) {
+        return Err(format!("`{name}` belongs to the connection and is not for filters"));
+    }
+    Ok(())
+}
+
+fn value(entry: &Field) -> Result<(), String> {
+    let value = &entry.value;
+    if value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+        return Err(format!("the value of `{}` has a line break or a NUL", entry.name));
+    }
+    if value.trim_ascii().len() != value.len() {
+        return Err(format!("the value of `{}` begins or ends with white space", entry.name));
+    }
+    Ok(())
+}
+
+fn is_field_name(name: &str) -> bool {
+    is_token(name) && !name.bytes().any(|byte| byte.is_ascii_uppercase())
+}
+
+/// RFC 9110, section 5.6.2.
+fn is_token(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(name: &str, value: &[u8], message: Message) -> bool {
+        check(&Edit::Set(Field { name: name.into(), value: value.into() }), message).is_ok()
+    }
+
+    #[test]
+    fn only_possible_edits_pass() {
+        use Message::{Request, Response};
+        assert!(set("x-a", b"1", Request) && set(":path", b"/a?b", Request) && set(":status", b"404", Response));
+        assert!(set("@consumer", b"alice", Response) && set("@attr:plan", b"gold", Request));
+        assert!(!set("x a", b"1", Request) && !set("X-A", b"1", Request) && !set("", b"1", Request));
+        assert!(!set("x-a", b"1\r\n", Request) && !set("x-a", b" 1", Request));
+        assert!(!set("content-length", b"1", Request) && !set("@route", b"x", Request));
+        assert!(!set(":status", b"200", Request) && !set(":path", b"a", Request) && !set(":status", b"999", Response));
+    }
+
+    #[test]
+    fn facts_have_known_names() {
+        assert!(fact("@request::path", Message::Response).is_ok() && fact("x-a", Message::Request).is_ok());
+        assert!(fact(":path", Message::Response).is_err() && fact("@request:x", Message::Request).is_err());
+        assert!(fact("@attr:", Message::Request).is_err() && fact("@who", Message::Request).is_err());
+    }
+}

@@ -1,0 +1,167 @@
+//! What the imports of a filter see: open exchanges, the limiter, the log.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use super::head::Head;
+use super::limits::Limits;
+use crate::bindings::tollgate::filter::exchange::Message;
+use crate::log::Level;
+
+#[derive(Debug, Default)]
+pub(super) struct World {
+    pub(super) open: RefCell<Vec<Option<Open>>>,
+    pub(super) limits: RefCell<Limits>,
+    pub(super) logs: RefCell<Vec<(Level, String)>>,
+    /// The exchange and message that the running hook looks at; none while the filter is configured.
+    running: Cell<Option<(u32, Message)>>,
+    written: Cell<usize>,
+}
+
+/// An exchange as far as it has come.
+#[derive(Debug, Default)]
+pub(super) struct Open {
+    pub(super) request: Head,
+    pub(super) response: Option<Head>,
+    pub(super) exchange: Head,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Rc<World>>> = const { RefCell::new(None) };
+}
+
+impl World {
+    /// Runs a piece of the filter with this world behind its imports.
+    pub(super) fn run<T>(self: &Rc<Self>, running: Option<(u32, Message)>, filter: impl FnOnce() -> T) -> T {
+        struct Restore(Option<Rc<World>>);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                CURRENT.set(self.0.take());
+            }
+        }
+        let _restore = Restore(CURRENT.replace(Some(Rc::clone(self))));
+        self.running.set(running);
+        self.written.set(0);
+        let result = filter();
+        self.running.set(None);
+        result
+    }
+
+    /// Opens an exchange under the smallest free number.
+    pub(super) fn open(&self, open: Open) -> u32 {
+        let mut all = self.open.borrow_mut();
+        let free = all.iter().position(Option::is_none).unwrap_or(all.len());
+        if free == all.len() {
+            all.push(None);
+        }
+        all[free] = Some(open);
+        free as u32
+    }
+
+    pub(super) fn close(&self, exchange: u32) {
+        self.open.borrow_mut()[exchange as usize] = None;
+    }
+
+    pub(super) fn with<T>(&self, exchange: u32, body: impl FnOnce(&mut Open) -> T) -> T {
+        let mut all = self.open.borrow_mut();
+        body(all[exchange as usize].as_mut().expect("an exchange is open until it is closed"))
+    }
+}
+
+impl Open {
+    /// A fact as the subscription or `exchange.get` names it.
+    pub(super) fn fact(&self, message: Message, name: &str) -> Option<Vec<u8>> {
+        if let Some(name) = name.strip_prefix("@request:") {
+            return self.fact(Message::Request, name);
+        }
+        if name.starts_with('@') {
+            return self.exchange.get(name);
+        }
+        self.head(message)?.get(name)
+    }
+
+    pub(super) fn head(&self, message: Message) -> Option<&Head> {
+        match message {
+            Message::Request => Some(&self.request),
+            Message::Response => self.response.as_ref(),
+        }
+    }
+
+    /// The head that a hook looks at, with the facts of the exchange, which it can change too.
+    pub(super) fn heads(&mut self, message: Message) -> (&mut Head, &mut Head) {
+        let head = match message {
+            Message::Request => &mut self.request,
+            Message::Response => self.response.get_or_insert_default(),
+        };
+        (head, &mut self.exchange)
+    }
+}
+
+/// The imports of the component, called by the rest of the SDK.
+pub(crate) mod imports {
+    use std::rc::Rc;
+
+    use super::super::rules;
+    use super::{CURRENT, World};
+    use crate::bindings::tollgate::filter::exchange::Message;
+    use crate::bindings::tollgate::filter::types::{Edit, Field};
+    use crate::limiter::{Decision, Limit};
+    use crate::log::Level;
+
+    pub(crate) fn get(exchange: u32, message: Message, name: &str) -> Option<Vec<u8>> {
+        let world = in_hook(exchange, "exchange.get");
+        world.with(exchange, |open| open.fact(message, name))
+    }
+
+    pub(crate) fn get_all(exchange: u32, message: Message, name: &str) -> Vec<Vec<u8>> {
+        let world = in_hook(exchange, "exchange.get-all");
+        world.with(exchange, |open| {
+            open.head(message).map_or_else(Vec::new, |head| head.values(name).map(<[u8]>::to_vec).collect())
+        })
+    }
+
+    pub(crate) fn fields(exchange: u32, message: Message) -> Vec<Field> {
+        let world = in_hook(exchange, "exchange.fields");
+        let field = |(name, value): &(String, Vec<u8>)| Field { name: name.clone(), value: value.clone() };
+        world.with(exchange, |open| open.head(message).map_or_else(Vec::new, |head| head.fields().map(field).collect()))
+    }
+
+    pub(crate) fn apply(exchange: u32, edits: Vec<Edit>) -> Result<(), String> {
+        let world = in_hook(exchange, "exchange.apply");
+        let (_, message) = world.running.get().expect("`in_hook` has seen it");
+        world.with(exchange, |open| {
+            let (head, exchange) = open.heads(message);
+            rules::apply(&edits, message, head, exchange)
+        })
+    }
+
+    pub(crate) fn take(key: &[u8], limit: Limit, cost: u32) -> Decision {
+        let world = world("limiter.take");
+        assert!(world.running.get().is_some(), "trap: limiter.take is not possible in `check`");
+        let decision = world.limits.borrow_mut().take(key, limit, cost);
+        decision
+    }
+
+    /// Cuts and drops what is too much, as the gateway does.
+    pub(crate) fn write(level: Level, message: &str) {
+        let world = world("log.write");
+        if world.written.get() < 64 {
+            world.written.set(world.written.get() + 1);
+            let end = message.floor_char_boundary(4096);
+            world.logs.borrow_mut().push((level, message[..end].to_owned()));
+        }
+    }
+
+    fn in_hook(exchange: u32, import: &str) -> Rc<World> {
+        let world = world(import);
+        let running = world.running.get().map(|(exchange, _)| exchange);
+        assert_eq!(running, Some(exchange), "trap: {import} is only possible in a hook, and for its exchange");
+        world
+    }
+
+    fn world(import: &str) -> Rc<World> {
+        CURRENT
+            .with_borrow(Clone::clone)
+            .unwrap_or_else(|| panic!("{import} was called outside of a hook; call the hook through a `TestGateway`"))
+    }
+}
