@@ -1,4 +1,35 @@
 //! Tollgate: an HTTP gateway whose policies are sandboxed WebAssembly filters.
+//!
+//! The modules in the order of a request's way:
+//!
+//! - the assembler: [`gateway`]
+//! - the path: [`worker`] → [`listener`] → [`connection`] → [`exchange`] → [`chain`] → [`upstream`]
+//! - the ground it stands on: [`message`], [`route`], [`sandbox`]
+//! - control: [`config`] → [`snapshot`] → [`reload`], and [`admin`], [`telemetry`], [`bundled`]
+//!
+//! A request takes one immutable [`snapshot::Snapshot`] at its start and keeps it to its end; a reload only swaps a pointer.
+//! ARCHITECTURE.md has the table of who may use whom; a test holds the code to it.
+
+pub mod gateway;
+
+pub mod worker;
+pub mod listener;
+pub mod connection;
+pub mod exchange;
+pub mod chain;
+pub mod upstream;
 
 pub mod message;
+pub mod route;
 pub mod sandbox;
+
+pub mod admin;
+pub mod bundled;
+pub mod config;
+pub mod reload;
+pub mod snapshot;
+pub mod telemetry;
+
+pub mod cli;
+
+pub use gateway::{Gateway, StartError};

@@ -1,1 +1,14 @@
-fn main(){}
+//! The `tollgate` program.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tollgate::cli::Cli;
+
+/// Measured against the system's allocator: fewer cycles per request and no growth over time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    Cli::parse().run()
+}

@@ -40,6 +40,7 @@ fn check(file: ConfigFile, bundled: &[&str], report: &Report) -> Config {
         policies_dir: policies_dir.map(|at| at.value),
         limits: file.limits,
         routes: route::check_all(file.routes, &known, report),
+        from_file: true,
         files: [path.to_owned()].into_iter().chain(policies.files()).collect(),
         policies: policies.into_entries(path),
         listeners,

@@ -31,6 +31,7 @@ pub(super) fn load(flags: &Flags, bundled: &[&str]) -> Result<Config, Vec<Proble
         upstreams: upstream.into_iter().collect(),
         routes: vec![route_for_all(&policies)],
         policies: policies.entries,
+        from_file: false,
         files: policies.files,
     })
 }

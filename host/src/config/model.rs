@@ -39,6 +39,8 @@ pub struct Config {
     pub policies: Vec<PolicyEntry>,
     /// What goes where, through which policies, in the order as written.
     pub routes: Vec<Route>,
+    /// Whether there is a config file; without one, the chain is every policy of the directory that is ready.
+    pub from_file: bool,
     /// Every file that this was read from, and every module that it names: what has to be watched.
     pub files: Vec<PathBuf>,
 }

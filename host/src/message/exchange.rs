@@ -99,3 +99,24 @@ pub struct Reply {
     /// Its content.
     pub body: Bytes,
 }
+
+impl Reply {
+    /// An error as a problem document (RFC 9457).
+    #[must_use]
+    pub fn problem(status: StatusCode, detail: &str) -> Self {
+        let title = status.canonical_reason().unwrap_or("Error");
+        let document = serde_json::json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
+        let mut fields = HeaderMap::with_capacity(4);
+        fields.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        Self { status, fields, body: document.to_string().into() }
+    }
+
+    /// Splits into head and body.
+    #[must_use]
+    pub fn into_parts(self) -> (response::Parts, super::Body) {
+        let (mut head, ()) = http::Response::new(()).into_parts();
+        head.status = self.status;
+        head.headers = self.fields;
+        (head, super::Body::full(self.body))
+    }
+}

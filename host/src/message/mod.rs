@@ -1,10 +1,12 @@
 //! What the steps of the path hand each other: heads, bodies, facts, edits.
 
+mod activity;
 mod body;
 mod edit;
 mod exchange;
 mod fact;
 
+pub use activity::{Activity, Seconds};
 pub use body::{Body, BodyError, IdleTimeout};
 pub use edit::{Edit, EditError};
 pub use exchange::{ClientInfo, Context, Exchange, Message, Reply};

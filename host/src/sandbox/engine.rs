@@ -10,9 +10,10 @@ use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllo
 
 use super::host_imports;
 use super::instance::HostState;
+use crate::telemetry::lane;
 
 /// How often the epoch advances while a hook runs: the resolution of CPU deadlines.
-pub const TICK: Duration = Duration::from_millis(1);
+pub(super) const TICK: Duration = Duration::from_millis(1);
 
 /// The largest linear memory that any policy can be given, in bytes.
 pub const MAX_MEMORY: usize = 1 << 30;
@@ -122,13 +123,6 @@ impl Drop for Entered<'_> {
     fn drop(&mut self) {
         self.0.left.fetch_add(1, Ordering::Release);
     }
-}
-
-/// Which counter this thread uses; threads may share one, which costs time but no correctness.
-fn lane() -> usize {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    thread_local!(static LANE: usize = (NEXT.fetch_add(1, Ordering::Relaxed) % 8) as usize);
-    LANE.with(|lane| *lane)
 }
 
 /// The thread that advances the epoch. Stops when dropped.

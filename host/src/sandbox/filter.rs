@@ -28,6 +28,18 @@ pub struct FilterSettings {
     pub limiter: Arc<Limiter>,
 }
 
+impl FilterSettings {
+    /// Whether a filter that was given `self` need not be configured again for `other`.
+    #[must_use]
+    pub fn same_as(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.configuration == other.configuration
+            && self.cpu == other.cpu
+            && self.memory == other.memory
+            && Arc::ptr_eq(&self.limiter, &other.limiter)
+    }
+}
+
 /// Which hooks a configured filter is called for, and with what.
 #[derive(Clone, Debug)]
 pub struct Subscription {

@@ -1,0 +1,69 @@
+//! The pages.
+
+use std::time::UNIX_EPOCH;
+
+use http::{Method, Response, StatusCode, header};
+use serde_json::{Value, json};
+
+use super::Admin;
+use crate::config::Problem;
+use crate::snapshot::PolicyStatus;
+
+impl Admin {
+    pub(super) fn page(&self, method: &Method, path: &str) -> Response<String> {
+        if !matches!(*method, Method::GET | Method::HEAD) {
+            let mut page = page(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "GET or HEAD only\n");
+            page.headers_mut().insert(header::ALLOW, http::HeaderValue::from_static("GET, HEAD"));
+            return page;
+        }
+        match path {
+            "/live" => page(StatusCode::OK, "text/plain", "live\n"),
+            "/ready" if self.drain.is_cancelled() => page(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "draining\n"),
+            "/ready" => page(StatusCode::OK, "text/plain", "ready\n"),
+            "/metrics" => page(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", self.metrics.render()),
+            "/policies" => page(StatusCode::OK, "application/json", format!("{:#}\n", self.policies())),
+            _ => page(StatusCode::NOT_FOUND, "text/plain", "the pages are /live, /ready, /metrics and /policies\n"),
+        }
+    }
+
+    fn policies(&self) -> Value {
+        let snapshot = self.store.load();
+        let rejection = self.outcome.rejection().map(|rejection| {
+            let at = rejection.at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+            json!({ "at": at, "problems": problems(&rejection.problems) })
+        });
+        json!({
+            "generation": snapshot.generation,
+            "rejected-change": rejection,
+            "policies": snapshot.statuses.iter().map(policy).collect::<Vec<_>>(),
+            "routes": snapshot.targets.iter().map(|target| json!({
+                "name": &*target.name,
+                "policies": target.chain.policies().iter().map(|policy| &*policy.name).collect::<Vec<_>>(),
+            })).collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn policy(status: &PolicyStatus) -> Value {
+    json!({
+        "name": status.name,
+        "filter": status.filter,
+        "digest": status.digest.map(|digest| format!("sha256:{digest}")),
+        "state": status.state.label(),
+        "last-error": problems(&status.problems),
+    })
+}
+
+fn problems(problems: &[Problem]) -> Value {
+    match problems {
+        [] => Value::Null,
+        _ => problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n").into(),
+    }
+}
+
+fn page(status: StatusCode, kind: &'static str, text: impl Into<String>) -> Response<String> {
+    let mut page = Response::new(text.into());
+    *page.status_mut() = status;
+    page.headers_mut().insert(header::CONTENT_TYPE, http::HeaderValue::from_static(kind));
+    page
+}

@@ -1,0 +1,14 @@
+//! The filters on the way of an exchange: a request passes them forward, its response in reverse, and only over those
+//! that the request has passed.
+
+mod body;
+mod fault;
+mod local;
+mod policy;
+mod request;
+mod response;
+mod run;
+
+pub use local::{LocalChain, LocalFilter};
+pub use policy::{Chain, OnFault, Policy};
+pub use run::{Denied, Run, Step};

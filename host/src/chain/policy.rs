@@ -1,0 +1,56 @@
+//! A chain as the snapshot holds it: shared by all workers, never changed.
+
+use std::sync::Arc;
+
+use crate::sandbox::Filter;
+use crate::telemetry::FilterMetrics;
+
+/// What becomes of an exchange when a filter faults.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFault {
+    /// It is answered with 503.
+    #[default]
+    Deny,
+    /// It goes on as if the filter were not there.
+    Bypass,
+}
+
+/// A configured filter in its place, with what the operator said about it.
+pub struct Policy {
+    /// The name, unique.
+    pub name: Arc<str>,
+    /// The configured filter.
+    pub filter: Arc<Filter>,
+    /// What to do when it faults.
+    pub on_fault: OnFault,
+    /// Its counters.
+    pub metrics: Arc<FilterMetrics>,
+}
+
+/// The policies of a route, in the order of the request.
+#[derive(Clone, Default)]
+pub struct Chain {
+    policies: Vec<Arc<Policy>>,
+    keeps_request_fields: bool,
+}
+
+impl Chain {
+    /// A chain of the given policies.
+    #[must_use]
+    pub fn new(policies: Vec<Arc<Policy>>) -> Self {
+        let keeps_request_fields = policies.iter().any(|policy| policy.filter.needs_request_fields());
+        Self { policies, keeps_request_fields }
+    }
+
+    /// The policies, in the order of the request.
+    #[must_use]
+    pub fn policies(&self) -> &[Arc<Policy>] {
+        &self.policies
+    }
+
+    /// Whether response hooks may read the request's fields, so that they have to be kept.
+    #[must_use]
+    pub fn keeps_request_fields(&self) -> bool {
+        self.keeps_request_fields
+    }
+}

@@ -1,0 +1,56 @@
+//! Forward: the request hooks.
+
+use http::{StatusCode, header};
+
+use super::body::{FilteredBody, Held};
+use super::run::{Denied, Run, Step};
+use crate::message::{Body, Message, Reply};
+use crate::sandbox::HeadStep;
+
+impl Run {
+    /// Takes the request through the filters, in order, until one replies.
+    ///
+    /// # Errors
+    /// If a filter faults and its policy denies then.
+    pub async fn on_request(&self, mut body: Body) -> Result<Step, Denied> {
+        for index in 0..self.0.filters.len() {
+            self.set_passed(index + 1);
+            let wants_body = {
+                let subscription = &self.filter(index).policy.filter.subscription;
+                let step = if subscription.request_head() { self.head(index, Message::Request)? } else { HeadStep::Forward };
+                match step {
+                    HeadStep::Reply(reply) => return Ok(Step::Reply(reply)),
+                    HeadStep::Hold => {
+                        body = match self.hold_request(index, body).await? {
+                            Step::Forward(body) => body,
+                            reply @ Step::Reply(_) => return Ok(reply),
+                        };
+                        false
+                    }
+                    HeadStep::Forward => subscription.request_body() || subscription.request_trailers(),
+                }
+            };
+            if wants_body && !matches!(body, Body::Empty) && !self.is_bypassed(index) {
+                self.unframe_request();
+                body = Body::boxed(FilteredBody::new(self.clone(), index, Message::Request, body));
+            }
+        }
+        Ok(Step::Forward(body))
+    }
+
+    async fn hold_request(&self, index: usize, body: Body) -> Result<Step, Denied> {
+        self.unframe_request();
+        match FilteredBody::new(self.clone(), index, Message::Request, body).hold().await {
+            Held::Released(body) => Ok(Step::Forward(body)),
+            Held::Reply(reply) => Ok(Step::Reply(reply)),
+            Held::Denied(denied) => Err(denied),
+            Held::TooLarge => Ok(Step::Reply(Reply::problem(StatusCode::PAYLOAD_TOO_LARGE, "the request body is too large"))),
+            Held::Broken => Ok(Step::Reply(Reply::problem(StatusCode::BAD_REQUEST, "the request body ended early"))),
+        }
+    }
+
+    /// A body that a filter may change has no length that is known beforehand.
+    fn unframe_request(&self) {
+        self.with(|exchange| exchange.request.headers.remove(header::CONTENT_LENGTH));
+    }
+}

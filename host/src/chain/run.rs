@@ -1,0 +1,196 @@
+//! One exchange's way through a chain.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::{request, response};
+use smallvec::SmallVec;
+
+use super::fault::weigh;
+use super::local::{LocalChain, LocalFilter, Place};
+use crate::message::{Body, Exchange, Message, Reply};
+use crate::sandbox::{Fault, HeadStep, Instance, Seat};
+
+/// What the request hooks decided.
+#[must_use]
+pub enum Step {
+    /// The request goes to the upstream, with this body.
+    Forward(Body),
+    /// The client gets this.
+    Reply(Reply),
+}
+
+/// A filter faulted, and its policy says that the exchange is denied then.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("policy {policy} faulted")]
+pub struct Denied {
+    /// The policy.
+    pub policy: Arc<str>,
+}
+
+/// An exchange in a chain, from its route to the end of its response. Body hooks hold it too, so it ends with the last
+/// body; filters are told then.
+#[derive(Clone)]
+pub struct Run(pub(super) Rc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) filters: LocalChain,
+    state: RefCell<State>,
+}
+
+struct State {
+    /// Away only while a hook looks at it.
+    exchange: Option<Box<Exchange>>,
+    places: SmallVec<[Visit; 4]>,
+    /// How many filters the request has passed.
+    passed: usize,
+    /// A body hook's decision about an exchange whose request is on its way already.
+    verdict: Option<Result<Reply, Denied>>,
+}
+
+/// How an exchange stands with one filter.
+#[derive(Clone, Copy, Default)]
+struct Visit {
+    place: Option<Place>,
+    /// Left out after a fault that its policy bypasses.
+    bypassed: bool,
+}
+
+impl Run {
+    /// Begins a run of an exchange over the given filters.
+    #[must_use]
+    pub fn new(filters: LocalChain, exchange: Box<Exchange>) -> Self {
+        let places = SmallVec::from_elem(Visit::default(), filters.len());
+        let state = State { exchange: Some(exchange), places, passed: 0, verdict: None };
+        Self(Rc::new(Inner { filters, state: RefCell::new(state) }))
+    }
+
+    /// Whether there are no filters.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.filters.is_empty()
+    }
+
+    /// Looks at the exchange between hooks.
+    pub fn with<T>(&self, look: impl FnOnce(&mut Exchange) -> T) -> T {
+        let mut state = self.0.state.borrow_mut();
+        // Hooks put it back before they return, and none is running here.
+        #[allow(clippy::expect_used, reason = "see above")]
+        let exchange = state.exchange.as_mut().expect("no hook is running");
+        look(exchange)
+    }
+
+    /// What a body hook decided while the request was on its way to the upstream.
+    #[must_use]
+    pub fn verdict(&self) -> Option<Result<Reply, Denied>> {
+        self.0.state.borrow_mut().verdict.take()
+    }
+
+    pub(super) fn decide(&self, verdict: Result<Reply, Denied>) {
+        self.0.state.borrow_mut().verdict.get_or_insert(verdict);
+    }
+
+    pub(super) fn filter(&self, index: usize) -> &Rc<LocalFilter> {
+        &self.0.filters[index]
+    }
+
+    pub(super) fn passed(&self) -> usize {
+        self.0.state.borrow().passed
+    }
+
+    pub(super) fn set_passed(&self, passed: usize) {
+        self.0.state.borrow_mut().passed = passed;
+    }
+
+    pub(super) fn is_bypassed(&self, index: usize) -> bool {
+        self.0.state.borrow().places[index].bypassed
+    }
+
+    /// Calls a filter's head hook. A fault that its policy bypasses counts as `Forward`.
+    pub(super) fn head(&self, index: usize, message: Message) -> Result<HeadStep, Denied> {
+        let policy = &self.filter(index).policy;
+        let subscription = &policy.filter.subscription;
+        let step = self.call(index, |instance, seat, exchange| instance.on_head(seat, message, exchange, subscription));
+        let body_hook = match message {
+            Message::Request => subscription.request_body(),
+            Message::Response => subscription.response_body(),
+        };
+        let step = match step {
+            Ok(HeadStep::Hold) if !body_hook => Err(Fault {
+                class: crate::sandbox::FaultClass::Answer,
+                message: "holds the head without a subscription to the body, so nothing could let it go".into(),
+            }),
+            step => step,
+        };
+        match step {
+            Ok(step) => {
+                if matches!(step, HeadStep::Reply(_)) {
+                    policy.metrics.replied();
+                }
+                Ok(step)
+            }
+            Err(fault) => self.weigh(index, &fault).map(|()| HeadStep::Forward),
+        }
+    }
+
+    /// Calls into a filter's instance with the exchange at hand.
+    pub(super) fn call<T>(
+        &self,
+        index: usize,
+        hook: impl FnOnce(&mut Instance, Seat, Box<Exchange>) -> (Box<Exchange>, Result<T, Fault>),
+    ) -> Result<T, Fault> {
+        let mut state = self.0.state.borrow_mut();
+        let state = &mut *state;
+        let exchange = &mut state.exchange;
+        self.filter(index).call(&mut state.places[index].place, |instance, seat| {
+            #[allow(clippy::expect_used, reason = "hooks run one at a time, and each puts the exchange back")]
+            let taken = exchange.take().expect("no hook is running");
+            let (back, answer) = hook(instance, seat, taken);
+            *exchange = Some(back);
+            answer
+        })
+    }
+
+    /// Counts a fault and asks the filter's policy; a bypassed filter is not called again for this exchange.
+    pub(super) fn weigh(&self, index: usize, fault: &Fault) -> Result<(), Denied> {
+        self.0.state.borrow_mut().places[index].bypassed = true;
+        weigh(&self.filter(index).policy, fault)
+    }
+
+    /// Takes the request's head for the way to the upstream. Method and URI stay, the fields only if asked for.
+    pub fn take_request(&self, keep_fields: bool) -> request::Parts {
+        self.with(|exchange| {
+            let (mut head, ()) = http::Request::new(()).into_parts();
+            head.method = exchange.request.method.clone();
+            head.uri = exchange.request.uri.clone();
+            head.headers =
+                if keep_fields { exchange.request.headers.clone() } else { std::mem::take(&mut exchange.request.headers) };
+            head
+        })
+    }
+
+    pub(super) fn put_response(&self, head: response::Parts) {
+        self.with(|exchange| exchange.response = Some(head));
+    }
+
+    pub(super) fn take_response(&self) -> response::Parts {
+        // `put_response` came first, and hooks cannot remove a head.
+        #[allow(clippy::expect_used, reason = "see above")]
+        self.with(|exchange| exchange.response.take()).expect("a response was put there")
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let state = self.state.get_mut();
+        for (filter, visit) in self.filters.iter().zip(&state.places) {
+            if let Some(place) = visit.place
+                && let Err(fault) = filter.leave(place)
+            {
+                // Too late for the exchange, whatever the policy says.
+                let _ = weigh(&filter.policy, &fault);
+            }
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! `tollgate check`
+
+use clap::Args;
+
+use super::say;
+use super::source::SourceArgs;
+use crate::Gateway;
+
+#[derive(Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    source: SourceArgs,
+}
+
+impl Check {
+    pub(super) fn run(self) -> Result<(), String> {
+        let (source, overrides) = self.source.into_source(false);
+        let config = Gateway::check(&source, &overrides).map_err(|error| error.to_string())?;
+        let counts = (config.listeners.len(), config.routes.len(), config.policies.len(), config.upstreams.len());
+        say(&format!("ok: {} listeners, {} routes, {} policies, {} upstreams", counts.0, counts.1, counts.2, counts.3));
+        Ok(())
+    }
+}

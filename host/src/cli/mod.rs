@@ -1,0 +1,69 @@
+//! The command line: one file for each command.
+
+mod check;
+mod filter_new;
+mod run;
+mod source;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A programmable HTTP gateway whose policies are WebAssembly filters.
+#[derive(Parser)]
+#[command(name = "tollgate", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve, and follow every change of configuration and policies.
+    Run(run::Run),
+    /// Check all that `run` would load, modules and their configuration included, and say what is wrong.
+    Check(check::Check),
+    /// Work on filters.
+    #[command(subcommand)]
+    Filter(Filter),
+}
+
+#[derive(Subcommand)]
+enum Filter {
+    /// Write the project of a new filter in Rust, with a test, into a folder of that name.
+    New {
+        /// Lower-case letters, digits and hyphens.
+        name: String,
+    },
+}
+
+impl Cli {
+    /// Runs the command: 0 for success, 1 for what went wrong, with the reason on standard error.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        let result = match self.command {
+            Command::Run(run) => run.run(),
+            Command::Check(check) => check.run(),
+            Command::Filter(Filter::New { name }) => new_filter(&name),
+        };
+        match result {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(message) => {
+                eprintln!("{message}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+fn new_filter(name: &str) -> Result<(), String> {
+    let folder = filter_new::create(name, std::path::Path::new("."))?;
+    say(&format!("{} is ready: README.md there says how to test, build and deploy it", folder.display()));
+    Ok(())
+}
+
+/// Prints a line for the user.
+#[allow(clippy::print_stdout, reason = "the one place that talks to the user")]
+fn say(line: &str) {
+    println!("{line}");
+}

@@ -1,0 +1,125 @@
+//! What is counted and logged when an exchange ends, however it does.
+
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Response, StatusCode, Uri, header, request};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+
+use crate::chain::Run;
+use crate::message::{Activity, Body, BodyError, ClientInfo};
+use crate::snapshot::{Target, View};
+
+/// Held from an exchange's first step to the end of its response.
+pub(super) struct ExchangeEnd {
+    /// Keeps the version that the exchange began with.
+    view: Rc<View>,
+    activity: Rc<Activity>,
+    target: Option<Arc<Target>>,
+    started: Instant,
+    status: Option<StatusCode>,
+    run: Option<Run>,
+    access: Option<Box<Access>>,
+}
+
+/// What the access line says that is not known at the end any more.
+struct Access {
+    client: Arc<ClientInfo>,
+    method: Method,
+    uri: Uri,
+    host: Option<HeaderValue>,
+    sent: u64,
+}
+
+impl ExchangeEnd {
+    pub(super) fn new(view: Rc<View>, client: &Arc<ClientInfo>, activity: Rc<Activity>, head: &request::Parts) -> Self {
+        activity.exchange_begins();
+        view.snapshot.metrics.gateway.exchange_opened();
+        let access = view.snapshot.access_log.then(|| {
+            let host = head.headers.get(header::HOST).cloned();
+            Box::new(Access { client: Arc::clone(client), method: head.method.clone(), uri: head.uri.clone(), host, sent: 0 })
+        });
+        Self { view, activity, target: None, started: Instant::now(), status: None, run: None, access }
+    }
+
+    pub(super) fn set_target(&mut self, target: &Arc<Target>) {
+        self.target = Some(Arc::clone(target));
+    }
+
+    pub(super) fn set_run(&mut self, run: &Run) {
+        self.run = Some(run.clone());
+    }
+
+    /// The response as it goes to the client; the exchange ends with its body.
+    pub(super) fn respond(mut self, response: Response<Body>) -> Response<ExchangeBody> {
+        self.status = Some(response.status());
+        response.map(|inner| ExchangeBody { inner, end: self })
+    }
+
+    fn write_access_line(&self, access: &Access) {
+        let consumer = self.run.as_ref().and_then(|run| run.with(|exchange| exchange.context.consumer.clone()));
+        tracing::info!(
+            client = %access.client.address,
+            listener = &*access.client.listener,
+            method = access.method.as_str(),
+            host = access.host.as_ref().and_then(|host| host.to_str().ok()),
+            // Without the query, which may hold credentials.
+            path = access.uri.path(),
+            route = self.target.as_ref().map(|target| &*target.name),
+            consumer = consumer.as_ref().and_then(|name| name.to_str().ok()),
+            status = self.status.map(|status| status.as_u16()),
+            bytes = access.sent,
+            ms = self.started.elapsed().as_secs_f64() * 1e3,
+            "access"
+        );
+    }
+}
+
+impl Drop for ExchangeEnd {
+    fn drop(&mut self) {
+        self.activity.exchange_ends();
+        let metrics = &self.view.snapshot.metrics.gateway;
+        metrics.exchange_closed();
+        match &self.target {
+            Some(target) => target.metrics.ended(self.status, self.started.elapsed()),
+            None => metrics.unrouted(),
+        }
+        if let Some(access) = &self.access {
+            self.write_access_line(access);
+        }
+    }
+}
+
+/// A response's body on its way to the client.
+pub struct ExchangeBody {
+    inner: Body,
+    end: ExchangeEnd,
+}
+
+impl HttpBody for ExchangeBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        let frame = Pin::new(&mut this.inner).poll_frame(cx);
+        if let Some(access) = &mut this.end.access
+            && let Poll::Ready(Some(Ok(frame))) = &frame
+        {
+            access.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}

@@ -1,0 +1,46 @@
+//! What goes wrong on the way of an exchange, and what the client is told. Nothing about the inside.
+
+use http::StatusCode;
+
+use crate::chain::Denied;
+use crate::message::Reply;
+use crate::upstream::UpstreamError;
+
+/// Why an exchange did not get an upstream's response.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ExchangeError {
+    /// The request cannot be understood in one way only.
+    #[error("bad request: {0}")]
+    BadRequest(&'static str),
+    /// A method that is not for gateways.
+    #[error("method not served")]
+    Method,
+    /// No route matches.
+    #[error("no route")]
+    NoRoute,
+    /// A filter faulted, and its policy denies then.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The upstream gave no response.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
+}
+
+impl ExchangeError {
+    /// The response.
+    pub(super) fn reply(&self) -> Reply {
+        match self {
+            Self::BadRequest(detail) => Reply::problem(StatusCode::BAD_REQUEST, detail),
+            Self::Method => Reply::problem(StatusCode::NOT_IMPLEMENTED, "this method is not served"),
+            Self::NoRoute => Reply::problem(StatusCode::NOT_FOUND, "no route matches this request"),
+            Self::Denied(denied) => denied.reply(),
+            Self::Upstream(UpstreamError::Request(_)) => {
+                Reply::problem(StatusCode::BAD_REQUEST, "the request body ended early")
+            }
+            Self::Upstream(error) if error.is_timeout() => {
+                Reply::problem(StatusCode::GATEWAY_TIMEOUT, "the upstream did not answer in time")
+            }
+            Self::Upstream(_) => Reply::problem(StatusCode::BAD_GATEWAY, "the upstream gave no valid response"),
+        }
+    }
+}

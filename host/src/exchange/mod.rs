@@ -1,0 +1,9 @@
+//! The story of one exchange: route, request hooks, upstream, response hooks, reply.
+
+mod end;
+mod error;
+mod proxy_headers;
+mod run;
+
+pub use end::ExchangeBody;
+pub use run::serve;

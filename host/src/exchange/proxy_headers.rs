@@ -1,0 +1,147 @@
+//! The fields that a proxy removes and adds (RFC 9110, section 7.6; RFC 7239).
+
+use http::header::{self, Entry};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, Version, request};
+
+use crate::message::ClientInfo;
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+/// Makes a received request one that can be forwarded: no fields of the connection, origin form, and the client's
+/// address appended to `X-Forwarded-For` (and to `Forwarded`, where there is one), so its last element is ours.
+/// `X-Forwarded-Host` and `X-Forwarded-Proto` are replaced: they say what this gateway saw.
+pub(super) fn to_upstream(head: &mut request::Parts, client: &ClientInfo) {
+    remove_connection_fields(&mut head.headers);
+    // Answered here: the server sends 100 (Continue) when the body is first read.
+    head.headers.remove(header::EXPECT);
+    head.version = Version::HTTP_11;
+    to_origin_form(head);
+    add_forwarded(&mut head.headers, client);
+}
+
+/// Makes a received response one that can be forwarded.
+pub(super) fn to_client(headers: &mut HeaderMap) {
+    remove_connection_fields(headers);
+}
+
+/// Fields of the connection rather than of the message, and those that `Connection` names (section 7.6.1).
+fn remove_connection_fields(headers: &mut HeaderMap) {
+    if let Entry::Occupied(entry) = headers.entry(header::CONNECTION) {
+        let (_, values) = entry.remove_entry_mult();
+        let values: Vec<HeaderValue> = values.collect();
+        for name in values.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')) {
+            // Framing is not a matter of options: it must survive.
+            if let Ok(name) = HeaderName::from_bytes(name.trim().as_bytes())
+                && name != header::CONTENT_LENGTH
+                && name != header::HOST
+            {
+                headers.remove(name);
+            }
+        }
+    }
+    for name in [KEEP_ALIVE, PROXY_CONNECTION, header::TE, header::TRANSFER_ENCODING, header::UPGRADE] {
+        headers.remove(name);
+    }
+}
+
+/// The authority of an absolute URI goes where an origin server expects it (RFC 9112, section 3.2.2).
+fn to_origin_form(head: &mut request::Parts) {
+    let Some(authority) = head.uri.authority() else { return };
+    if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
+        head.headers.insert(header::HOST, host);
+    }
+    let mut parts = http::uri::Parts::default();
+    parts.path_and_query = head.uri.path_and_query().cloned();
+    head.uri = Uri::from_parts(parts).unwrap_or_else(|_| Uri::from_static("/"));
+}
+
+fn add_forwarded(headers: &mut HeaderMap, client: &ClientInfo) {
+    let mut address = client.address_text.clone();
+    if headers.contains_key(&X_FORWARDED_FOR) {
+        let mut chain = Vec::with_capacity(64);
+        for earlier in headers.get_all(&X_FORWARDED_FOR) {
+            chain.extend_from_slice(earlier.as_bytes());
+            chain.extend_from_slice(b", ");
+        }
+        chain.extend_from_slice(client.address_text.as_bytes());
+        address = HeaderValue::from_maybe_shared(bytes::Bytes::from(chain)).unwrap_or(address);
+    }
+    headers.insert(X_FORWARDED_FOR, address);
+    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(client.scheme));
+    if let Some(host) = headers.get(header::HOST).cloned() {
+        headers.insert(X_FORWARDED_HOST, host);
+    }
+    if headers.contains_key(header::FORWARDED) {
+        let address = match client.address.ip() {
+            std::net::IpAddr::V4(ip) => ip.to_string(),
+            std::net::IpAddr::V6(ip) => format!("\"[{ip}]\""),
+        };
+        if let Ok(element) = HeaderValue::from_str(&format!("for={address};proto={}", client.scheme)) {
+            headers.append(header::FORWARDED, element);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client() -> ClientInfo {
+        ClientInfo::new("192.0.2.7:1234".parse().unwrap(), "public".into(), "http")
+    }
+
+    fn forwarded(fields: &[(&'static str, &'static str)], uri: &'static str) -> request::Parts {
+        let mut request = http::Request::builder().uri(uri);
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        let mut head = request.body(()).unwrap().into_parts().0;
+        to_upstream(&mut head, &client());
+        head
+    }
+
+    #[test]
+    fn what_belongs_to_the_connection_stays_there() {
+        let head = forwarded(
+            &[
+                ("host", "a"),
+                ("connection", "close, x-hop"),
+                ("connection", "content-length"),
+                ("x-hop", "1"),
+                ("te", "trailers"),
+                ("keep-alive", "5"),
+                ("expect", "100-continue"),
+                ("content-length", "3"),
+                ("x-stays", "1"),
+            ],
+            "/",
+        );
+        let mut names: Vec<_> = head.headers.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        let expected =
+            ["content-length", "host", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-stays"];
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn the_client_is_the_last_element() {
+        let head = forwarded(
+            &[("host", "a"), ("x-forwarded-for", "9.9.9.9"), ("x-forwarded-for", "8.8.8.8"), ("forwarded", "for=9.9.9.9")],
+            "/",
+        );
+        assert_eq!(head.headers["x-forwarded-for"], "9.9.9.9, 8.8.8.8, 192.0.2.7");
+        let forwarded: Vec<_> = head.headers.get_all("forwarded").iter().collect();
+        assert_eq!(forwarded, ["for=9.9.9.9", "for=192.0.2.7;proto=http"]);
+    }
+
+    #[test]
+    fn an_absolute_uri_becomes_path_and_host() {
+        let head = forwarded(&[("host", "other")], "http://api.example.com/a?b=c");
+        assert_eq!(head.uri, "/a?b=c");
+        assert_eq!(head.headers[header::HOST], "api.example.com");
+    }
+}

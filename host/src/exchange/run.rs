@@ -1,0 +1,105 @@
+//! The way of a request, from its head to the head of its response.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::{Method, Request, Response, Version, header, request};
+use hyper::body::Incoming;
+
+use super::end::{ExchangeBody, ExchangeEnd};
+use super::error::ExchangeError;
+use super::proxy_headers;
+use crate::chain::{Run, Step};
+use crate::message::{Activity, Body, ClientInfo, Exchange, Reply};
+use crate::snapshot::{Target, View};
+
+/// Serves one request on the snapshot that is current now, to its end.
+pub async fn serve(
+    view: Rc<View>,
+    client: &Arc<ClientInfo>,
+    activity: Rc<Activity>,
+    request: Request<Incoming>,
+) -> Response<ExchangeBody> {
+    let (mut head, body) = request.into_parts();
+    let mut end = ExchangeEnd::new(Rc::clone(&view), client, activity, &head);
+
+    let route = match find_route(&view, client, &head) {
+        Ok(route) => route,
+        Err(error) => return end.respond(respond(error.reply())),
+    };
+    let target = &view.snapshot.targets[route];
+    end.set_target(target);
+    proxy_headers::to_upstream(&mut head, client);
+    let body = Body::incoming(body, view.snapshot.limits.body_idle);
+
+    if target.chain.policies().is_empty() {
+        let response = forward(&view, target, head, body).await;
+        return end.respond(response.unwrap_or_else(|error| respond(error.reply())));
+    }
+    let exchange = Box::new(Exchange {
+        client: Arc::clone(client),
+        route: Arc::clone(&target.name),
+        request: head,
+        response: None,
+        context: Default::default(),
+    });
+    let run = Run::new(view.chain(route), exchange);
+    end.set_run(&run);
+    let response = request_side(&view, target, &run, body).await;
+    let response = response.unwrap_or_else(|error| respond(error.reply()));
+    end.respond(run.on_response(response).await)
+}
+
+/// Request hooks, then the upstream, unless a filter replies.
+async fn request_side(view: &View, target: &Target, run: &Run, body: Body) -> Result<Response<Body>, ExchangeError> {
+    let body = match run.on_request(body).await? {
+        Step::Forward(body) => body,
+        Step::Reply(reply) => return Ok(respond(reply)),
+    };
+    let head = run.take_request(target.chain.keeps_request_fields());
+    let response = forward(view, target, head, body).await;
+    // A body hook may have decided while the request was on its way; then the call failed for its sake.
+    match (response, run.verdict()) {
+        (Err(_), Some(Ok(reply))) => Ok(respond(reply)),
+        (Err(_), Some(Err(denied))) => Err(denied.into()),
+        (response, _) => response,
+    }
+}
+
+async fn forward(view: &View, target: &Target, head: request::Parts, body: Body) -> Result<Response<Body>, ExchangeError> {
+    let mut response = view.pool(target.upstream).call(Request::from_parts(head, body)).await?;
+    proxy_headers::to_client(response.headers_mut());
+    *response.version_mut() = Version::HTTP_11;
+    Ok(response)
+}
+
+fn respond(reply: Reply) -> Response<Body> {
+    let (head, body) = reply.into_parts();
+    Response::from_parts(head, body)
+}
+
+fn find_route(view: &View, client: &ClientInfo, head: &request::Parts) -> Result<usize, ExchangeError> {
+    if head.method == Method::CONNECT {
+        return Err(ExchangeError::Method);
+    }
+    let host = host(head)?;
+    let found = view.snapshot.routes.find(&client.listener, host, &head.method, head.uri.path(), &head.headers);
+    found.copied().ok_or(ExchangeError::NoRoute)
+}
+
+/// The host that the request is for (RFC 9112, section 3.2): exactly one `Host`, and an absolute URI wins over it.
+fn host(head: &request::Parts) -> Result<&str, ExchangeError> {
+    let mut hosts = head.headers.get_all(header::HOST).iter();
+    let host = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host.to_str().ok().filter(|host| host.bytes().all(is_host_byte)),
+        (None, None) if head.version < Version::HTTP_11 => Some(""),
+        _ => None,
+    };
+    let host = host.ok_or(ExchangeError::BadRequest("a request has exactly one valid Host field"))?;
+    Ok(head.uri.authority().map_or(host, http::uri::Authority::as_str))
+}
+
+/// What can stand in a host and its port (RFC 3986, section 3.2.2): no user, no path, no white space.
+fn is_host_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:[]%".contains(&byte)
+}

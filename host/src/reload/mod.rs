@@ -1,0 +1,182 @@
+//! From a change of a file to a new snapshot: settle, read, verify, build, swap, or keep the old one and say why. All on a
+//! thread of its own with low priority: nothing on the way of a request waits for any of it.
+
+mod settle;
+mod watch;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime};
+
+use self::settle::Changes;
+use self::watch::Watch;
+use crate::bundled;
+use crate::config::{self, Config, Overrides, Problem, Source};
+use crate::snapshot::{Builder, SnapshotStore};
+use crate::telemetry::Metrics;
+
+/// Where the configuration comes from and what it is turned into.
+pub struct Reloader {
+    /// Where to read from.
+    pub source: Source,
+    /// What the command line says over it.
+    pub overrides: Overrides,
+    /// Builds snapshots.
+    pub builder: Builder,
+    /// Where they go.
+    pub store: Arc<SnapshotStore>,
+    /// The counters.
+    pub metrics: Arc<Metrics>,
+    /// The outcome of the latest reload.
+    pub outcome: Arc<Outcome>,
+}
+
+/// What the latest reload came to, for the admin pages.
+#[derive(Debug, Default)]
+pub struct Outcome(Mutex<Option<Rejection>>);
+
+/// A change as a whole that was rejected. Problems of single policies are in their status.
+#[derive(Clone, Debug)]
+pub struct Rejection {
+    /// When.
+    pub at: SystemTime,
+    /// Why.
+    pub problems: Vec<Problem>,
+}
+
+impl Outcome {
+    /// Why the latest change was rejected, unless it went live.
+    #[must_use]
+    pub fn rejection(&self) -> Option<Rejection> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, rejection: Option<Rejection>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = rejection;
+    }
+}
+
+/// What the reload thread is told.
+pub(super) enum Event {
+    /// Something changed below a watched directory.
+    Changed(notify::Event),
+    /// Somebody asked for a reload.
+    Asked,
+    /// The gateway stops.
+    Stop,
+}
+
+/// The running reload thread. Stops when dropped.
+pub struct Reload {
+    events: Sender<Event>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Reload {
+    /// Watches what `config` was read from, at `read_at` or later; what has changed since then is read again.
+    ///
+    /// # Errors
+    /// If the thread cannot be started or the directories cannot be watched.
+    pub fn start(reloader: Reloader, config: &Config, read_at: SystemTime) -> io::Result<Self> {
+        let (events, received) = channel();
+        let mut watch = Watch::new(events.clone()).map_err(io::Error::other)?;
+        let directories = directories(&reloader.source, config);
+        watch.follow(&directories).map_err(io::Error::other)?;
+        if changed_since(directories.iter().chain(&config.files), read_at) {
+            let _ = events.send(Event::Asked);
+        }
+        let thread = std::thread::Builder::new().name("reload".into()).spawn(move || {
+            // Compiling may take seconds; the cores belong to traffic. Without the right to it, it only is less polite.
+            let _ = rustix::process::nice(10);
+            reloader.run(&received, &mut watch);
+        })?;
+        Ok(Self { events, thread: Some(thread) })
+    }
+
+    /// Reloads as if a file had changed.
+    pub fn ask(&self) {
+        let _ = self.events.send(Event::Asked);
+    }
+}
+
+impl Drop for Reload {
+    fn drop(&mut self) {
+        let _ = self.events.send(Event::Stop);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The directories whose files the configuration was read from. Directories rather than files: editors replace files.
+fn directories(source: &Source, config: &Config) -> Vec<PathBuf> {
+    let of_file = |file: &PathBuf| match file.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let config_file = match source {
+        Source::File(path) => Some(of_file(path)),
+        Source::Flags(_) => None,
+    };
+    let mut directories: Vec<_> =
+        config_file.into_iter().chain(config.policies_dir.clone()).chain(config.files.iter().map(of_file)).collect();
+    directories.sort();
+    directories.dedup();
+    directories
+}
+
+fn changed_since<'a>(mut paths: impl Iterator<Item = &'a PathBuf>, moment: SystemTime) -> bool {
+    // File systems stamp with the time of the latest timer interrupt.
+    let moment = moment - Duration::from_millis(20);
+    paths.any(|path| std::fs::metadata(path).and_then(|found| found.modified()).is_ok_and(|changed| changed >= moment))
+}
+
+impl Reloader {
+    fn run(mut self, events: &Receiver<Event>, watch: &mut Watch) {
+        while let Some(()) = Changes::default().wait(events, |event| watch.concerns(event)) {
+            let started = Instant::now();
+            if let Some(config) = self.reload(started) {
+                if let Err(error) = watch.follow(&directories(&self.source, &config)) {
+                    tracing::error!(%error, "a directory cannot be watched; changes in it need a SIGHUP");
+                }
+            }
+        }
+    }
+
+    /// Reads everything again and swaps, or says why not.
+    fn reload(&mut self, started: Instant) -> Option<Config> {
+        let current = self.store.load();
+        let config = config::load(&self.source, &self.overrides, &bundled::names());
+        let built = config.and_then(|config| Ok((self.builder.build(&config, Some(&current))?, config)));
+        match built {
+            Ok((built, config)) => {
+                let generation = built.snapshot.generation;
+                self.store.swap(built.snapshot);
+                self.outcome.set(None);
+                let ms = ms(started.elapsed());
+                for problem in &built.problems {
+                    tracing::error!("{problem}");
+                }
+                self.metrics.gateway.reloaded(built.problems.is_empty());
+                tracing::info!(generation, ms, rejected = built.problems.len(), "reloaded");
+                Some(config)
+            }
+            Err(problems) => {
+                for problem in &problems {
+                    tracing::error!("{problem}");
+                }
+                tracing::error!(problems = problems.len(), "the change is rejected; what served before keeps serving");
+                self.metrics.gateway.reloaded(false);
+                self.outcome.set(Some(Rejection { at: SystemTime::now(), problems }));
+                None
+            }
+        }
+    }
+}
+
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

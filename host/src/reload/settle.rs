@@ -1,0 +1,116 @@
+//! When a change is complete: nobody is writing any more, and nothing else has changed for a moment.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use notify::EventKind;
+
+use super::Event;
+use super::watch::{is_end_of_write, path};
+
+/// Changes that follow one another faster than that belong together.
+const QUIET: Duration = Duration::from_millis(15);
+
+/// How long to wait for the end of a write of which nothing more is heard: a file that is kept open, or a writer that died.
+const STALLED_WRITE: Duration = Duration::from_millis(250);
+
+/// How long changes can go on before they are looked at all the same.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Changes that are being gathered.
+#[derive(Default)]
+pub(super) struct Changes {
+    /// Files that somebody has written to and not closed.
+    writing: BTreeSet<PathBuf>,
+}
+
+impl Changes {
+    /// Waits for a change that concerns us and for its end; none if the gateway stops.
+    pub(super) fn wait(mut self, events: &Receiver<Event>, concerns: impl Fn(&notify::Event) -> bool) -> Option<()> {
+        let mut first = None;
+        loop {
+            let event = match first {
+                None => events.recv().ok(),
+                Some(since) => match events.recv_timeout(self.patience(since)) {
+                    Ok(event) => Some(event),
+                    Err(RecvTimeoutError::Timeout) => return Some(()),
+                    Err(RecvTimeoutError::Disconnected) => None,
+                },
+            };
+            match event? {
+                Event::Stop => return None,
+                Event::Asked => {}
+                Event::Changed(event) if concerns(&event) => self.note(&event),
+                Event::Changed(_) => continue,
+            }
+            first.get_or_insert_with(Instant::now);
+        }
+    }
+
+    fn patience(&self, since: Instant) -> Duration {
+        let pause = if self.writing.is_empty() { QUIET } else { STALLED_WRITE };
+        pause.min(PATIENCE.saturating_sub(since.elapsed()))
+    }
+
+    fn note(&mut self, event: &notify::Event) {
+        let Some(path) = path(event) else { return };
+        match event.kind {
+            EventKind::Create(_) | EventKind::Modify(notify::event::ModifyKind::Data(_)) => {
+                self.writing.insert(path.to_owned());
+            }
+            EventKind::Access(access) if is_end_of_write(access) => {
+                self.writing.remove(path);
+            }
+            // Renamed or deleted: whoever wrote it has finished, or writes no more.
+            EventKind::Remove(_) | EventKind::Modify(notify::event::ModifyKind::Name(_)) => {
+                self.writing.retain(|path| !event.paths.contains(path));
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use notify::event::{AccessKind, AccessMode, CreateKind, DataChange, ModifyKind};
+
+    use super::*;
+
+    fn event(kind: EventKind) -> Event {
+        Event::Changed(notify::Event::new(kind).add_path("a.wasm".into()))
+    }
+
+    #[test]
+    fn a_write_is_waited_for_until_it_is_closed() {
+        let mut changes = Changes::default();
+        let now = Instant::now();
+        let note = |changes: &mut Changes, kind| changes.note(&notify::Event::new(kind).add_path("a.wasm".into()));
+        note(&mut changes, EventKind::Create(CreateKind::File));
+        note(&mut changes, EventKind::Modify(ModifyKind::Data(DataChange::Any)));
+        assert_eq!(changes.patience(now), STALLED_WRITE);
+        note(&mut changes, EventKind::Access(AccessKind::Close(AccessMode::Write)));
+        assert_eq!(changes.patience(now), QUIET);
+    }
+
+    #[test]
+    fn what_does_not_concern_us_wakes_nobody_and_stop_ends_the_wait() {
+        let (sender, receiver) = channel();
+        sender.send(event(EventKind::Create(CreateKind::File))).unwrap();
+        sender.send(Event::Stop).unwrap();
+        assert_eq!(Changes::default().wait(&receiver, |_| false), None);
+    }
+
+    #[test]
+    fn changes_that_come_together_are_one() {
+        let (sender, receiver) = channel();
+        for _ in 0..3 {
+            sender.send(event(EventKind::Access(AccessKind::Close(AccessMode::Write)))).unwrap();
+        }
+        assert_eq!(Changes::default().wait(&receiver, |_| true), Some(()));
+        assert!(receiver.try_recv().is_err());
+    }
+}

@@ -1,0 +1,181 @@
+//! From a configuration to a snapshot, beside the one that serves. Nothing that is live changes until the swap.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::policies::{PolicyMaker, PolicyState, PolicyStatus};
+use super::{BoundListener, Snapshot, Target};
+use crate::chain::{Chain, Policy};
+use crate::config::{self, Config, HeaderValueMatch, HostPattern, ListenerSet, PathMatch, Problem};
+use crate::listener;
+use crate::route::{Conditions, FieldCondition, HostCondition, PathCondition, RouteTable};
+use crate::sandbox::ModuleCache;
+use crate::telemetry::Metrics;
+use crate::upstream::{Endpoint, HeadLimits, Upstream};
+
+/// Builds snapshots one after another.
+pub struct Builder {
+    policies: PolicyMaker,
+    metrics: Arc<Metrics>,
+    workers: usize,
+    generation: u64,
+}
+
+/// A snapshot that could be built, and what is still wrong with single policies.
+pub struct Built {
+    /// The snapshot.
+    pub snapshot: Arc<Snapshot>,
+    /// Problems of policies whose older version was kept, or that never were ready.
+    pub problems: Vec<Problem>,
+}
+
+impl Builder {
+    /// A builder for that many workers.
+    #[must_use]
+    pub fn new(cache: ModuleCache, metrics: Arc<Metrics>, workers: usize) -> Self {
+        Self { policies: PolicyMaker::new(cache, Arc::clone(&metrics), workers), metrics, workers, generation: 0 }
+    }
+
+    /// Reads and compiles modules, configures filters, binds addresses. Takes as long as that takes: not for workers.
+    ///
+    /// # Errors
+    /// If there is no previous snapshot, any problem at all. Otherwise one that the previous snapshot's policies cannot
+    /// stand in for: an address that cannot be bound, or a route whose policy never was ready.
+    pub fn build(&mut self, config: &Config, previous: Option<&Snapshot>) -> Result<Built, Vec<Problem>> {
+        let (policies, statuses): (Vec<_>, Vec<_>) =
+            config.policies.iter().map(|entry| self.policies.make(entry, previous)).unzip();
+        let problems: Vec<_> = statuses.iter().flat_map(|status| status.problems.clone()).collect();
+        let missing = unusable_routes(config, &statuses);
+        let rejected = if previous.is_none() { &problems } else { &missing };
+        if !rejected.is_empty() {
+            return Err(rejected.clone());
+        }
+        let policies: Vec<_> = policies.into_iter().flatten().collect();
+        let listeners = self.listeners(config, previous)?;
+        let upstreams = config.upstreams.iter().map(|upstream| self.upstream(upstream, config, previous)).collect();
+        let targets = config.routes.iter().map(|route| self.target(route, &policies)).collect();
+        let routes = RouteTable::new(config.routes.iter().enumerate().map(|(index, route)| (conditions(route, config), index)));
+        self.generation += 1;
+        let snapshot = Snapshot {
+            generation: self.generation,
+            routes,
+            targets,
+            policies,
+            upstreams,
+            listeners,
+            limits: config.limits.clone(),
+            access_log: config.access_log,
+            metrics: Arc::clone(&self.metrics),
+            statuses,
+        };
+        Ok(Built { snapshot: Arc::new(snapshot), problems })
+    }
+
+    fn target(&self, route: &config::Route, policies: &[Arc<Policy>]) -> Arc<Target> {
+        let named = route.policies.iter().filter_map(|name| policies.iter().find(|policy| *policy.name == **name));
+        Arc::new(Target {
+            name: route.name.as_str().into(),
+            chain: Chain::new(named.map(Arc::clone).collect()),
+            upstream: route.upstream,
+            metrics: self.metrics.route(&route.name),
+        })
+    }
+
+    fn upstream(&self, upstream: &config::Upstream, config: &Config, previous: Option<&Snapshot>) -> Arc<Upstream> {
+        let endpoints =
+            upstream.endpoints.iter().map(|endpoint| Endpoint { host: endpoint.host.clone(), port: endpoint.port }).collect();
+        let new = Upstream {
+            name: upstream.name.as_str().into(),
+            endpoints,
+            connect_timeout: upstream.timeouts.connect,
+            first_byte_timeout: upstream.timeouts.first_byte,
+            idle_timeout: upstream.timeouts.idle,
+            body_idle: config.limits.body_idle,
+            head: HeadLimits { fields: config.limits.header_fields, bytes: config.limits.header_bytes },
+            metrics: self.metrics.upstream(&upstream.name),
+        };
+        // The same upstream keeps its connections.
+        let known = previous.into_iter().flat_map(|snapshot| &snapshot.upstreams).find(|old| old.same_as(&new));
+        known.map_or_else(|| Arc::new(new), Arc::clone)
+    }
+
+    fn listeners(&self, config: &Config, previous: Option<&Snapshot>) -> Result<Vec<Arc<BoundListener>>, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut listeners = Vec::new();
+        for wanted in &config.listeners {
+            let known = previous.into_iter().flat_map(|snapshot| &snapshot.listeners);
+            let mut known = known.filter(|known| *known.name == *wanted.name && known.configured == wanted.address);
+            match known.next() {
+                Some(known) => listeners.push(Arc::clone(known)),
+                None => match listener::bind(wanted.address, self.workers) {
+                    Ok((address, sockets)) => {
+                        listeners.push(BoundListener::new(wanted.name.as_str().into(), wanted.address, address, sockets));
+                    }
+                    Err(error) => problems.push(bind_problem(config, wanted.address, &error)),
+                },
+            }
+        }
+        if problems.is_empty() { Ok(listeners) } else { Err(problems) }
+    }
+}
+
+/// Says why an address cannot be bound.
+pub(crate) fn bind_problem(config: &Config, address: SocketAddr, error: &std::io::Error) -> Problem {
+    let remedy = match error.kind() {
+        std::io::ErrorKind::AddrInUse => "another process has it; stop that, or choose another port".to_owned(),
+        std::io::ErrorKind::PermissionDenied => {
+            "ports below 1024 need the capability CAP_NET_BIND_SERVICE; grant it, or choose another port".to_owned()
+        }
+        _ => "choose an address of this machine".to_owned(),
+    };
+    let file = config.files.first().filter(|_| config.from_file).cloned().unwrap_or_else(|| PathBuf::from("--listen"));
+    Problem { file, line: None, key: None, message: format!("cannot listen on {address}: {error}"), remedy }
+}
+
+/// Routes of a config file whose policies never were ready. In the form without a config file, the chain is what is ready.
+fn unusable_routes(config: &Config, statuses: &[PolicyStatus]) -> Vec<Problem> {
+    if !config.from_file {
+        return Vec::new();
+    }
+    let failed = |name: &String| statuses.iter().find(|status| status.name == *name && status.state == PolicyState::Failed);
+    config.routes.iter().flat_map(|route| route.policies.iter().filter_map(failed)).flat_map(|status| status.problems.clone()).collect()
+}
+
+impl Upstream {
+    fn same_as(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.endpoints == other.endpoints
+            && self.connect_timeout == other.connect_timeout
+            && self.first_byte_timeout == other.first_byte_timeout
+            && self.idle_timeout == other.idle_timeout
+            && self.body_idle == other.body_idle
+            && self.head == other.head
+    }
+}
+
+fn conditions(route: &config::Route, config: &Config) -> Conditions {
+    let listeners = match &route.listeners {
+        ListenerSet::All => Vec::new(),
+        ListenerSet::Only(indices) => indices.iter().map(|index| config.listeners[*index].name.as_str().into()).collect(),
+    };
+    let hosts = route.hosts.iter().map(|host| match host {
+        HostPattern::Exact(host) => HostCondition::Exact(host.clone()),
+        HostPattern::Wildcard(domain) => HostCondition::Below(domain.clone()),
+    });
+    let fields = route.headers.iter().map(|field| {
+        let condition = match &field.value {
+            HeaderValueMatch::Present => FieldCondition::Present,
+            HeaderValueMatch::Exact(value) => FieldCondition::Exact(value.clone()),
+            HeaderValueMatch::Regex(regex) => FieldCondition::Matches(regex.clone()),
+        };
+        (field.name.clone(), condition)
+    });
+    let path = match &route.path {
+        PathMatch::Any => PathCondition::Any,
+        PathMatch::Exact(path) => PathCondition::Exact(path.clone()),
+        PathMatch::Prefix(path) => PathCondition::Prefix(path.clone()),
+        PathMatch::Regex(regex) => PathCondition::Matches(regex.clone()),
+    };
+    Conditions { listeners, hosts: hosts.collect(), methods: route.methods.clone(), fields: fields.collect(), path }
+}

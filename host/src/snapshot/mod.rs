@@ -1,0 +1,59 @@
+//! What is served at one moment: routes, chains, upstreams, listeners. Never changed, only replaced; an exchange keeps the
+//! one that it began with.
+
+mod build;
+mod listener;
+mod policies;
+mod store;
+mod view;
+
+pub(crate) use build::bind_problem;
+pub use build::{Builder, Built};
+pub use listener::BoundListener;
+pub use policies::{PolicyState, PolicyStatus};
+pub use store::SnapshotStore;
+pub use view::View;
+
+use std::sync::Arc;
+
+use crate::chain::{Chain, Policy};
+use crate::config::Limits;
+use crate::route::RouteTable;
+use crate::telemetry::{Metrics, RouteMetrics};
+use crate::upstream::Upstream;
+
+/// Everything that an exchange needs, for all workers.
+pub struct Snapshot {
+    /// Counts the snapshots of this process, from 1.
+    pub generation: u64,
+    /// Which target a request has: an index into `targets`.
+    pub routes: RouteTable<usize>,
+    /// What the routes lead to.
+    pub targets: Vec<Arc<Target>>,
+    /// Every policy that is ready, used or not.
+    pub policies: Vec<Arc<Policy>>,
+    /// Every upstream.
+    pub upstreams: Vec<Arc<Upstream>>,
+    /// Where requests come in.
+    pub listeners: Vec<Arc<BoundListener>>,
+    /// Bounds on connections.
+    pub limits: Limits,
+    /// Whether each exchange writes a line.
+    pub access_log: bool,
+    /// The counters.
+    pub metrics: Arc<Metrics>,
+    /// What is to be said about each policy, ready or not.
+    pub statuses: Vec<PolicyStatus>,
+}
+
+/// What a route leads to.
+pub struct Target {
+    /// The route's name.
+    pub name: Arc<str>,
+    /// Its filters.
+    pub chain: Chain,
+    /// Its upstream, an index into `Snapshot::upstreams`.
+    pub upstream: usize,
+    /// Its counters.
+    pub metrics: Arc<RouteMetrics>,
+}

@@ -1,0 +1,160 @@
+//! From policy entries to policies that are ready: read, compiled, configured. What has not changed is taken over, and
+//! what fails keeps its older version.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+
+use super::Snapshot;
+use crate::bundled;
+use crate::chain::{OnFault, Policy};
+use crate::config::{self, FilterSource, PolicyEntry, Problem};
+use crate::sandbox::{Digest, Fault, Filter, FilterSettings, Limiter, ModuleCache};
+use crate::telemetry::Metrics;
+
+/// How a policy stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PolicyState {
+    /// As configured.
+    Live,
+    /// The latest change was rejected; the version before it serves.
+    Kept,
+    /// It never was ready.
+    Failed,
+}
+
+impl PolicyState {
+    /// As the admin pages name it.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Kept => "kept",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What there is to say about a policy.
+#[derive(Clone, Debug)]
+pub struct PolicyStatus {
+    /// Its name.
+    pub name: String,
+    /// The filter that it names.
+    pub filter: Option<String>,
+    /// The digest of the module that serves.
+    pub digest: Option<Digest>,
+    /// How it stands.
+    pub state: PolicyState,
+    /// Why the latest change was rejected.
+    pub problems: Vec<Problem>,
+}
+
+/// Makes policies of entries.
+pub(super) struct PolicyMaker {
+    pub(super) cache: ModuleCache,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) workers: usize,
+    limiters: HashMap<String, Weak<Limiter>>,
+}
+
+impl PolicyMaker {
+    pub(super) fn new(cache: ModuleCache, metrics: Arc<Metrics>, workers: usize) -> Self {
+        Self { cache, metrics, workers, limiters: HashMap::new() }
+    }
+
+    /// The policy of an entry, if there is one now or was one before, and its status.
+    pub(super) fn make(&mut self, entry: &PolicyEntry, previous: Option<&Snapshot>) -> (Option<Arc<Policy>>, PolicyStatus) {
+        let older = previous.and_then(|snapshot| snapshot.policies.iter().find(|policy| *policy.name == *entry.name));
+        let made = match &entry.policy {
+            Ok(policy) => self.prepare(policy, older).map_err(|problem| vec![problem]),
+            Err(problems) => Err(problems.clone()),
+        };
+        let filter = entry.policy.as_ref().ok().map(|policy| policy.filter.name().to_owned());
+        let (policy, state, problems) = match (made, older) {
+            (Ok(policy), _) => (Some(policy), PolicyState::Live, vec![]),
+            (Err(problems), Some(older)) => (Some(Arc::clone(older)), PolicyState::Kept, problems),
+            (Err(problems), None) => (None, PolicyState::Failed, problems),
+        };
+        let digest = policy.as_ref().map(|policy| policy.filter.module.digest);
+        (policy, PolicyStatus { name: entry.name.clone(), filter, digest, state, problems })
+    }
+
+    fn prepare(&mut self, policy: &config::Policy, older: Option<&Arc<Policy>>) -> Result<Arc<Policy>, Problem> {
+        let content = read(policy)?;
+        let on_fault = match policy.on_fault {
+            config::OnFault::Deny => OnFault::Deny,
+            config::OnFault::Bypass => OnFault::Bypass,
+        };
+        let settings = self.settings(policy);
+        if let Some(older) = older
+            && older.on_fault == on_fault
+            && older.filter.module.digest == Digest::of(&content)
+            && older.filter.settings.same_as(&settings)
+        {
+            return Ok(Arc::clone(older));
+        }
+        let module = self.cache.load(&content).map_err(|error| module_problem(policy, &error.to_string()))?;
+        let name = Arc::clone(&settings.name);
+        let filter = Filter::prepare(module, settings, self.workers).map_err(|fault| configure_problem(policy, &fault))?;
+        let metrics = self.metrics.filter(&name);
+        Ok(Arc::new(Policy { name, filter, on_fault, metrics }))
+    }
+
+    fn settings(&mut self, policy: &config::Policy) -> FilterSettings {
+        FilterSettings {
+            name: policy.name.as_str().into(),
+            configuration: policy.config.to_string(),
+            cpu: policy.limits.cpu,
+            configure_cpu: policy.limits.configure,
+            memory: policy.limits.memory,
+            limiter: self.limiter(&policy.name),
+        }
+    }
+
+    /// The limiter of a policy stays the same as long as any version of the policy is alive.
+    fn limiter(&mut self, policy: &str) -> Arc<Limiter> {
+        if let Some(limiter) = self.limiters.get(policy).and_then(Weak::upgrade) {
+            return limiter;
+        }
+        let limiter = Arc::new(Limiter::default());
+        self.limiters.retain(|_, limiter| limiter.strong_count() > 0);
+        self.limiters.insert(policy.to_owned(), Arc::downgrade(&limiter));
+        limiter
+    }
+}
+
+fn read(policy: &config::Policy) -> Result<Vec<u8>, Problem> {
+    match &policy.filter {
+        FilterSource::Module { path, .. } => {
+            std::fs::read(path).map_err(|error| module_problem(policy, &format!("cannot be read: {error}")))
+        }
+        FilterSource::Bundled { name } => {
+            bundled::module(name).map(<[u8]>::to_vec).ok_or_else(|| module_problem(policy, "is not bundled"))
+        }
+    }
+}
+
+fn module_problem(policy: &config::Policy, message: &str) -> Problem {
+    let (message, remedy) = message.split_once("; ").unwrap_or((message, "the version before it keeps serving"));
+    let file = policy.filter.path().map_or_else(|| policy.place.file.clone(), ToOwned::to_owned);
+    Problem { file, line: None, key: None, message: message.to_owned(), remedy: remedy.to_owned() }
+}
+
+fn configure_problem(policy: &config::Policy, fault: &Fault) -> Problem {
+    use crate::sandbox::FaultClass;
+    match fault.class {
+        FaultClass::Reported => policy.config_problem(fault.message.clone(), ""),
+        FaultClass::Deadline => policy.config_problem(
+            format!("the filter did not accept its configuration in time: {}", fault.message),
+            "raise limits.configure or simplify the configuration",
+        ),
+        FaultClass::Memory => policy.config_problem(
+            format!("the filter ran out of memory over its configuration: {}", fault.message),
+            "raise limits.memory",
+        ),
+        _ => policy.config_problem(
+            format!("the filter failed while it was configured ({}): {}", fault.class.label(), fault.message),
+            "this is a fault of the filter; tell its author",
+        ),
+    }
+}

@@ -1,0 +1,74 @@
+//! A snapshot as one worker uses it: with its own instances and connections.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::Snapshot;
+use crate::chain::{LocalChain, LocalFilter};
+use crate::upstream::Pool;
+
+/// A worker's view of a snapshot. Exchanges hold it to their end; with the last one go the instances and connections that
+/// no newer view has taken over.
+pub struct View {
+    /// The snapshot.
+    pub snapshot: Arc<Snapshot>,
+    filters: Vec<Rc<LocalFilter>>,
+    chains: Vec<LocalChain>,
+    pools: Vec<Rc<Pool>>,
+}
+
+impl View {
+    /// A view of `snapshot` that takes over from `previous` what has not changed.
+    #[must_use]
+    pub fn new(snapshot: Arc<Snapshot>, previous: Option<&Self>) -> Rc<Self> {
+        let known: HashMap<_, _> =
+            previous.into_iter().flat_map(|view| &view.filters).map(|filter| (Arc::as_ptr(&filter.policy), filter)).collect();
+        let filters: Vec<_> = snapshot
+            .policies
+            .iter()
+            .map(|policy| match known.get(&Arc::as_ptr(policy)) {
+                Some(filter) => Rc::clone(filter),
+                None => Rc::new(LocalFilter::new(Arc::clone(policy))),
+            })
+            .collect();
+        let places: HashMap<_, _> = filters.iter().map(|filter| (Arc::as_ptr(&filter.policy), filter)).collect();
+        let chains = snapshot
+            .targets
+            .iter()
+            .map(|target| {
+                let local = target.chain.policies().iter().filter_map(|policy| places.get(&Arc::as_ptr(policy)));
+                local.map(|filter| Rc::clone(filter)).collect()
+            })
+            .collect();
+        let pools = snapshot
+            .upstreams
+            .iter()
+            .map(|upstream| {
+                let mut known = previous.into_iter().flat_map(|view| &view.pools);
+                match known.find(|pool| Arc::ptr_eq(&pool.upstream, upstream)) {
+                    Some(pool) => Rc::clone(pool),
+                    None => Pool::new(Arc::clone(upstream)),
+                }
+            })
+            .collect();
+        Rc::new(Self { snapshot, filters, chains, pools })
+    }
+
+    /// This worker's filters of a route.
+    #[must_use]
+    pub fn chain(&self, route: usize) -> LocalChain {
+        Rc::clone(&self.chains[route])
+    }
+
+    /// This worker's connections to an upstream.
+    #[must_use]
+    pub fn pool(&self, upstream: usize) -> &Rc<Pool> {
+        &self.pools[upstream]
+    }
+
+    /// Drops connections that have been unused for too long.
+    pub fn sweep(&self) {
+        self.pools.iter().for_each(|pool| pool.sweep());
+    }
+}

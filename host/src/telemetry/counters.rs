@@ -1,0 +1,38 @@
+//! Counters that workers add to without sharing a cache line.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// How many sets of counters there are; more threads than that share some, which costs time but no correctness.
+const LANES: usize = 8;
+
+/// The set of counters that this thread uses, below 8.
+#[must_use]
+pub fn lane() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local!(static LANE: usize = NEXT.fetch_add(1, Ordering::Relaxed) % LANES);
+    LANE.with(|lane| *lane)
+}
+
+#[derive(Debug)]
+#[repr(align(128))]
+struct Lane<const N: usize>([AtomicU64; N]);
+
+/// `N` counters that many threads add to and that are summed when somebody asks.
+#[derive(Debug)]
+pub(super) struct Counters<const N: usize>(Box<[Lane<N>]>);
+
+impl<const N: usize> Default for Counters<N> {
+    fn default() -> Self {
+        Self((0..LANES).map(|_| Lane(std::array::from_fn(|_| AtomicU64::new(0)))).collect())
+    }
+}
+
+impl<const N: usize> Counters<N> {
+    pub(super) fn add(&self, counter: usize, amount: u64) {
+        self.0[lane()].0[counter].fetch_add(amount, Ordering::Relaxed);
+    }
+
+    pub(super) fn sum(&self, counter: usize) -> u64 {
+        self.0.iter().fold(0, |sum, lane| sum.wrapping_add(lane.0[counter].load(Ordering::Relaxed)))
+    }
+}

@@ -1,0 +1,347 @@
+//! The metrics, as counted by workers and as shown to Prometheus (text format 0.0.4).
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::counters::Counters;
+use super::names;
+
+/// All metrics of a gateway. Lives across reloads, so counters never go back.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    /// Those without labels.
+    pub gateway: GatewayMetrics,
+    routes: Mutex<BTreeMap<String, Arc<RouteMetrics>>>,
+    filters: Mutex<BTreeMap<String, Arc<FilterMetrics>>>,
+    upstreams: Mutex<BTreeMap<String, Arc<UpstreamMetrics>>>,
+}
+
+impl Metrics {
+    /// The counters of a route.
+    pub fn route(&self, name: &str) -> Arc<RouteMetrics> {
+        entry(&self.routes, name)
+    }
+
+    /// The counters of a policy's filter.
+    pub fn filter(&self, policy: &str) -> Arc<FilterMetrics> {
+        entry(&self.filters, policy)
+    }
+
+    /// The counters of an upstream.
+    pub fn upstream(&self, name: &str) -> Arc<UpstreamMetrics> {
+        entry(&self.upstreams, name)
+    }
+
+    /// Everything, in Prometheus' text format.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut page = Page::default();
+        self.gateway.render(&mut page);
+        render_routes(&mut page, &all(&self.routes));
+        render_filters(&mut page, &all(&self.filters));
+        render_upstreams(&mut page, &all(&self.upstreams));
+        page.0
+    }
+}
+
+type Family<T> = Mutex<BTreeMap<String, Arc<T>>>;
+
+fn entry<T: Default>(family: &Family<T>, name: &str) -> Arc<T> {
+    let mut family = family.lock().unwrap_or_else(PoisonError::into_inner);
+    Arc::clone(family.entry(name.to_owned()).or_default())
+}
+
+fn all<T>(family: &Family<T>) -> Vec<(String, Arc<T>)> {
+    let family = family.lock().unwrap_or_else(PoisonError::into_inner);
+    family.iter().map(|(name, metrics)| (name.clone(), Arc::clone(metrics))).collect()
+}
+
+/// Counters of the gateway as a whole.
+#[derive(Debug, Default)]
+pub struct GatewayMetrics {
+    counters: Counters<6>,
+    reloads: [AtomicU64; 2],
+    generation: AtomicU64,
+}
+
+impl GatewayMetrics {
+    /// A downstream connection was accepted.
+    pub fn connection_opened(&self) {
+        self.counters.add(0, 1);
+    }
+
+    /// A downstream connection ended.
+    pub fn connection_closed(&self) {
+        self.counters.add(1, 1);
+    }
+
+    /// A connection could not be accepted.
+    pub fn accept_error(&self) {
+        self.counters.add(2, 1);
+    }
+
+    /// An exchange began.
+    pub fn exchange_opened(&self) {
+        self.counters.add(3, 1);
+    }
+
+    /// An exchange ended, its response sent or not.
+    pub fn exchange_closed(&self) {
+        self.counters.add(4, 1);
+    }
+
+    /// A request was answered before a route was found.
+    pub fn unrouted(&self) {
+        self.counters.add(5, 1);
+    }
+
+    /// A change of configuration went live, or was rejected.
+    pub fn reloaded(&self, live: bool) {
+        self.reloads[usize::from(live)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The generation that serves now.
+    pub fn set_generation(&self, generation: u64) {
+        self.generation.store(generation, Ordering::Relaxed);
+    }
+
+    /// How many exchanges are open.
+    #[must_use]
+    pub fn exchanges_open(&self) -> u64 {
+        self.counters.sum(3).saturating_sub(self.counters.sum(4))
+    }
+
+    fn render(&self, page: &mut Page) {
+        page.family(names::BUILD_INFO, "gauge", "the running version");
+        page.sample(names::BUILD_INFO, &[("version", env!("CARGO_PKG_VERSION"))], 1);
+        page.family(names::CONNECTIONS, "counter", "downstream connections accepted");
+        page.sample(names::CONNECTIONS, &[], self.counters.sum(0));
+        page.family(names::CONNECTIONS_OPEN, "gauge", "downstream connections open");
+        page.sample(names::CONNECTIONS_OPEN, &[], self.counters.sum(0).saturating_sub(self.counters.sum(1)));
+        page.family(names::ACCEPT_ERRORS, "counter", "connections that could not be accepted");
+        page.sample(names::ACCEPT_ERRORS, &[], self.counters.sum(2));
+        page.family(names::EXCHANGES_OPEN, "gauge", "exchanges whose response has not ended");
+        page.sample(names::EXCHANGES_OPEN, &[], self.exchanges_open());
+        page.family(names::BAD_REQUESTS, "counter", "requests answered before a route was found");
+        page.sample(names::BAD_REQUESTS, &[], self.counters.sum(5));
+        page.family(names::RELOADS, "counter", "changes of configuration or policies by outcome");
+        for (outcome, count) in ["rejected", "live"].iter().zip(&self.reloads) {
+            page.sample(names::RELOADS, &[("outcome", outcome)], count.load(Ordering::Relaxed));
+        }
+        page.family(names::GENERATION, "gauge", "how many times what is served has changed");
+        page.sample(names::GENERATION, &[], self.generation.load(Ordering::Relaxed));
+    }
+}
+
+/// Upper bounds of the latency histogram, in microseconds.
+const BUCKETS: [u64; 12] =
+    [500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000, 5_000_000, 30_000_000];
+const CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "cancelled"];
+const SUM: usize = CLASSES.len();
+const FIRST_BUCKET: usize = SUM + 1;
+
+/// Counters of one route.
+#[derive(Debug, Default)]
+pub struct RouteMetrics(Counters<{ FIRST_BUCKET + BUCKETS.len() + 1 }>);
+
+impl RouteMetrics {
+    /// An exchange ended with that status after that time; without a status, the client went away before there was one.
+    pub fn ended(&self, status: Option<http::StatusCode>, after: Duration) {
+        let class = status.map_or(5, |status| usize::from(status.as_u16() / 100).clamp(1, 5) - 1);
+        let micros = u64::try_from(after.as_micros()).unwrap_or(u64::MAX);
+        let bucket = BUCKETS.iter().position(|bound| micros <= *bound).unwrap_or(BUCKETS.len());
+        self.0.add(class, 1);
+        self.0.add(SUM, micros);
+        self.0.add(FIRST_BUCKET + bucket, 1);
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "sums of microseconds shown as seconds")]
+fn seconds(micros: u64) -> f64 {
+    micros as f64 / 1e6
+}
+
+fn render_routes(page: &mut Page, routes: &[(String, Arc<RouteMetrics>)]) {
+    page.family(names::RESPONSES, "counter", "exchanges by route and class of status");
+    for (route, metrics) in routes {
+        for (class, label) in CLASSES.iter().enumerate().skip(1) {
+            page.sample(names::RESPONSES, &[("route", route), ("class", label)], metrics.0.sum(class));
+        }
+    }
+    page.family(names::DURATION, "histogram", "time from a request's head to the end of its response");
+    for (route, metrics) in routes {
+        let counters = &metrics.0;
+        let mut count = 0;
+        for bucket in 0..=BUCKETS.len() {
+            count += counters.sum(FIRST_BUCKET + bucket);
+            let bound = BUCKETS.get(bucket).map_or("+Inf".to_owned(), |micros| seconds(*micros).to_string());
+            page.sample(&format!("{}_bucket", names::DURATION), &[("route", route), ("le", &bound)], count);
+        }
+        page.sample(&format!("{}_sum", names::DURATION), &[("route", route)], seconds(counters.sum(SUM)));
+        page.sample(&format!("{}_count", names::DURATION), &[("route", route)], count);
+    }
+}
+
+/// The most fault classes that there can be.
+const FAULTS: usize = 8;
+
+/// Counters of one policy's filter.
+#[derive(Debug, Default)]
+pub struct FilterMetrics {
+    counters: Counters<{ 2 + FAULTS }>,
+    fault_labels: [std::sync::OnceLock<&'static str>; FAULTS],
+    memory: AtomicU64,
+    log: LogPace,
+}
+
+impl FilterMetrics {
+    /// A hook was called.
+    pub fn called(&self) {
+        self.counters.add(0, 1);
+    }
+
+    /// A hook answered the client itself.
+    pub fn replied(&self) {
+        self.counters.add(1, 1);
+    }
+
+    /// A hook faulted. Says whether this one should be logged: faults can come as often as requests, so one a second is.
+    pub fn faulted(&self, class: usize, label: &'static str) -> Option<u64> {
+        let class = class.min(FAULTS - 1);
+        self.fault_labels[class].get_or_init(|| label);
+        self.counters.add(2 + class, 1);
+        self.log.admit()
+    }
+
+    /// An instance has had that much memory.
+    pub fn memory(&self, bytes: usize) {
+        self.memory.fetch_max(bytes as u64, Ordering::Relaxed);
+    }
+}
+
+/// Lets one line a second through and counts those held back.
+#[derive(Debug)]
+struct LogPace {
+    start: std::time::Instant,
+    next: AtomicU64,
+    held_back: AtomicU64,
+}
+
+impl Default for LogPace {
+    fn default() -> Self {
+        Self { start: std::time::Instant::now(), next: AtomicU64::new(0), held_back: AtomicU64::new(0) }
+    }
+}
+
+impl LogPace {
+    fn admit(&self) -> Option<u64> {
+        let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let next = self.next.load(Ordering::Relaxed);
+        if now >= next && self.next.compare_exchange(next, now + 1_000, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            return Some(self.held_back.swap(0, Ordering::Relaxed));
+        }
+        self.held_back.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+}
+
+fn render_filters(page: &mut Page, filters: &[(String, Arc<FilterMetrics>)]) {
+    page.family(names::FILTER_CALLS, "counter", "hooks called, by policy");
+    for (policy, metrics) in filters {
+        page.sample(names::FILTER_CALLS, &[("policy", policy)], metrics.counters.sum(0));
+    }
+    page.family(names::FILTER_REPLIES, "counter", "replies made by filters, by policy");
+    for (policy, metrics) in filters {
+        page.sample(names::FILTER_REPLIES, &[("policy", policy)], metrics.counters.sum(1));
+    }
+    page.family(names::FILTER_FAULTS, "counter", "faults of filters, by policy and class");
+    for (policy, metrics) in filters {
+        for (class, label) in metrics.fault_labels.iter().enumerate() {
+            if let Some(label) = label.get() {
+                page.sample(names::FILTER_FAULTS, &[("policy", policy), ("class", label)], metrics.counters.sum(2 + class));
+            }
+        }
+    }
+    page.family(names::FILTER_MEMORY, "gauge", "the most memory that an instance of the policy had");
+    for (policy, metrics) in filters {
+        page.sample(names::FILTER_MEMORY, &[("policy", policy)], metrics.memory.load(Ordering::Relaxed));
+    }
+}
+
+/// Counters of one upstream.
+#[derive(Debug, Default)]
+pub struct UpstreamMetrics {
+    counters: Counters<3>,
+    log: LogPace,
+}
+
+impl UpstreamMetrics {
+    /// A request was sent.
+    pub fn requested(&self) {
+        self.counters.add(0, 1);
+    }
+
+    /// A connection was opened.
+    pub fn connected(&self) {
+        self.counters.add(1, 1);
+    }
+
+    /// A request got no response. Says whether to log this one, as `FilterMetrics::faulted`.
+    pub fn failed(&self) -> Option<u64> {
+        self.counters.add(2, 1);
+        self.log.admit()
+    }
+}
+
+fn render_upstreams(page: &mut Page, upstreams: &[(String, Arc<UpstreamMetrics>)]) {
+    let families = [
+        (names::UPSTREAM_REQUESTS, "requests sent to an upstream"),
+        (names::UPSTREAM_CONNECTS, "connections opened to an upstream"),
+        (names::UPSTREAM_FAILURES, "requests that an upstream did not answer"),
+    ];
+    for (counter, (name, help)) in families.into_iter().enumerate() {
+        page.family(name, "counter", help);
+        for (upstream, metrics) in upstreams {
+            page.sample(name, &[("upstream", upstream)], metrics.counters.sum(counter));
+        }
+    }
+}
+
+/// A page in the text format.
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+        self.0.push_str(name);
+        for (place, (key, label)) in labels.iter().enumerate() {
+            let label = label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            let _ = write!(self.0, "{}{key}=\"{label}\"", if place == 0 { '{' } else { ',' });
+        }
+        let _ = writeln!(self.0, "{} {value}", if labels.is_empty() { "" } else { "}" });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_escaped_and_buckets_add_up() {
+        let metrics = Metrics::default();
+        metrics.route("a\"b").ended(Some(http::StatusCode::OK), Duration::from_millis(3));
+        metrics.route("a\"b").ended(Some(http::StatusCode::NOT_FOUND), Duration::from_secs(60));
+        let page = metrics.render();
+        assert!(page.contains(r#"tollgate_responses_total{route="a\"b",class="2xx"} 1"#), "{page}");
+        assert!(page.contains(r#"tollgate_exchange_duration_seconds_bucket{route="a\"b",le="0.005"} 1"#), "{page}");
+        assert!(page.contains(r#"tollgate_exchange_duration_seconds_bucket{route="a\"b",le="+Inf"} 2"#), "{page}");
+        assert!(page.contains(r#"tollgate_exchange_duration_seconds_count{route="a\"b"} 2"#), "{page}");
+    }
+}

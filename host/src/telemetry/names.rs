@@ -1,0 +1,19 @@
+//! The names of all metrics.
+
+pub(super) const BUILD_INFO: &str = "tollgate_build_info";
+pub(super) const CONNECTIONS: &str = "tollgate_connections_total";
+pub(super) const CONNECTIONS_OPEN: &str = "tollgate_connections_open";
+pub(super) const ACCEPT_ERRORS: &str = "tollgate_accept_errors_total";
+pub(super) const EXCHANGES_OPEN: &str = "tollgate_exchanges_open";
+pub(super) const BAD_REQUESTS: &str = "tollgate_unrouted_requests_total";
+pub(super) const RELOADS: &str = "tollgate_reloads_total";
+pub(super) const GENERATION: &str = "tollgate_snapshot_generation";
+pub(super) const RESPONSES: &str = "tollgate_responses_total";
+pub(super) const DURATION: &str = "tollgate_exchange_duration_seconds";
+pub(super) const FILTER_CALLS: &str = "tollgate_filter_calls_total";
+pub(super) const FILTER_REPLIES: &str = "tollgate_filter_replies_total";
+pub(super) const FILTER_FAULTS: &str = "tollgate_filter_faults_total";
+pub(super) const FILTER_MEMORY: &str = "tollgate_filter_memory_high_water_bytes";
+pub(super) const UPSTREAM_REQUESTS: &str = "tollgate_upstream_requests_total";
+pub(super) const UPSTREAM_CONNECTS: &str = "tollgate_upstream_connects_total";
+pub(super) const UPSTREAM_FAILURES: &str = "tollgate_upstream_failures_total";

@@ -1,0 +1,47 @@
+//! Why an upstream gave no response.
+
+use std::time::Duration;
+
+/// A failed call. All are the upstream's fault except `Request`.
+#[derive(Debug, thiserror::Error)]
+pub enum UpstreamError {
+    /// No connection to any endpoint.
+    #[error("cannot connect to {endpoint}")]
+    Connect {
+        /// The endpoint that was tried last.
+        endpoint: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// No response head in time.
+    #[error("no response from {endpoint} for {after:?}")]
+    Timeout {
+        /// The endpoint.
+        endpoint: String,
+        /// The bound.
+        after: Duration,
+    },
+    /// The connection broke, or what came was not HTTP.
+    #[error("no valid response from {endpoint}")]
+    Protocol {
+        /// The endpoint.
+        endpoint: String,
+        /// What the protocol says.
+        source: hyper::Error,
+    },
+    /// The request's own body failed: the client went away or a filter stopped it.
+    #[error("the request's body ended early")]
+    Request(#[source] hyper::Error),
+}
+
+impl UpstreamError {
+    /// Whether it took too long, rather than being broken.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        match self {
+            Self::Timeout { .. } => true,
+            Self::Connect { source, .. } => source.kind() == std::io::ErrorKind::TimedOut,
+            _ => false,
+        }
+    }
+}
