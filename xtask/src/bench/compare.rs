@@ -103,19 +103,23 @@ fn measure(
         wrk.run(proxy.address, scenario, 1)?;
     }
     for round in 0..options.rounds {
-        for (proxy, series) in proxies.iter().zip(&mut series) {
-            report::progress(&format!(
-                "{}: round {} of {}, {}",
-                scenario.name(),
-                round + 1,
-                options.rounds,
-                proxy.peer.name()
-            ));
-            series.samples.push(sample(proxy, scenario, upstream, wrk, options.seconds)?);
+        for at in order(proxies.len(), round) {
+            let peer = &proxies[at];
+            let name = peer.peer.name();
+            report::progress(&format!("{}: round {} of {}, {name}", scenario.name(), round + 1, options.rounds));
+            series[at].samples.push(sample(peer, scenario, upstream, wrk, options.seconds)?);
         }
     }
     report::progress("");
     Ok(Outcome { scenario, series })
+}
+
+/// Every second round goes backwards, so that no peer always comes first or always after the same one.
+fn order(peers: usize, round: u32) -> Vec<usize> {
+    match round % 2 {
+        0 => (0..peers).collect(),
+        _ => (0..peers).rev().collect(),
+    }
 }
 
 fn sample(proxy: &Proxy, scenario: Scenario, upstream: &Upstream, wrk: &Wrk, seconds: u32) -> anyhow::Result<Sample> {
@@ -155,4 +159,16 @@ fn all_valid(outcomes: &[Outcome]) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounds_go_forth_and_back() {
+        assert_eq!(order(3, 0), [0, 1, 2]);
+        assert_eq!(order(3, 1), [2, 1, 0]);
+        assert_eq!(order(3, 2), [0, 1, 2]);
+    }
 }
