@@ -79,6 +79,13 @@ impl LocalFilter {
         left
     }
 
+    /// Notes how much memory the instance has had. Called every now and then.
+    pub fn sample(&self) {
+        if let Some(instance) = &*self.instance.borrow() {
+            self.policy.metrics.memory(instance.memory_high_water());
+        }
+    }
+
     fn discard(&self, slot: &mut Option<Instance>) {
         if let Some(instance) = slot.take() {
             self.policy.metrics.memory(instance.memory_high_water());

@@ -67,8 +67,9 @@ impl View {
         &self.pools[upstream]
     }
 
-    /// Drops connections that have been unused for too long.
+    /// Drops connections that have been unused for too long and samples what filters use. Called once a second.
     pub fn sweep(&self) {
         self.pools.iter().for_each(|pool| pool.sweep());
+        self.filters.iter().for_each(|filter| filter.sample());
     }
 }
