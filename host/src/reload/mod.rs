@@ -5,7 +5,7 @@ mod settle;
 mod watch;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -79,19 +79,20 @@ impl Reload {
     /// Watches what `config` was read from, at `read_at` or later; what has changed since then is read again.
     ///
     /// # Errors
-    /// If the thread cannot be started or the directories cannot be watched.
+    /// If the thread cannot be started or the system has no room for a watch.
     pub fn start(reloader: Reloader, config: &Config, read_at: SystemTime) -> io::Result<Self> {
         let (events, received) = channel();
         let mut watch = Watch::new(events.clone()).map_err(io::Error::other)?;
-        let directories = directories(&reloader.source, config);
-        watch.follow(&directories).map_err(io::Error::other)?;
-        if changed_since(directories.iter().chain(&config.files), read_at) {
+        let mut files = Files::of(&reloader.source, config);
+        watch.follow(&files.directories);
+        if files.changed_since(read_at) {
             let _ = events.send(Event::Asked);
         }
+        let again = events.clone();
         let thread = std::thread::Builder::new().name("reload".into()).spawn(move || {
             // Compiling may take seconds; the cores belong to traffic. Without the right to it, it only is less polite.
             let _ = rustix::process::nice(10);
-            reloader.run(&received, &mut watch);
+            reloader.run(&received, &mut watch, &mut files, &again);
         })?;
         Ok(Self { events, thread: Some(thread) })
     }
@@ -111,43 +112,60 @@ impl Drop for Reload {
     }
 }
 
-/// The directories whose files the configuration was read from. Directories rather than files: editors replace files.
-fn directories(source: &Source, config: &Config) -> Vec<PathBuf> {
-    let of_file = |file: &PathBuf| match file.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
-    };
-    let config_file = match source {
-        Source::File(path) => Some(of_file(path)),
-        Source::Flags(_) => None,
-    };
-    let mut directories: Vec<_> =
-        config_file.into_iter().chain(config.policies_dir.clone()).chain(config.files.iter().map(of_file)).collect();
-    directories.sort();
-    directories.dedup();
-    directories
+/// What the configuration was read from.
+struct Files {
+    files: Vec<PathBuf>,
+    /// Directories rather than files are watched: editors replace files. The parent of the policies directory is among
+    /// them, as that may be replaced as well.
+    directories: Vec<PathBuf>,
 }
 
-fn changed_since<'a>(mut paths: impl Iterator<Item = &'a PathBuf>, moment: SystemTime) -> bool {
-    // File systems stamp with the time of the latest timer interrupt.
-    let moment = moment - Duration::from_millis(20);
-    paths.any(|path| std::fs::metadata(path).and_then(|found| found.modified()).is_ok_and(|changed| changed >= moment))
+impl Files {
+    fn of(source: &Source, config: &Config) -> Self {
+        let config_file = match source {
+            Source::File(path) => Some(path),
+            Source::Flags(_) => None,
+        };
+        let within = config_file.into_iter().chain(&config.policies_dir).chain(&config.files).map(|path| parent(path));
+        let named = config.policies_dir.clone().into_iter().chain(within);
+        // Absolute, as the events of a directory and of its parent must name it in the same way.
+        let mut directories: Vec<_> = named.map(|path| std::path::absolute(&path).unwrap_or(path)).collect();
+        directories.sort();
+        directories.dedup();
+        Self { files: config.files.clone(), directories }
+    }
+
+    fn changed_since(&self, moment: SystemTime) -> bool {
+        // File systems stamp with the time of the latest timer interrupt.
+        let moment = moment - Duration::from_millis(20);
+        let changed = |path: &PathBuf| std::fs::metadata(path).and_then(|found| found.modified()).is_ok_and(|at| at >= moment);
+        self.directories.iter().chain(&self.files).any(changed)
+    }
+}
+
+fn parent(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
 }
 
 impl Reloader {
-    fn run(mut self, events: &Receiver<Event>, watch: &mut Watch) {
+    fn run(mut self, events: &Receiver<Event>, watch: &mut Watch, files: &mut Files, again: &Sender<Event>) {
         while let Some(()) = Changes::default().wait(events, |event| watch.concerns(event)) {
-            let started = Instant::now();
-            if let Some(config) = self.reload(started) {
-                if let Err(error) = watch.follow(&directories(&self.source, &config)) {
-                    tracing::error!(%error, "a directory cannot be watched; changes in it need a SIGHUP");
-                }
+            let read_at = SystemTime::now();
+            if let Some(config) = self.reload() {
+                *files = Files::of(&self.source, &config);
+            }
+            if watch.follow(&files.directories) && files.changed_since(read_at) {
+                let _ = again.send(Event::Asked);
             }
         }
     }
 
     /// Reads everything again and swaps, or says why not.
-    fn reload(&mut self, started: Instant) -> Option<Config> {
+    fn reload(&mut self) -> Option<Config> {
+        let started = Instant::now();
         let current = self.store.load();
         let config = config::load(&self.source, &self.overrides, &bundled::names());
         let built = config.and_then(|config| Ok((self.builder.build(&config, Some(&current))?, config)));

@@ -1,6 +1,7 @@
 //! Which directories are watched, and which events matter.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 
@@ -10,7 +11,8 @@ use super::Event;
 
 pub(super) struct Watch {
     watcher: RecommendedWatcher,
-    directories: BTreeSet<PathBuf>,
+    /// With device and inode, as a directory of the same name may be another one; none while it does not exist.
+    directories: BTreeMap<PathBuf, Option<(u64, u64)>>,
 }
 
 impl Watch {
@@ -22,18 +24,31 @@ impl Watch {
                 drop(events.send(Event::Asked));
             }
         })?;
-        Ok(Self { watcher, directories: BTreeSet::new() })
+        Ok(Self { watcher, directories: BTreeMap::new() })
     }
 
-    /// Watches these directories and no others. Those that were replaced are watched anew.
-    pub(super) fn follow(&mut self, directories: &[PathBuf]) -> notify::Result<()> {
-        let wanted: BTreeSet<PathBuf> = directories.iter().cloned().collect();
-        for gone in self.directories.difference(&wanted) {
+    /// Watches these directories and no others; says whether one of them is new, so that what changed in it before now
+    /// was not seen. One that does not exist is watched once it does: its parent is among them.
+    pub(super) fn follow(&mut self, directories: &[PathBuf]) -> bool {
+        for gone in self.directories.keys().filter(|known| !directories.contains(known)) {
             // Fails if it no longer exists, which is the usual reason for this.
             let _ = self.watcher.unwatch(gone);
         }
-        self.directories.clone_from(&wanted);
-        wanted.iter().try_for_each(|directory| self.watcher.watch(directory, RecursiveMode::NonRecursive))
+        let mut news = false;
+        let mut followed = BTreeMap::new();
+        for directory in directories {
+            let identity = std::fs::metadata(directory).ok().map(|found| (found.dev(), found.ino()));
+            if identity.is_some() && self.directories.get(directory) != Some(&identity) {
+                news = true;
+                let _ = self.watcher.unwatch(directory);
+                if let Err(error) = self.watcher.watch(directory, RecursiveMode::NonRecursive) {
+                    tracing::error!(directory = %directory.display(), %error, "cannot be watched: changes in it need a SIGHUP");
+                }
+            }
+            followed.insert(directory.clone(), identity);
+        }
+        self.directories = followed;
+        news
     }
 
     /// Whether an event can change what is served.
@@ -41,7 +56,7 @@ impl Watch {
         let of_interest = |path: &PathBuf| {
             let by_ending = path.extension().is_some_and(|ending| ending == "wasm" || ending == "toml");
             // Kubernetes replaces the files of a volume by renaming this link.
-            by_ending || self.directories.contains(path) || path.ends_with("..data")
+            by_ending || self.directories.contains_key(path) || path.ends_with("..data")
         };
         let reads = matches!(event.kind, EventKind::Access(access) if !is_end_of_write(access));
         !reads && (event.need_rescan() || event.paths.iter().any(of_interest))
