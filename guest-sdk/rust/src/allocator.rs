@@ -179,13 +179,13 @@ mod global {
 
     // SAFETY: blocks are of the class of their layout and not given out twice; there are no threads.
     unsafe impl GlobalAlloc for Allocator {
-        #[inline]
+        #[inline(never)]
         unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
             // SAFETY: see above.
             unsafe { (*self.0.get()).allocate(layout, &mut *self.1.get()) }
         }
 
-        #[inline]
+        #[inline(never)]
         unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
             // SAFETY: see above.
             unsafe { (*self.0.get()).free(pointer, layout) }

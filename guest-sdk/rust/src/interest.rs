@@ -95,7 +95,7 @@ pub(crate) fn canonical(prefix: &str, name: &str) -> String {
     let mut canonical = String::with_capacity(prefix.len() + name.len());
     canonical.push_str(prefix);
     canonical.push_str(name);
-    if !canonical.contains("@attr:") {
+    if !canonical.starts_with("@attr:") && !canonical.starts_with("@request:@attr:") {
         canonical.make_ascii_lowercase();
     }
     canonical

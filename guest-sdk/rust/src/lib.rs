@@ -148,6 +148,7 @@ mod answer;
 mod bindings;
 mod configuration;
 mod edits;
+mod field_name;
 mod filter;
 mod hook;
 mod host;
@@ -165,6 +166,7 @@ mod trailers;
 mod value;
 
 pub use answer::{Body, BodyOutcome, Fault, Next, Outcome, Piece, Reply};
+pub use field_name::FieldName;
 pub use filter::Filter;
 pub use hook::Hook;
 pub use interest::Interest;
@@ -178,8 +180,8 @@ pub mod prelude {
     pub use serde::Deserialize;
 
     pub use crate::{
-        Body, BodyOutcome, Fault, Filter, Hook, Interest, Next, Outcome, Piece, Reply, Request, Response, Trailers,
-        Value, filter, limiter, log,
+        Body, BodyOutcome, Fault, FieldName, Filter, Hook, Interest, Next, Outcome, Piece, Reply, Request, Response,
+        Trailers, Value, filter, limiter, log,
     };
 }
 

@@ -1,4 +1,7 @@
 //! JSON (RFC 8259) for serde.
+//!
+//! It runs once for each instance and is generic over everything that a configuration holds, so its parts are kept from
+//! being copied into each other: the smaller the component, the sooner it is compiled.
 
 use std::borrow::Cow;
 
@@ -39,6 +42,7 @@ impl<'de> Reader<'de> {
     }
 
     /// The next byte that is not white space, or 0 at the end.
+    #[inline(never)]
     fn peek(&mut self) -> u8 {
         let rest = self.rest();
         let blank = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
@@ -55,16 +59,19 @@ impl<'de> Reader<'de> {
         self.text.get(start..self.position).unwrap_or_default()
     }
 
+    #[inline(never)]
     fn accept(&mut self, byte: u8) -> bool {
         let found = self.peek() == byte;
         self.position += usize::from(found);
         found
     }
 
+    #[inline(never)]
     fn expect(&mut self, byte: u8) -> Result<()> {
         if self.accept(byte) { Ok(()) } else { Err(self.malformed()) }
     }
 
+    #[inline(never)]
     fn word(&mut self, word: &str) -> Result<()> {
         if self.rest().starts_with(word.as_bytes()) {
             self.position += word.len();
@@ -73,6 +80,7 @@ impl<'de> Reader<'de> {
         Err(self.malformed())
     }
 
+    #[inline(never)]
     fn malformed(&self) -> Problem {
         Problem::new(["not JSON at byte ", &*self.position.to_string()].concat())
     }
@@ -82,11 +90,13 @@ impl<'de> Reader<'de> {
         if self.depth > DEEPEST { Err(Problem::new("too deeply nested")) } else { Ok(()) }
     }
 
+    #[inline(never)]
     fn boolean(&mut self) -> Result<bool> {
         let value = self.peek() == b't';
         self.word(if value { "true" } else { "false" }).map(|()| value)
     }
 
+    #[inline(never)]
     fn number(&mut self) -> Result<Number<'de>> {
         self.peek();
         let start = self.position;
@@ -108,6 +118,7 @@ impl<'de> Reader<'de> {
         }
     }
 
+    #[inline(never)]
     fn string(&mut self) -> Result<Cow<'de, str>> {
         self.expect(b'"')?;
         let mut text = Cow::Borrowed("");
@@ -144,6 +155,7 @@ impl<'de> Reader<'de> {
     }
 
     /// A character outside of the basic plane is written as two surrogates.
+    #[inline(never)]
     fn unicode(&mut self) -> Result<char> {
         let mut code = self.hex()?;
         if (0xd800..0xdc00).contains(&code) {
@@ -195,6 +207,7 @@ impl<'de> Reader<'de> {
     }
 
     /// Passes over a value that nobody wants.
+    #[inline(never)]
     fn skip(&mut self) -> Result<()> {
         match self.peek() {
             b'{' => self.skip_members(b'}', true),
@@ -408,6 +421,7 @@ struct Members<'a, 'de> {
 }
 
 impl<'a, 'de> Members<'a, 'de> {
+    #[inline(never)]
     fn begin(reader: &'a mut Reader<'de>) -> Result<Self> {
         reader.position += 1;
         reader.deeper()?;
@@ -415,6 +429,7 @@ impl<'a, 'de> Members<'a, 'de> {
     }
 
     /// Whether another member follows; passes over what lies between.
+    #[inline(never)]
     fn more(&mut self, end: u8) -> Result<bool> {
         if self.reader.accept(end) {
             self.open = false;

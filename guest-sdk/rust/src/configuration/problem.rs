@@ -12,14 +12,17 @@ pub(super) struct Problem {
 }
 
 impl Problem {
+    #[cold]
     pub(super) fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), path: String::new() }
     }
 
+    #[cold]
     pub(super) fn in_key(self, key: &str) -> Self {
         self.within(key.to_owned())
     }
 
+    #[cold]
     pub(super) fn in_element(self, index: usize) -> Self {
         let mut element = String::from("[");
         element.push_str(&index.to_string());
@@ -46,6 +49,7 @@ impl Problem {
         path
     }
 
+    #[cold]
     fn contrast(problem: &str, found: &Unexpected<'_>, expected: &dyn Expected) -> Self {
         Self::new([problem, &*describe(found), ", expected ", &*expected.to_string()].concat())
     }

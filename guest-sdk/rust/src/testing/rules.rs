@@ -3,19 +3,7 @@
 use super::head::Head;
 use crate::bindings::tollgate::filter::exchange::Message;
 use crate::bindings::tollgate::filter::types::{Edit, Field, Reply, Subscription};
-
-/// Fields that frame the message or belong to the connection (RFC 9110, sections 7.2 and 7.6.1; RFC 9112, section 6).
-const NOT_FOR_FILTERS: [&str; 9] = [
-    "connection",
-    "content-length",
-    "host",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
+use crate::field_name::{FieldName, is_token};
 
 pub(super) fn subscription(subscription: &Subscription) -> Result<(), String> {
     for (facts, message) in
@@ -124,7 +112,7 @@ fn field_name(name: &str) -> Result<(), String> {
     if !is_field_name(name) {
         return Err(format!("`{name}` is not the name of a field in lower case"));
     }
-    if NOT_FOR_FILTERS.contains(&name) {
+    if FieldName::new(name)?.is_reserved() {
         return Err(format!("`{name}` belongs to the connection and is not for filters"));
     }
     Ok(())
@@ -132,8 +120,8 @@ fn field_name(name: &str) -> Result<(), String> {
 
 fn value(entry: &Field) -> Result<(), String> {
     let value = &entry.value;
-    if value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
-        return Err(format!("the value of `{}` has a line break or a NUL", entry.name));
+    if value.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
+        return Err(format!("the value of `{}` has a line break or another control character", entry.name));
     }
     if value.trim_ascii().len() != value.len() {
         return Err(format!("the value of `{}` begins or ends with white space", entry.name));
@@ -143,11 +131,6 @@ fn value(entry: &Field) -> Result<(), String> {
 
 fn is_field_name(name: &str) -> bool {
     is_token(name) && !name.bytes().any(|byte| byte.is_ascii_uppercase())
-}
-
-/// RFC 9110, section 5.6.2.
-fn is_token(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
 #[cfg(test)]
