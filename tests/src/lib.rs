@@ -1,1 +1,32 @@
+//! The harness of the stories in `tests/`: real sockets on ports that the system chooses, and no sleep where something
+//! can be waited for.
+//!
+//! ```text
+//! let upstream = Upstream::start();
+//! let gateway = TestGateway::new().upstream(&upstream).policy("10-headers", "…").start();
+//! let response = gateway.get("/orders");
+//! assert_eq!(response.status, 200);
+//! ```
+//!
+//! The HTTP in here is written by hand on blocking sockets, so that nothing is tested against itself and every byte can
+//! be lied about. Whatever waits, waits for [`PATIENCE`] at most and fails then.
 
+mod answer;
+mod binary;
+mod client;
+mod files;
+mod gate;
+mod gateway;
+mod message;
+mod upstream;
+mod wire;
+
+pub use answer::Answer;
+pub use binary::{Binary, Finished};
+pub use client::{Connection, Request};
+pub use files::{Folder, filter, guest, target_dir};
+pub use gate::{Gate, PATIENCE, eventually};
+pub use gateway::{RunningGateway, TestGateway};
+pub use message::{Echo, Fields, Head, Response};
+pub use upstream::{Call, ClosedPort, Received, Upstream};
+pub use wire::Chunk;

@@ -1,0 +1,173 @@
+//! The program itself, as a process of its own.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use crate::client::{Connection, Request};
+use crate::files::target_dir;
+use crate::gate::{PATIENCE, eventually};
+use crate::message::Response;
+
+/// A running `tollgate`. Killed when dropped.
+pub struct Binary {
+    child: Child,
+    log: Arc<Log>,
+}
+
+/// What a program that has ended has said.
+#[derive(Debug)]
+pub struct Finished {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+}
+
+#[derive(Default)]
+struct Log {
+    lines: Mutex<(Vec<String>, bool)>,
+    more: Condvar,
+}
+
+impl Binary {
+    /// Starts the program.
+    #[must_use]
+    #[track_caller]
+    pub fn spawn(args: &[impl AsRef<OsStr>]) -> Self {
+        let mut command = command(Path::new("."));
+        command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program can be started");
+        let stderr = child.stderr.take().expect("standard error is a pipe");
+        let log = Arc::new(Log::default());
+        let reader = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                reader.push(line);
+            }
+            reader.close();
+        });
+        Self { child, log }
+    }
+
+    /// Runs the program in a folder to its end.
+    #[track_caller]
+    pub fn finish(folder: &Path, args: &[impl AsRef<OsStr>]) -> Finished {
+        let output = command(folder).args(args).stdin(Stdio::null()).output().expect("the program can be started");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Finished { status: output.status, stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+
+    /// Waits for a line of the log that contains all of these, and gives it.
+    #[track_caller]
+    pub fn line(&self, parts: &[&str]) -> String {
+        self.log.find(parts).unwrap_or_else(|lines| panic!("no line with {parts:?}:\n{}", lines.join("\n")))
+    }
+
+    /// All lines of the log so far.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        self.log.lines.lock().unwrap_or_else(PoisonError::into_inner).0.clone()
+    }
+
+    /// The address of the first listener.
+    #[must_use]
+    #[track_caller]
+    pub fn address(&self) -> SocketAddr {
+        address(&self.line(&["listening", "address"]))
+    }
+
+    /// The address of the admin pages.
+    #[must_use]
+    #[track_caller]
+    pub fn admin_address(&self) -> SocketAddr {
+        address(&self.line(&["admin pages"]))
+    }
+
+    /// Sends `GET` on a connection of its own.
+    #[track_caller]
+    pub fn get(&self, target: &str) -> Response {
+        Connection::open(self.address()).request(Request::get(target))
+    }
+
+    /// Sends a signal, such as `TERM`.
+    #[track_caller]
+    pub fn signal(&self, name: &str) {
+        let kill = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status();
+        assert!(kill.is_ok_and(|status| status.success()), "no signal {name} for {}", self.child.id());
+    }
+
+    /// Waits until it has ended.
+    #[track_caller]
+    pub fn wait(mut self) -> Finished {
+        let mut status = None;
+        eventually("the program ends", || {
+            status = self.child.try_wait().expect("it is our child");
+            status.is_some()
+        });
+        self.log.wait_for_end();
+        Finished { status: status.expect("it has ended"), stdout: String::new(), stderr: self.lines().join("\n") }
+    }
+}
+
+impl Drop for Binary {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Log {
+    fn push(&self, line: String) {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).0.push(line);
+        self.more.notify_all();
+    }
+
+    fn close(&self) {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).1 = true;
+        self.more.notify_all();
+    }
+
+    fn wait_for_end(&self) {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.more.wait_timeout_while(lines, PATIENCE, |(_, ended)| !*ended));
+    }
+
+    /// The line, or all lines if it does not come.
+    fn find(&self, parts: &[&str]) -> Result<String, Vec<String>> {
+        let find = |lines: &[String]| lines.iter().find(|line| parts.iter().all(|part| line.contains(part))).cloned();
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = |(lines, ended): &mut (Vec<String>, bool)| find(lines).is_none() && !*ended;
+        let (lines, _) = self.more.wait_timeout_while(lines, PATIENCE, waiting).unwrap_or_else(PoisonError::into_inner);
+        find(&lines.0).ok_or_else(|| lines.0.clone())
+    }
+}
+
+/// The value behind `address=` or `"address":"`.
+#[track_caller]
+fn address(line: &str) -> SocketAddr {
+    let value = line.split("address").nth(1).unwrap_or_default().trim_start_matches(['=', '"', ':']);
+    let value = value.split(['"', ' ', ',', '}']).next().unwrap_or_default();
+    value.parse().unwrap_or_else(|error| panic!("{error}: no address in {line}"))
+}
+
+/// The program, with nothing of the caller's environment that would change what it does.
+fn command(folder: &Path) -> Command {
+    let mut command = Command::new(program());
+    command.current_dir(folder).env_remove("TOLLGATE_LOG");
+    command
+}
+
+/// Cargo builds it whenever it builds a test of this package.
+#[track_caller]
+fn program() -> PathBuf {
+    let test = std::env::current_exe().expect("a process knows its program");
+    let program = test.parent().and_then(Path::parent).unwrap_or(target_dir()).join("tollgate-under-test");
+    assert!(program.exists(), "{} is missing; run `cargo build -p tollgate-tests --bins`", program.display());
+    program
+}

@@ -1,0 +1,249 @@
+//! A client that sends what it is told, byte for byte.
+
+use std::io;
+use std::net::{Shutdown, SocketAddr, TcpStream};
+
+use crate::gate::PATIENCE;
+use crate::message::{Fields, Head, Response};
+use crate::wire::{Chunk, Framing, Wire, append_fields, encode_chunk, encode_last_chunk, framing};
+
+/// A request to send.
+#[derive(Clone, Debug)]
+pub struct Request {
+    method: String,
+    target: String,
+    version: &'static str,
+    fields: Fields,
+    body: Body,
+    trailers: Fields,
+}
+
+#[derive(Clone, Debug)]
+enum Body {
+    None,
+    Full(Vec<u8>),
+    Chunks(Vec<Vec<u8>>),
+}
+
+impl Request {
+    /// `GET`.
+    #[must_use]
+    pub fn get(target: &str) -> Self {
+        Self::new("GET", target)
+    }
+
+    /// `POST` with content of known length.
+    #[must_use]
+    pub fn post(target: &str, body: impl Into<Vec<u8>>) -> Self {
+        Self::new("POST", target).body(body)
+    }
+
+    /// Any method, without content.
+    #[must_use]
+    pub fn new(method: &str, target: &str) -> Self {
+        let (method, target) = (method.to_owned(), target.to_owned());
+        Self {
+            method,
+            target,
+            version: "HTTP/1.1",
+            fields: Fields::default(),
+            body: Body::None,
+            trailers: Fields::default(),
+        }
+    }
+
+    /// As an HTTP/1.0 client sends it.
+    #[must_use]
+    pub fn http_10(mut self) -> Self {
+        self.version = "HTTP/1.0";
+        self
+    }
+
+    /// Adds a header field. `Host` is there without.
+    #[must_use]
+    pub fn field(mut self, name: &str, value: &str) -> Self {
+        self.fields.add(name, value);
+        self
+    }
+
+    /// Content of known length.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = Body::Full(body.into());
+        self
+    }
+
+    /// Content in chunks. With none, only the head is sent, and the chunks are up to the story.
+    #[must_use]
+    pub fn chunks<const N: usize>(mut self, chunks: [&str; N]) -> Self {
+        self.body = Body::Chunks(chunks.map(|chunk| chunk.as_bytes().to_vec()).into());
+        self
+    }
+
+    /// A trailer field of a chunked body.
+    #[must_use]
+    pub fn trailer(mut self, name: &str, value: &str) -> Self {
+        self.trailers.add(name, value);
+        self
+    }
+
+    fn head(&self) -> Vec<u8> {
+        let mut fields = self.fields.clone();
+        if fields.all("host").is_empty() {
+            fields.0.insert(0, ("host".to_owned(), "gateway.test".to_owned()));
+        }
+        match &self.body {
+            Body::Full(body) if fields.all("content-length").is_empty() => {
+                fields.add("content-length", &body.len().to_string());
+            }
+            Body::Chunks(_) => fields.add("transfer-encoding", "chunked"),
+            Body::Full(_) | Body::None => {}
+        }
+        let mut text = format!("{} {} {}\r\n", self.method, self.target, self.version);
+        append_fields(&mut text, &fields);
+        text.into_bytes()
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut bytes = self.head();
+        match &self.body {
+            Body::None => {}
+            Body::Full(body) => bytes.extend_from_slice(body),
+            Body::Chunks(chunks) if chunks.is_empty() => {}
+            Body::Chunks(chunks) => {
+                chunks.iter().for_each(|chunk| bytes.extend(encode_chunk(chunk)));
+                bytes.extend(encode_last_chunk(&self.trailers));
+            }
+        }
+        bytes
+    }
+}
+
+/// A connection to the gateway.
+pub struct Connection {
+    wire: Wire,
+    /// The methods of the requests that are not answered yet: the answer to `HEAD` has no content.
+    methods: std::collections::VecDeque<String>,
+}
+
+impl Connection {
+    /// Connects.
+    #[must_use]
+    #[track_caller]
+    pub fn open(address: SocketAddr) -> Self {
+        Self::try_open(address).unwrap_or_else(|error| panic!("cannot connect to {address}: {error}"))
+    }
+
+    /// Connects, if somebody listens.
+    ///
+    /// # Errors
+    /// If nobody does.
+    pub fn try_open(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        Ok(Self { wire: Wire::new(stream), methods: std::collections::VecDeque::new() })
+    }
+
+    /// The client's own address.
+    #[must_use]
+    pub fn local_address(&self) -> SocketAddr {
+        self.wire.stream.local_addr().expect("a connected socket has an address")
+    }
+
+    /// The same connection, for another thread: to write while this one reads.
+    #[must_use]
+    pub fn another_hand(&self) -> Self {
+        let stream = self.wire.stream.try_clone().expect("there are descriptors left");
+        Self { wire: Wire::new(stream), methods: std::collections::VecDeque::new() }
+    }
+
+    /// Sends a request and reads the response.
+    #[track_caller]
+    pub fn request(&mut self, request: Request) -> Response {
+        self.send(&request);
+        self.response()
+    }
+
+    /// Sends a request, as far as it goes.
+    #[track_caller]
+    pub fn send(&mut self, request: &Request) {
+        self.methods.push_back(request.method.clone());
+        self.write(request.encode());
+    }
+
+    /// Sends bytes as they are.
+    #[track_caller]
+    pub fn write(&mut self, bytes: impl AsRef<[u8]>) {
+        self.wire.write(bytes.as_ref()).unwrap_or_else(|error| panic!("cannot write: {error}"));
+    }
+
+    /// Sends a chunk of a request's body.
+    #[track_caller]
+    pub fn write_chunk(&mut self, data: impl AsRef<[u8]>) {
+        self.write(encode_chunk(data.as_ref()));
+    }
+
+    /// Sends the end of a chunked body.
+    #[track_caller]
+    pub fn write_last_chunk(&mut self) {
+        self.write(encode_last_chunk(&Fields::default()));
+    }
+
+    /// Says that nothing more will be sent.
+    pub fn finish_writing(&mut self) {
+        let _ = self.wire.stream.shutdown(Shutdown::Write);
+    }
+
+    /// Reads a response to its end, or to where it is cut.
+    #[track_caller]
+    pub fn response(&mut self) -> Response {
+        let head = self.head();
+        let status = head.status().unwrap_or_else(|| panic!("no status line: {head:?}"));
+        let method = if status < 200 { None } else { self.methods.pop_front() };
+        let silent = method.as_deref() == Some("HEAD") || status < 200 || status == 204 || status == 304;
+        let framing = if silent { Framing::Length(0) } else { framing(&head.fields, Framing::UntilClose) };
+        let content = self.wire.body(framing).unwrap_or_else(|error| panic!("no body: {error}; {head:?}"));
+        Response {
+            version: head.line.split(' ').next().unwrap_or_default().to_owned(),
+            status,
+            fields: head.fields,
+            body: content.bytes,
+            trailers: content.trailers,
+            complete: content.complete,
+        }
+    }
+
+    /// Reads the head of a response; its body is up to the story.
+    #[track_caller]
+    pub fn head(&mut self) -> Head {
+        match self.wire.head() {
+            Ok(Some(head)) => head,
+            Ok(None) => panic!("the gateway closed the connection instead of answering"),
+            Err(error) => panic!("no response: {error}"),
+        }
+    }
+
+    /// Reads a chunk of a response; `None` if the body is cut.
+    pub fn chunk(&mut self) -> Option<Chunk> {
+        self.wire.chunk().ok()
+    }
+
+    /// Whatever comes next; nothing at the end.
+    #[track_caller]
+    pub fn some(&mut self) -> Vec<u8> {
+        self.wire.some().unwrap_or_else(|error| panic!("cannot read: {error}"))
+    }
+
+    /// Waits until the gateway closes the connection; fails if it sends anything.
+    #[track_caller]
+    pub fn expect_close(&mut self) {
+        match self.wire.some() {
+            Ok(bytes) => assert!(bytes.is_empty(), "more came: {:?}", String::from_utf8_lossy(&bytes)),
+            Err(error) => {
+                assert_eq!(error.kind(), io::ErrorKind::ConnectionReset, "the connection stays open: {error}")
+            }
+        }
+    }
+}

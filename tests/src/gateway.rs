@@ -1,0 +1,359 @@
+//! A gateway in this process, with a folder for its configuration and policies.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tollgate::Gateway;
+use tollgate::config::{Flags, Overrides, Source};
+
+use crate::binary::Binary;
+use crate::client::{Connection, Request};
+use crate::files::{Folder, state_dir};
+use crate::gate::eventually;
+use crate::message::Response;
+use crate::upstream::Upstream;
+
+const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// A gateway that is to be started. Without `config` it is the form without a config file: all policies of its folder
+/// apply to all traffic.
+pub struct TestGateway {
+    folder: Folder,
+    upstream: Option<SocketAddr>,
+    config: Option<String>,
+    words: Vec<(String, String)>,
+    workers: Option<NonZeroUsize>,
+    access_log: bool,
+    state: PathBuf,
+}
+
+impl TestGateway {
+    /// A gateway before nothing yet.
+    #[must_use]
+    #[allow(clippy::new_without_default, reason = "it makes a folder")]
+    pub fn new() -> Self {
+        let folder = Folder::new();
+        fs::create_dir(folder.path().join("policies")).expect("the folder is new");
+        Self {
+            folder,
+            upstream: None,
+            config: None,
+            words: Vec::new(),
+            workers: None,
+            access_log: false,
+            state: state_dir(),
+        }
+    }
+
+    /// Where requests go. In a configuration it is `{upstream}`.
+    #[must_use]
+    pub fn upstream(self, upstream: &Upstream) -> Self {
+        self.upstream_at(upstream.address())
+    }
+
+    /// Where requests go, whoever is there.
+    #[must_use]
+    pub fn upstream_at(mut self, address: SocketAddr) -> Self {
+        self.upstream = Some(address);
+        self.word("upstream", &address.to_string())
+    }
+
+    /// The full form: the text of a config file. `{listen}` is an address with port 0, `{upstream}` the upstream's.
+    #[must_use]
+    pub fn config(mut self, text: &str) -> Self {
+        self.config = Some(text.to_owned());
+        self
+    }
+
+    /// Text for `{name}` in the configuration.
+    #[must_use]
+    pub fn word(mut self, name: &str, text: &str) -> Self {
+        self.words.push((name.to_owned(), text.to_owned()));
+        self
+    }
+
+    /// A file `NAME.toml` in the policies directory.
+    #[must_use]
+    pub fn policy(self, name: &str, text: &str) -> Self {
+        self.folder.write(&format!("policies/{name}.toml"), text);
+        self
+    }
+
+    /// A file `NAME.wasm` in the policies directory.
+    #[must_use]
+    pub fn module(self, name: &str, bytes: impl AsRef<[u8]>) -> Self {
+        self.folder.write(&format!("policies/{name}.wasm"), bytes);
+        self
+    }
+
+    /// How many workers, where it matters.
+    #[must_use]
+    pub fn workers(mut self, count: usize) -> Self {
+        self.workers = NonZeroUsize::new(count);
+        self
+    }
+
+    /// Writes a line for each exchange.
+    #[must_use]
+    pub fn access_log(mut self) -> Self {
+        self.access_log = true;
+        self
+    }
+
+    /// Keeps compiled modules in its own folder, where no other story has left any.
+    #[must_use]
+    pub fn own_state(mut self) -> Self {
+        self.state = self.folder.path().join("state");
+        self
+    }
+
+    /// Its folder: `tollgate.toml` and `policies/` are in it.
+    #[must_use]
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// Starts it.
+    #[must_use]
+    #[track_caller]
+    pub fn start(self) -> RunningGateway {
+        self.try_start().unwrap_or_else(|message| panic!("the gateway did not start: {message}"))
+    }
+
+    /// Starts it, or says why it cannot start.
+    ///
+    /// # Errors
+    /// If the gateway says so.
+    pub fn try_start(self) -> Result<RunningGateway, String> {
+        let (source, overrides) = self.source();
+        let gateway = Gateway::start(source, overrides).map_err(|error| error.to_string())?;
+        Ok(RunningGateway { gateway, files: self })
+    }
+
+    /// What `tollgate check` says, in this process.
+    ///
+    /// # Errors
+    /// All problems, one a line, with paths relative to the gateway's folder.
+    pub fn check(&self) -> Result<(), String> {
+        let (source, overrides) = self.source();
+        Gateway::check(&source, &overrides).map(drop).map_err(|error| self.relative(&error.to_string()))
+    }
+
+    /// Starts the program with the same files, and more arguments if there are any.
+    #[must_use]
+    #[track_caller]
+    pub fn run(&self, more: &[&str]) -> Binary {
+        let state = self.state.display().to_string();
+        let mut args = vec!["run".to_owned(), "--state-dir".to_owned(), state];
+        args.extend(self.source_args());
+        args.extend(more.iter().map(|&arg| arg.to_owned()));
+        Binary::spawn(&args)
+    }
+
+    /// The arguments that say where its configuration is, for `run` and `check`.
+    #[must_use]
+    pub fn source_args(&self) -> Vec<String> {
+        let args = match self.source().0 {
+            Source::File(path) => vec!["--config".to_owned(), path.display().to_string()],
+            Source::Flags(flags) => {
+                let policies = flags.policies.unwrap_or_default().display().to_string();
+                let given = ["--listen", "127.0.0.1:0", "--upstream", &flags.upstream, "--policies", &policies];
+                given.map(str::to_owned).into()
+            }
+        };
+        args.into_iter().collect()
+    }
+
+    /// A message without the path of the gateway's folder.
+    #[must_use]
+    pub fn relative(&self, message: &str) -> String {
+        message.replace(&format!("{}/", self.folder.path().display()), "")
+    }
+
+    fn source(&self) -> (Source, Overrides) {
+        let overrides = Overrides {
+            admin: Some(ANY_PORT),
+            workers: self.workers,
+            access_log: self.access_log,
+            state_dir: Some(self.state.clone()),
+        };
+        let source = match &self.config {
+            Some(text) => Source::File(self.folder.write("tollgate.toml", self.fill(text))),
+            None => Source::Flags(Flags {
+                listen: vec![ANY_PORT],
+                upstream: self.upstream.map(|address| format!("http://{address}")).unwrap_or_default(),
+                policies: Some(self.folder.path().join("policies")),
+            }),
+        };
+        (source, overrides)
+    }
+
+    fn fill(&self, text: &str) -> String {
+        let mut text = text.replace("{listen}", "127.0.0.1:0");
+        for (name, word) in &self.words {
+            text = text.replace(&format!("{{{name}}}"), word);
+        }
+        text
+    }
+}
+
+/// A gateway that serves. Stops when dropped.
+pub struct RunningGateway {
+    gateway: Gateway,
+    files: TestGateway,
+}
+
+impl RunningGateway {
+    /// The address of its first listener.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.gateway.addresses()[0].1
+    }
+
+    /// The address of the listener of that name.
+    #[must_use]
+    #[track_caller]
+    pub fn address_of(&self, listener: &str) -> SocketAddr {
+        let found = self.gateway.addresses().into_iter().find(|(name, _)| **name == *listener);
+        found.unwrap_or_else(|| panic!("there is no listener {listener}")).1
+    }
+
+    /// A connection to its first listener.
+    #[must_use]
+    #[track_caller]
+    pub fn connect(&self) -> Connection {
+        Connection::open(self.address())
+    }
+
+    /// Sends `GET` on a connection of its own.
+    #[track_caller]
+    pub fn get(&self, target: &str) -> Response {
+        self.send(Request::get(target))
+    }
+
+    /// Sends a request on a connection of its own; the response must be whole.
+    #[track_caller]
+    pub fn send(&self, request: Request) -> Response {
+        let response = self.connect().request(request);
+        assert!(response.complete, "the response was cut: {response:?}");
+        response
+    }
+
+    /// An admin page.
+    #[must_use]
+    #[track_caller]
+    pub fn admin(&self, path: &str) -> Response {
+        let address = self.gateway.admin_address().expect("stories have an admin listener");
+        Connection::open(address).request(Request::get(path))
+    }
+
+    /// The value of a metric by its name with labels, as in `a_total{b="c"}`; 0 if it has not been counted.
+    #[must_use]
+    #[track_caller]
+    pub fn metric(&self, name: &str) -> f64 {
+        metric(&self.admin("/metrics").text(), name)
+    }
+
+    /// What the page `/policies` says.
+    #[must_use]
+    #[track_caller]
+    pub fn policies(&self) -> Value {
+        self.admin("/policies").json()
+    }
+
+    /// What the page `/policies` says about one policy.
+    #[must_use]
+    #[track_caller]
+    pub fn policy(&self, name: &str) -> Value {
+        let page = self.policies();
+        let found = page["policies"].as_array().into_iter().flatten().find(|policy| policy["name"] == name);
+        found.unwrap_or_else(|| panic!("there is no policy {name}: {page:#}")).clone()
+    }
+
+    /// How many times what is served has changed.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.gateway.snapshot().generation
+    }
+
+    /// How many changes have been taken in, accepted or not.
+    #[must_use]
+    #[track_caller]
+    pub fn reloads(&self) -> f64 {
+        let page = self.admin("/metrics").text();
+        ["live", "rejected"]
+            .map(|outcome| metric(&page, &format!("tollgate_reloads_total{{outcome={outcome:?}}}")))
+            .iter()
+            .sum()
+    }
+
+    /// Makes a change and waits until the gateway has taken it in, accepted or not.
+    #[track_caller]
+    pub fn change(&self, change: impl FnOnce(&Self)) {
+        let before = self.reloads();
+        change(self);
+        eventually("the change is noticed", || self.reloads() > before);
+    }
+
+    /// Writes `NAME.toml` over what was there.
+    #[track_caller]
+    pub fn write_policy(&self, name: &str, text: &str) {
+        self.files.folder.write(&format!("policies/{name}.toml"), text);
+    }
+
+    /// Writes `NAME.wasm` beside what was there and renames it, as one should.
+    #[track_caller]
+    pub fn replace_module(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        let new = self.files.folder.write(&format!("policies/{name}.wasm.new"), bytes);
+        fs::rename(&new, new.with_extension("")).expect("the folder can be written to");
+    }
+
+    /// Removes a file of the policies directory.
+    #[track_caller]
+    pub fn remove(&self, file: &str) {
+        fs::remove_file(self.policies_dir().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+    }
+
+    /// Writes the config file anew, with `{words}` as at the start.
+    #[track_caller]
+    pub fn write_config(&self, text: &str) {
+        self.files.folder.write("tollgate.toml", self.files.fill(text));
+    }
+
+    /// The policies directory.
+    #[must_use]
+    pub fn policies_dir(&self) -> PathBuf {
+        self.files.folder.path().join("policies")
+    }
+
+    /// The folder that everything of this gateway is in.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.files.folder.path()
+    }
+
+    /// A message without the path of the gateway's folder.
+    #[must_use]
+    pub fn relative(&self, message: &str) -> String {
+        self.files.relative(message)
+    }
+
+    /// The gateway itself.
+    #[must_use]
+    pub fn inner(&self) -> &Gateway {
+        &self.gateway
+    }
+
+    /// Drains and returns when the last exchange is done.
+    pub fn shutdown(self) {
+        self.gateway.shutdown();
+    }
+}
+
+fn metric(page: &str, name: &str) -> f64 {
+    let value = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.map_or(0.0, |value| value.parse().expect("metrics are numbers"))
+}
