@@ -185,10 +185,12 @@ pub mod prelude {
     };
 }
 
-/// Exports a filter; there is nothing to export to on this target.
+/// Exports a filter; there is nothing to export to on this target, but the filter is not dead code all the same.
 #[doc(hidden)]
 #[cfg(not(target_arch = "wasm32"))]
 #[macro_export]
 macro_rules! __export {
-    ($filter:ident) => {};
+    ($filter:ident) => {
+        const _: Option<$filter> = None;
+    };
 }

@@ -26,6 +26,12 @@ enum Stop {
 }
 
 impl<F: Filter> Exchange<F> {
+    /// Whether the upstream gets the request.
+    #[must_use]
+    pub fn is_forwarded(&self) -> bool {
+        self.outcome.is_ok()
+    }
+
     /// The request as the upstream gets it, with all edits.
     ///
     /// # Panics

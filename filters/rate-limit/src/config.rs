@@ -1,0 +1,107 @@
+//! The configuration, and the limit that it describes.
+
+use std::fmt;
+
+use serde::de::{Deserializer, Error, Visitor};
+use tollgate_filter::FieldName;
+use tollgate_filter::limiter::Limit;
+use tollgate_filter::prelude::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RateLimit {
+    requests: u32,
+    per: Period,
+    burst: Option<u32>,
+    #[serde(default)]
+    pub(crate) key: Key,
+    #[serde(default)]
+    pub(crate) headers: bool,
+}
+
+/// What requests are counted by.
+#[derive(Default)]
+pub(crate) enum Key {
+    #[default]
+    ClientAddress,
+    Consumer,
+    Header(FieldName),
+}
+
+/// Milliseconds.
+#[derive(Clone, Copy)]
+struct Period(u64);
+
+impl RateLimit {
+    pub(crate) fn check(&self) -> Result<(), String> {
+        if self.requests == 0 {
+            return Err("requests: is 0, so nobody could pass; write at least 1".into());
+        }
+        if self.burst == Some(0) {
+            return Err("burst: is 0, so nobody could pass; write at least 1, or leave it out".into());
+        }
+        Ok(())
+    }
+
+    pub(crate) fn limit(&self) -> Limit {
+        Limit { requests: self.requests, period_ms: self.per.0, burst: self.burst.unwrap_or(self.requests) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Period {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Text(parse_period, "a time such as \"1s\""))
+    }
+}
+
+fn parse_period(text: &str) -> Result<Period, String> {
+    let number = text.trim_end_matches(|letter: char| letter.is_ascii_lowercase());
+    let unit = match text.get(number.len()..) {
+        Some("ms") => 1,
+        Some("s") => 1000,
+        Some("m") => 60_000,
+        Some("h") => 3_600_000,
+        _ => 0,
+    };
+    let period = number.parse().ok().and_then(|number: u64| number.checked_mul(unit)).unwrap_or(0);
+    // The longest is a year: the limiter reckons in nanoseconds.
+    if (1..=31_536_000_000).contains(&period) {
+        Ok(Period(period))
+    } else {
+        Err(["`", text, "` is not a time; write a whole number with ms, s, m or h, such as \"1s\""].concat())
+    }
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Text(parse_key, "what to count by, such as \"client-address\""))
+    }
+}
+
+fn parse_key(text: &str) -> Result<Key, String> {
+    match text {
+        "client-address" => Ok(Key::ClientAddress),
+        "consumer" => Ok(Key::Consumer),
+        _ => match text.strip_prefix("header:") {
+            Some(name) => FieldName::new(name).map(Key::Header),
+            None => {
+                Err(["`", text, "` is unknown; write \"client-address\", \"consumer\" or \"header:NAME\""].concat())
+            }
+        },
+    }
+}
+
+/// A text that is parsed, and what is expected of it.
+struct Text<T>(fn(&str) -> Result<T, String>, &'static str);
+
+impl<T> Visitor<'_> for Text<T> {
+    type Value = T;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.1)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        self.0(text).map_err(E::custom)
+    }
+}
