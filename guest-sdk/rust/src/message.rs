@@ -172,8 +172,8 @@ pub struct Response<'a, S = ()>(pub(crate) Head<'a, S>);
 impl<'a, S: Default> Response<'a, S> {
     /// The status code.
     pub fn status(&self) -> u16 {
-        let digits = self.fact(":status", "").unwrap_or_default();
-        digits.iter().fold(0, |status, digit| status * 10 + u16::from(digit.wrapping_sub(b'0') % 10))
+        let status = self.fact(":status", "").unwrap_or_default();
+        status.to_str().and_then(|digits| digits.parse().ok()).unwrap_or(0)
     }
 
     /// A field or another fact of the request as it was sent to the upstream (the fact `@request:NAME`).
@@ -190,6 +190,39 @@ impl<'a, S: Default> Response<'a, S> {
         self.edits.push_exact(Kind::Set, [":status", ""], &digits);
     }
 }
+
+/// The edits of `Head` once more: only methods of the type itself let the author write
+/// `request.set("x-path", request.path())`, as the borrow through `DerefMut` begins before the arguments are read.
+macro_rules! edits {
+    ($message:ident) => {
+        impl<S: Default> $message<'_, S> {
+            /// Replaces every field of that name by this one.
+            #[inline]
+            pub fn set(&mut self, name: &str, value: impl AsRef<[u8]>) {
+                self.0.set(name, value);
+            }
+
+            /// Appends a field and keeps those that are there.
+            #[inline]
+            pub fn add(&mut self, name: &str, value: impl AsRef<[u8]>) {
+                self.0.add(name, value);
+            }
+
+            /// Says who sent the request, for later filters, the access log and response hooks.
+            pub fn set_consumer(&mut self, name: impl AsRef<[u8]>) {
+                self.0.set_consumer(name);
+            }
+
+            /// Notes something for later filters, the access log and response hooks (the fact `@attr:NAME`).
+            pub fn set_attribute(&mut self, name: &str, value: impl AsRef<[u8]>) {
+                self.0.set_attribute(name, value);
+            }
+        }
+    };
+}
+
+edits!(Request);
+edits!(Response);
 
 impl<'a, S> Deref for Request<'a, S> {
     type Target = Head<'a, S>;

@@ -40,6 +40,6 @@ mod tests {
 
     #[test]
     fn no_state_needs_no_end() {
-        assert!(!States::<()>::KEPT && States::<u8>::KEPT);
+        assert_eq!((States::<()>::KEPT, States::<u8>::KEPT), (false, true));
     }
 }

@@ -138,8 +138,7 @@ pub(crate) mod imports {
     pub(crate) fn take(key: &[u8], limit: Limit, cost: u32) -> Decision {
         let world = world("limiter.take");
         assert!(world.running.get().is_some(), "trap: limiter.take is not possible in `check`");
-        let decision = world.limits.borrow_mut().take(key, limit, cost);
-        decision
+        world.limits.borrow_mut().take(key, limit, cost)
     }
 
     /// Cuts and drops what is too much, as the gateway does.
