@@ -191,6 +191,12 @@ impl Connection {
         self.write(encode_last_chunk(&Fields::default()));
     }
 
+    /// Sends that many bytes, or as many as the gateway takes; gives their number.
+    #[track_caller]
+    pub fn write_until_blocked(&mut self, most: u64) -> u64 {
+        self.wire.write_until_blocked(most).unwrap_or_else(|error| panic!("cannot write: {error}"))
+    }
+
     /// Says that nothing more will be sent.
     pub fn finish_writing(&mut self) {
         let _ = self.wire.stream.shutdown(Shutdown::Write);

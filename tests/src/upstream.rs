@@ -235,6 +235,14 @@ impl Call {
         self.wire.some()
     }
 
+    /// Sends that many bytes, or as many as the other end takes; gives their number.
+    ///
+    /// # Errors
+    /// If the connection breaks.
+    pub fn write_until_blocked(&mut self, most: u64) -> io::Result<u64> {
+        self.wire.write_until_blocked(most)
+    }
+
     /// Waits until the other end has closed.
     pub fn wait_for_close(&mut self) {
         while self.wire.some().is_ok_and(|bytes| !bytes.is_empty()) {}

@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use crate::message::{Fields, Head};
 
@@ -44,6 +45,23 @@ impl Wire {
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)
+    }
+
+    /// Writes until the peer takes no more. Whoever is slow to take it looks the same as who takes nothing, so the number
+    /// of bytes may come out too small, but never too large.
+    pub(crate) fn write_until_blocked(&mut self, most: u64) -> io::Result<u64> {
+        let patience = self.stream.write_timeout()?;
+        self.stream.set_write_timeout(Some(Duration::from_millis(500)))?;
+        let (piece, mut written) = ([b'x'; 64 << 10], 0);
+        while written < most {
+            match self.stream.write(&piece) {
+                Ok(count) => written += count as u64,
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        self.stream.set_write_timeout(patience)?;
+        Ok(written)
     }
 
     /// The next head; none if the peer closes before it begins.
