@@ -85,7 +85,7 @@ impl ModuleCache {
     }
 
     fn compile(&self, content: &[u8], digest: Digest) -> Result<Component, ModuleError> {
-        let binary = Module::componentize(content)?;
+        let binary = Module::componentize(&self.sandbox.engine, content)?;
         let started = std::time::Instant::now();
         let component = Component::from_binary(&self.sandbox.engine, &binary)
             .map_err(|error| ModuleError::Malformed(format!("{error:#}")))?;
@@ -135,9 +135,14 @@ impl ModuleCache {
 
 fn prepare(dir: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-    let metadata = std::fs::metadata(dir)?;
-    if metadata.uid() != rustix::process::geteuid().as_raw() || metadata.mode() & 0o022 != 0 {
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "others may write to the folder"));
+    // Whoever may write to the folder around it can put another one in its place.
+    let around = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
+    for dir in around.into_iter().chain([dir]) {
+        let metadata = std::fs::metadata(dir)?;
+        let is_trusted = metadata.uid() == 0 || metadata.uid() == rustix::process::geteuid().as_raw();
+        if !is_trusted || metadata.mode() & 0o022 != 0 {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "others may write to the folder"));
+        }
     }
     Ok(())
 }

@@ -265,6 +265,9 @@ impl Instance {
         let state = self.store.data_mut();
         state.deadline.start(self.deadline);
         state.log_lines_left = LOG_LINES;
+        // What an earlier hook got over is not what ends this one.
+        state.last_words = None;
+        state.memory.refused = false;
         self.store.set_epoch_deadline(1);
         let running = self.clock.enter();
         let answer = hook(&self.guest, &mut self.store, &self.packed);

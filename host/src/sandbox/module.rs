@@ -1,7 +1,9 @@
 //! A filter's module: read, checked against the world, compiled, linked. Not yet configured.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
 
@@ -12,7 +14,7 @@ use super::host_wasi;
 use super::instance::HostState;
 
 /// The largest module that is read, in bytes.
-pub(super) const MAX_MODULE: usize = 64 << 20;
+pub(super) const MAX_MODULE: u64 = 64 << 20;
 
 /// The package whose interfaces a filter may import.
 const PACKAGE: &str = "tollgate:filter/";
@@ -41,28 +43,34 @@ pub enum ModuleError {
     #[error("a core module without component metadata: {0}; build it with the guest SDK or wit-bindgen against tollgate:filter")]
     NoMetadata(String),
     /// Made for something else.
-    #[error("does not fit the world tollgate:filter@0.1.0: {0}")]
+    #[error("does not fit the world tollgate:filter@0.1.0: {0}; build it against the interface of this release")]
     WrongWorld(String),
     /// Wants something that filters are not given.
     #[error("imports {0}, which filters are not granted; build without the feature that needs it")]
     RefusedImport(String),
     /// Above the bound.
     #[error("{0} bytes are more than the {MAX_MODULE} that are read; build it in release mode and strip it")]
-    TooLarge(usize),
+    TooLarge(u64),
 }
 
 impl Module {
     /// Turns what was read into a component; a core module that carries component metadata becomes one.
-    pub(super) fn componentize(bytes: &[u8]) -> Result<std::borrow::Cow<'_, [u8]>, ModuleError> {
-        if bytes.len() > MAX_MODULE {
-            return Err(ModuleError::TooLarge(bytes.len()));
-        }
+    pub(super) fn componentize<'a>(engine: &Engine, bytes: &'a [u8]) -> Result<Cow<'a, [u8]>, ModuleError> {
+        Self::check_size(bytes.len() as u64)?;
         match bytes {
             [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => Ok(bytes.into()),
-            [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => encode_core_module(bytes).map(Into::into),
+            [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => encode_core_module(engine, bytes).map(Into::into),
             [] => Err(ModuleError::Malformed("the file is empty".into())),
             _ => Err(ModuleError::Malformed("it does not begin as a WebAssembly file does".into())),
         }
+    }
+
+    /// Whether that many bytes are read at all.
+    ///
+    /// # Errors
+    /// If they are too many.
+    pub fn check_size(bytes: u64) -> Result<(), ModuleError> {
+        if bytes > MAX_MODULE { Err(ModuleError::TooLarge(bytes)) } else { Ok(()) }
     }
 
     /// Checks a compiled component against the world and links it.
@@ -86,14 +94,14 @@ impl Module {
     }
 }
 
-fn encode_core_module(bytes: &[u8]) -> Result<Vec<u8>, ModuleError> {
-    let chain = |error: &dyn std::fmt::Display| error.to_string();
-    let encoder = wit_component::ComponentEncoder::default()
-        .validate(true)
-        .module(bytes)
-        .map_err(|error| ModuleError::NoMetadata(chain(&format_args!("{error:#}"))))?;
-    let mut encoder = encoder;
-    encoder.encode().map_err(|error| ModuleError::NoMetadata(chain(&format_args!("{error:#}"))))
+fn encode_core_module(engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>, ModuleError> {
+    // The encoder takes for granted that the module is a valid one, and panics over half of one.
+    wasmtime::Module::validate(engine, bytes).map_err(|error| ModuleError::Malformed(format!("{error:#}")))?;
+    let encode = || wit_component::ComponentEncoder::default().validate(true).module(bytes)?.encode();
+    match std::panic::catch_unwind(encode) {
+        Ok(encoded) => encoded.map_err(|error| ModuleError::NoMetadata(format!("{error:#}"))),
+        Err(_) => Err(ModuleError::NoMetadata("it cannot be read".into())),
+    }
 }
 
 struct Imports {

@@ -8,7 +8,7 @@ use super::Snapshot;
 use crate::bundled;
 use crate::chain::{OnFault, Policy};
 use crate::config::{self, FilterSource, PolicyEntry, Problem};
-use crate::sandbox::{Digest, Fault, Filter, FilterSettings, Limiter, ModuleCache};
+use crate::sandbox::{Digest, Fault, Filter, FilterSettings, Limiter, Module, ModuleCache};
 use crate::telemetry::Metrics;
 
 /// How a policy stands.
@@ -126,7 +126,10 @@ impl PolicyMaker {
 fn read(policy: &config::Policy) -> Result<Vec<u8>, Problem> {
     match &policy.filter {
         FilterSource::Module { path, .. } => {
-            std::fs::read(path).map_err(|error| module_problem(policy, &format!("cannot be read: {error}")))
+            let unreadable = |error| module_problem(policy, &format!("cannot be read: {error}; check that the file can be read"));
+            let size = std::fs::metadata(path).map_err(unreadable)?.len();
+            Module::check_size(size).map_err(|error| module_problem(policy, &error.to_string()))?;
+            std::fs::read(path).map_err(unreadable)
         }
         FilterSource::Bundled { name } => {
             bundled::module(name).map(<[u8]>::to_vec).ok_or_else(|| module_problem(policy, "is not bundled"))
@@ -135,7 +138,7 @@ fn read(policy: &config::Policy) -> Result<Vec<u8>, Problem> {
 }
 
 fn module_problem(policy: &config::Policy, message: &str) -> Problem {
-    let (message, remedy) = message.split_once("; ").unwrap_or((message, "the version before it keeps serving"));
+    let (message, remedy) = message.rsplit_once("; ").unwrap_or((message, ""));
     let file = policy.filter.path().map_or_else(|| policy.place.file.clone(), ToOwned::to_owned);
     Problem { file, line: None, key: None, message: message.to_owned(), remedy: remedy.to_owned() }
 }
