@@ -10,12 +10,14 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use crate::client::{Connection, Request};
 use crate::files::target_dir;
 use crate::gate::{PATIENCE, eventually};
+use crate::gateway::TestGateway;
 use crate::message::Response;
 
 /// A running `tollgate`. Killed when dropped.
 pub struct Binary {
     child: Child,
     log: Arc<Log>,
+    files: Option<TestGateway>,
 }
 
 /// What a program that has ended has said.
@@ -36,12 +38,17 @@ struct Log {
 }
 
 impl Binary {
-    /// Starts the program.
+    /// Starts the program with these environment variables and arguments.
     #[must_use]
     #[track_caller]
-    pub fn spawn(args: &[impl AsRef<OsStr>]) -> Self {
+    pub fn spawn(environment: &[(&str, &str)], args: &[impl AsRef<OsStr>]) -> Self {
         let mut command = command(Path::new("."));
-        command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+            .envs(environment.iter().copied())
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program can be started");
         let stderr = child.stderr.take().expect("standard error is a pipe");
         let log = Arc::new(Log::default());
@@ -52,7 +59,20 @@ impl Binary {
             }
             reader.close();
         });
-        Self { child, log }
+        Self { child, log, files: None }
+    }
+
+    /// Keeps the files for as long as the program runs.
+    pub(crate) fn with_files(mut self, files: TestGateway) -> Self {
+        self.files = Some(files);
+        self
+    }
+
+    /// The files that it was started with.
+    #[must_use]
+    #[track_caller]
+    pub fn files(&self) -> &TestGateway {
+        self.files.as_ref().expect("it was started with files")
     }
 
     /// Runs the program in a folder to its end.

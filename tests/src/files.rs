@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
 
 /// The target directory that this test was built in.
 #[must_use]
@@ -69,6 +70,20 @@ impl Folder {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0
+    }
+
+    /// Makes all of it look as if it had been written long ago.
+    pub(crate) fn age(&self) {
+        let long_ago = SystemTime::now() - Duration::from_secs(3600);
+        let mut paths = vec![self.0.clone()];
+        while let Some(path) = paths.pop() {
+            paths.extend(fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path()));
+            // Others cannot be opened, or block whoever opens them.
+            let is_plain = fs::metadata(&path).is_ok_and(|found| found.is_file() || found.is_dir());
+            if is_plain && let Ok(file) = fs::File::open(&path) {
+                file.set_modified(long_ago).expect("it is our own");
+            }
+        }
     }
 
     /// Writes a file and the folders that it is in; gives its path.

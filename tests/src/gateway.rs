@@ -142,29 +142,35 @@ impl TestGateway {
         Gateway::check(&source, &overrides).map(drop).map_err(|error| self.relative(&error.to_string()))
     }
 
-    /// Starts the program with the same files, and more arguments if there are any.
+    /// Starts the program with its files, and more arguments if there are any.
     #[must_use]
     #[track_caller]
-    pub fn run(&self, more: &[&str]) -> Binary {
+    pub fn run(self, more: &[&str]) -> Binary {
+        self.run_with(&[], more)
+    }
+
+    /// As `run`, with these environment variables.
+    #[must_use]
+    #[track_caller]
+    pub fn run_with(self, environment: &[(&str, &str)], more: &[&str]) -> Binary {
         let state = self.state.display().to_string();
         let mut args = vec!["run".to_owned(), "--state-dir".to_owned(), state];
         args.extend(self.source_args());
         args.extend(more.iter().map(|&arg| arg.to_owned()));
-        Binary::spawn(&args)
+        Binary::spawn(environment, &args).with_files(self)
     }
 
     /// The arguments that say where its configuration is, for `run` and `check`.
     #[must_use]
     pub fn source_args(&self) -> Vec<String> {
-        let args = match self.source().0 {
+        match self.source().0 {
             Source::File(path) => vec!["--config".to_owned(), path.display().to_string()],
             Source::Flags(flags) => {
                 let policies = flags.policies.unwrap_or_default().display().to_string();
                 let given = ["--listen", "127.0.0.1:0", "--upstream", &flags.upstream, "--policies", &policies];
                 given.map(str::to_owned).into()
             }
-        };
-        args.into_iter().collect()
+        }
     }
 
     /// A message without the path of the gateway's folder.
@@ -188,6 +194,8 @@ impl TestGateway {
                 policies: Some(self.folder.path().join("policies")),
             }),
         };
+        // What has been written just before the start might have changed while it was read, so it would be read again.
+        self.folder.age();
         (source, overrides)
     }
 
