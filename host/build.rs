@@ -91,7 +91,7 @@ fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
 
 fn table(name: &str, files: &[(String, PathBuf)]) -> Result<String> {
     let mut text = format!(
-        "/// Name and contents of each file, in the order of names.\npub const {name}: &[(&str, &[u8])] = &[\n"
+        "/// Name and contents of each file, in the order of names.\npub(crate) const {name}: &[(&str, &[u8])] = &[\n"
     );
     for (name, path) in files {
         let path = path.to_str().ok_or("a path that is not UTF-8 cannot be bundled")?;

@@ -33,7 +33,7 @@ fn main() {
             "api-key: one of one key accepted",
             "api-key",
             // The digest of "demo-key".
-            r#"{"keys":[{"consumer":"alice","sha256":"KEY"}]}"#,
+            r#"{"forward":true,"keys":[{"consumer":"alice","sha256":"KEY"}]}"#,
         ),
         (
             "rate-limit: by client address, allowed",

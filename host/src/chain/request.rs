@@ -8,13 +8,13 @@ use crate::message::{Body, Message, Reply};
 use crate::sandbox::HeadStep;
 
 impl Run {
-    /// Takes the request through the filters, in order, until one replies.
+    /// Takes the request through the filters, in order, until one replies. That one has not been passed: a reply or a fault
+    /// goes back through the filters before it.
     ///
     /// # Errors
     /// If a filter faults and its policy denies then.
     pub async fn on_request(&self, mut body: Body) -> Result<Step, Denied> {
         for index in 0..self.0.filters.len() {
-            self.set_passed(index + 1);
             let wants_body = {
                 let subscription = &self.filter(index).policy.filter.subscription;
                 let step = if subscription.request_head() { self.head(index, Message::Request)? } else { HeadStep::Forward };
@@ -30,6 +30,7 @@ impl Run {
                     HeadStep::Forward => subscription.request_body() || subscription.request_trailers(),
                 }
             };
+            self.set_passed(index + 1);
             if wants_body && !matches!(body, Body::Empty) && !self.is_bypassed(index) {
                 self.unframe_request();
                 body = Body::boxed(FilteredBody::new(self.clone(), index, Message::Request, body));

@@ -18,7 +18,7 @@ const VENDORED: &str = ".tollgate";
 ///
 /// # Errors
 /// If the name is not one for a package, the folder exists, or it cannot be written.
-pub fn create(name: &str, parent: &Path) -> Result<PathBuf, String> {
+pub(super) fn create(name: &str, parent: &Path) -> Result<PathBuf, String> {
     check(name)?;
     let folder = parent.join(name);
     fs::create_dir(&folder).map_err(|error| match error.kind() {

@@ -32,39 +32,100 @@ pub enum EditError {
     /// There is no head of that kind at this moment.
     #[error("there is no {0} head to edit")]
     NoHead(&'static str),
+    /// No message can have more.
+    #[error("there are too many fields or attributes")]
+    TooMany,
+}
+
+/// An edit that is known to be possible.
+#[derive(Debug)]
+pub struct Change(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Set(HeaderName, HeaderValue),
+    Add(HeaderName, HeaderValue),
+    Remove(HeaderName),
+    Method(Method),
+    Path(PathAndQuery),
+    Authority(HeaderValue),
+    Status(StatusCode),
+    Consumer(Option<HeaderValue>),
+    Attribute(Box<str>, Option<HeaderValue>),
 }
 
 impl Edit {
-    /// Applies the edit to one head of the exchange.
+    /// Looks whether the edit leaves a valid message, so that all edits of an answer are made or none.
     ///
     /// # Errors
-    /// If the result would not be a valid message; nothing has been changed then.
-    pub fn apply(self, exchange: &mut Exchange, message: Message) -> Result<(), EditError> {
+    /// If it does not.
+    pub fn check(self, message: Message) -> Result<Change, EditError> {
         match self {
-            Self::Set(name, value) if name.starts_with(':') => set_pseudo(exchange, message, name, value),
-            Self::Set(name, value) if name.starts_with('@') => set_context(exchange, name, value),
-            Self::Remove(name) if name.starts_with('@') => remove_context(exchange, name),
-            edit => edit.apply_to_fields(fields(exchange, message)?),
+            Self::Set(name, value) if name.starts_with(':') => pseudo(message, name, value),
+            Self::Set(name, value) if name.starts_with('@') => {
+                let value = field_value(&name, value)?;
+                context(name, Some(value))
+            }
+            Self::Remove(name) if name.starts_with('@') => context(name, None),
+            edit => edit.check_field(),
         }
+        .map(Change)
     }
 
-    /// Applies the edit to bare fields: trailers, or a reply's.
+    /// As `check`, for bare fields: trailers, or a reply's. Facts other than fields cannot be named here.
     ///
     /// # Errors
-    /// As `apply`; facts other than fields cannot be named here.
-    pub fn apply_to_fields(self, fields: &mut HeaderMap) -> Result<(), EditError> {
-        match self {
+    /// As `check`.
+    pub fn check_bare(self) -> Result<Change, EditError> {
+        self.check_field().map(Change)
+    }
+
+    fn check_field(self) -> Result<Kind, EditError> {
+        Ok(match self {
             Self::Set(name, value) => {
                 let value = field_value(&name, value)?;
-                fields.insert(field(&name)?, value);
+                Kind::Set(field(&name)?, value)
             }
             Self::Add(name, value) => {
                 let value = field_value(&name, value)?;
-                fields.append(field(&name)?, value);
+                Kind::Add(field(&name)?, value)
             }
-            Self::Remove(name) => {
-                fields.remove(field(&name)?);
+            Self::Remove(name) => Kind::Remove(field(&name)?),
+        })
+    }
+}
+
+impl Change {
+    /// Makes the change to one head of the exchange.
+    ///
+    /// # Errors
+    /// If there is no such head, or no room for more.
+    pub fn make(self, exchange: &mut Exchange, message: Message) -> Result<(), EditError> {
+        match self.0 {
+            Kind::Method(method) => exchange.request.method = method,
+            Kind::Path(path) => set_uri(&mut exchange.request.uri, |parts| parts.path_and_query = Some(path)),
+            Kind::Authority(host) => {
+                set_uri(&mut exchange.request.uri, |parts| (parts.scheme, parts.authority) = (None, None));
+                exchange.request.headers.insert(header::HOST, host);
             }
+            Kind::Status(status) => exchange.response.as_mut().ok_or(EditError::NoHead("response"))?.status = status,
+            Kind::Consumer(consumer) => exchange.context.consumer = consumer,
+            Kind::Attribute(name, value) => set_attribute(&mut exchange.context.attributes, name, value)?,
+            kind => Self(kind).make_bare(fields(exchange, message)?)?,
+        }
+        Ok(())
+    }
+
+    /// As `make`, of bare fields.
+    ///
+    /// # Errors
+    /// If there is no room for more, or the change is of another kind.
+    pub fn make_bare(self, fields: &mut HeaderMap) -> Result<(), EditError> {
+        match self.0 {
+            Kind::Set(name, value) => drop(fields.try_insert(name, value).map_err(|_| EditError::TooMany)?),
+            Kind::Add(name, value) => drop(fields.try_append(name, value).map_err(|_| EditError::TooMany)?),
+            Kind::Remove(name) => drop(fields.remove(name)),
+            _ => return Err(EditError::NoHead("message")),
         }
         Ok(())
     }
@@ -101,70 +162,56 @@ fn fields(exchange: &mut Exchange, message: Message) -> Result<&mut HeaderMap, E
     }
 }
 
-fn set_pseudo(exchange: &mut Exchange, message: Message, name: String, value: Vec<u8>) -> Result<(), EditError> {
-    let invalid = |name: &str| EditError::Value(name.to_owned());
-    match (message, name.as_str()) {
-        (Message::Request, ":method") => {
-            exchange.request.method = Method::from_bytes(&value).map_err(|_| invalid(&name))?;
+fn pseudo(message: Message, name: String, value: Vec<u8>) -> Result<Kind, EditError> {
+    let kind = match (message, name.as_str()) {
+        (Message::Request, ":method") => Method::from_bytes(&value).ok().map(Kind::Method),
+        (Message::Request, ":path") if value.first() == Some(&b'/') => {
+            PathAndQuery::from_maybe_shared(Bytes::from(value)).ok().map(Kind::Path)
         }
-        (Message::Request, ":path") => {
-            if value.first() != Some(&b'/') {
-                return Err(invalid(&name));
-            }
-            let path = PathAndQuery::from_maybe_shared(Bytes::from(value)).map_err(|_| invalid(&name))?;
-            let mut parts = std::mem::take(&mut exchange.request.uri).into_parts();
-            parts.path_and_query = Some(path);
-            exchange.request.uri = Uri::from_parts(parts).map_err(|_| invalid(&name))?;
-        }
+        (Message::Request, ":path") => None,
         (Message::Request, ":authority") => {
-            let authority = Authority::from_maybe_shared(Bytes::from(value)).map_err(|_| invalid(&name))?;
-            let host = HeaderValue::from_str(authority.as_str()).map_err(|_| invalid(&name))?;
-            let mut parts = std::mem::take(&mut exchange.request.uri).into_parts();
-            parts.scheme = None;
-            parts.authority = None;
-            exchange.request.uri = Uri::from_parts(parts).map_err(|_| invalid(&name))?;
-            exchange.request.headers.insert(header::HOST, host);
+            let authority = Authority::from_maybe_shared(Bytes::from(value)).ok();
+            authority.and_then(|authority| HeaderValue::from_str(authority.as_str()).ok()).map(Kind::Authority)
         }
         (Message::Response, ":status") => {
-            let status = StatusCode::from_bytes(&value).map_err(|_| invalid(&name))?;
-            let head = exchange.response.as_mut().ok_or(EditError::NoHead("response"))?;
-            if status.is_informational() {
-                return Err(invalid(&name));
-            }
-            head.status = status;
+            let status = StatusCode::from_bytes(&value).ok().filter(|status| !status.is_informational());
+            status.map(Kind::Status)
         }
         _ => return Err(EditError::Name(name)),
-    }
-    Ok(())
+    };
+    kind.ok_or(EditError::Value(name))
 }
 
-fn set_context(exchange: &mut Exchange, name: String, value: Vec<u8>) -> Result<(), EditError> {
-    let value = field_value(&name, value)?;
+fn context(name: String, value: Option<HeaderValue>) -> Result<Kind, EditError> {
     if name == "@consumer" {
-        exchange.context.consumer = Some(value);
-        return Ok(());
+        return Ok(Kind::Consumer(value));
     }
-    let Some(key) = name.strip_prefix("@attr:").filter(|key| !key.is_empty()) else {
-        return Err(EditError::Name(name));
-    };
-    let attributes = &mut exchange.context.attributes;
-    match attributes.iter().position(|(known, _)| **known == *key) {
-        Some(place) => attributes[place].1 = value,
-        None if attributes.len() < MAX_ATTRIBUTES => attributes.push((key.into(), value)),
-        None => return Err(EditError::Value(name)),
+    match name.strip_prefix("@attr:").filter(|key| !key.is_empty()) {
+        Some(key) => Ok(Kind::Attribute(key.into(), value)),
+        None => Err(EditError::Name(name)),
     }
-    Ok(())
 }
+
+/// What is left without the parts that `change` takes away is a valid URI, as the scheme goes with the authority.
+fn set_uri(uri: &mut Uri, change: impl FnOnce(&mut http::uri::Parts)) {
+    let mut parts = std::mem::take(uri).into_parts();
+    change(&mut parts);
+    *uri = Uri::from_parts(parts).unwrap_or_default();
+}
+
+type Attributes = Vec<(Box<str>, HeaderValue)>;
 
 /// How many attributes an exchange can have.
 const MAX_ATTRIBUTES: usize = 64;
 
-fn remove_context(exchange: &mut Exchange, name: String) -> Result<(), EditError> {
-    if name == "@consumer" {
-        exchange.context.consumer = None;
-        return Ok(());
+fn set_attribute(attributes: &mut Attributes, name: Box<str>, value: Option<HeaderValue>) -> Result<(), EditError> {
+    let known = attributes.iter().position(|(known, _)| *known == name);
+    match (known, value) {
+        (Some(place), Some(value)) => attributes[place].1 = value,
+        (Some(place), None) => drop(attributes.remove(place)),
+        (None, Some(_)) if attributes.len() >= MAX_ATTRIBUTES => return Err(EditError::TooMany),
+        (None, Some(value)) => attributes.push((name, value)),
+        (None, None) => {}
     }
-    let Some(key) = name.strip_prefix("@attr:") else { return Err(EditError::Name(name)) };
-    exchange.context.attributes.retain(|(known, _)| **known != *key);
     Ok(())
 }

@@ -89,18 +89,20 @@ impl Exchange {
     }
 }
 
-/// A response that is made here instead of by the upstream.
-#[derive(Clone, Debug)]
-pub struct Reply {
-    /// A final status.
-    pub status: StatusCode,
-    /// Its fields, without those that frame it.
-    pub fields: HeaderMap,
-    /// Its content.
-    pub body: Bytes,
-}
+/// A response that is made here instead of by the upstream. Boxed, as hooks hand it on and nearly never make one.
+#[derive(Debug)]
+pub struct Reply(Box<http::Response<Bytes>>);
 
 impl Reply {
+    /// With a final status and fields that do not frame it.
+    #[must_use]
+    pub fn new(status: StatusCode, fields: HeaderMap, body: Bytes) -> Self {
+        let mut response = http::Response::new(body);
+        *response.status_mut() = status;
+        *response.headers_mut() = fields;
+        Self(Box::new(response))
+    }
+
     /// An error as a problem document (RFC 9457).
     #[must_use]
     pub fn problem(status: StatusCode, detail: &str) -> Self {
@@ -108,15 +110,13 @@ impl Reply {
         let document = serde_json::json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
         let mut fields = HeaderMap::with_capacity(4);
         fields.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        Self { status, fields, body: document.to_string().into() }
+        Self::new(status, fields, document.to_string().into())
     }
 
     /// Splits into head and body.
     #[must_use]
     pub fn into_parts(self) -> (response::Parts, super::Body) {
-        let (mut head, ()) = http::Response::new(()).into_parts();
-        head.status = self.status;
-        head.headers = self.fields;
-        (head, super::Body::full(self.body))
+        let (head, body) = self.0.into_parts();
+        (head, super::Body::full(body))
     }
 }

@@ -8,6 +8,6 @@ mod fact;
 
 pub use activity::{Activity, Seconds};
 pub use body::{Body, BodyError, IdleTimeout};
-pub use edit::{Edit, EditError};
+pub use edit::{Change, Edit, EditError};
 pub use exchange::{ClientInfo, Context, Exchange, Message, Reply};
 pub use fact::{Fact, FactError};

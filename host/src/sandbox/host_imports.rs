@@ -63,7 +63,8 @@ impl exchange::Host for HostState {
     fn apply(&mut self, id: u32, edits: Vec<GuestEdit>) -> Result<std::result::Result<(), String>> {
         let running = self.exchange(id)?;
         for edit in edits {
-            if let Err(error) = Edit::from(edit).apply(&mut running.exchange, running.message) {
+            let change = Edit::from(edit).check(running.message);
+            if let Err(error) = change.and_then(|change| change.make(&mut running.exchange, running.message)) {
                 return Ok(Err(error.to_string()));
             }
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
+use smallvec::SmallVec;
 use wasmtime::{ResourceLimiter, Store};
 
 use super::bindings::Filter as Guest;
@@ -17,7 +18,7 @@ use super::fault::{Fault, FaultClass};
 use super::filter::{FilterSettings, Subscription};
 use super::limiter::Limiter;
 use super::module::Module;
-use crate::message::{Edit, Exchange, Message, Reply};
+use crate::message::{Change, Edit, EditError, Exchange, Message, Reply};
 
 /// How many log lines a hook may write.
 const LOG_LINES: u32 = 64;
@@ -236,7 +237,7 @@ impl Instance {
             }
         });
         let done = answer.and_then(|edits| {
-            edits.into_iter().try_for_each(|edit| Edit::from(edit).apply_to_fields(trailers)).map_err(|error| answer_fault(&error))
+            apply_all(edits, Edit::check_bare, |change| change.make_bare(trailers))
         });
         (exchange, done)
     }
@@ -292,12 +293,22 @@ fn instantiate_fault(store: &mut Store<HostState>, error: &wasmtime::Error) -> F
     }
 }
 
-fn answer_fault(error: &crate::message::EditError) -> Fault {
+fn answer_fault(error: &EditError) -> Fault {
     Fault::new(FaultClass::Answer, error.to_string())
 }
 
 fn apply(edits: Vec<GuestEdit>, exchange: &mut Exchange, message: Message) -> Result<(), Fault> {
-    edits.into_iter().try_for_each(|edit| Edit::from(edit).apply(exchange, message)).map_err(|error| answer_fault(&error))
+    apply_all(edits, |edit| edit.check(message), |change| change.make(exchange, message))
+}
+
+/// Makes all edits, or none if one is not possible: a filter that is bypassed for a fault leaves no trace.
+fn apply_all(
+    edits: Vec<GuestEdit>,
+    check: impl Fn(Edit) -> Result<Change, EditError>,
+    mut make: impl FnMut(Change) -> Result<(), EditError>,
+) -> Result<(), Fault> {
+    let changes = edits.into_iter().map(|edit| check(edit.into())).collect::<Result<SmallVec<[Change; 4]>, _>>();
+    changes.and_then(|changes| changes.into_iter().try_for_each(&mut make)).map_err(|error| answer_fault(&error))
 }
 
 impl From<GuestEdit> for Edit {
@@ -314,11 +325,13 @@ fn reply(reply: GuestReply) -> Result<Reply, Fault> {
     let status = StatusCode::from_u16(reply.status).ok().filter(|status| (200..600).contains(&status.as_u16()));
     let status = status
         .ok_or_else(|| Fault::new(FaultClass::Answer, format!("{} is not a final status code", reply.status)))?;
-    let mut fields = HeaderMap::with_capacity(reply.fields.len() + 2);
+    let mut fields = HeaderMap::try_with_capacity(reply.fields.len().saturating_add(2))
+        .map_err(|_| answer_fault(&EditError::TooMany))?;
     for FieldResult { name, value } in reply.fields {
-        Edit::Add(name, value).apply_to_fields(&mut fields).map_err(|error| answer_fault(&error))?;
+        let added = Edit::Add(name, value).check_bare().and_then(|change| change.make_bare(&mut fields));
+        added.map_err(|error| answer_fault(&error))?;
     }
-    Ok(Reply { status, fields, body: reply.body.into() })
+    Ok(Reply::new(status, fields, reply.body.into()))
 }
 
 /// Bounds an instance's memory and remembers how much it had.

@@ -1,21 +1,19 @@
 //! One call: a request to an upstream, and the head of its response.
 
-use std::cell::Cell;
 use std::error::Error;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
-use tokio::time::Instant;
 
-use super::client::{Connection, Pool};
 use super::UpstreamError;
+use super::client::{Connection, Pool};
+use super::patience::Patience;
 use crate::message::{Body, BodyError};
 
 /// What one attempt came to: a response, or an error and, if nothing of it was sent, the request.
@@ -55,7 +53,7 @@ impl Pool {
                 match self.attempt(endpoint, &mut connection, request).await {
                     Ok(response) => {
                         let (head, body) = response.into_parts();
-                        return Ok(Response::from_parts(head, self.body(endpoint, connection.sender, body)));
+                        return Ok(Response::from_parts(head, self.body(endpoint, connection, body)));
                     }
                     Err((_, Some(unsent))) if reused => {
                         request = unsent;
@@ -73,21 +71,23 @@ impl Pool {
     }
 
     async fn attempt(&self, endpoint: usize, connection: &mut Connection, request: Request<Body>) -> Attempt {
-        let bound = self.upstream.first_byte_timeout;
+        let patience = Rc::clone(&connection.patience);
         let endpoint = &self.upstream.endpoints[endpoint];
-        if request.body().is_end_stream() {
-            let sent = connection.sender.try_send_request(request);
-            return match tokio::time::timeout(bound, sent).await {
-                Ok(sent) => sent.map_err(|error| self::failure(error, endpoint)),
-                Err(_) => Err((UpstreamError::Timeout { endpoint: endpoint.to_string(), after: bound }, None)),
-            };
-        }
-        let progress = Rc::new(Cell::new(Instant::now()));
-        let request = request.map(|body| Body::boxed(Watched { inner: body, progress: Rc::clone(&progress) }));
-        tokio::select! {
-            sent = connection.sender.try_send_request(request) => sent.map_err(|error| self::failure(error, endpoint)),
-            () = stalled(&progress, bound) => Err((UpstreamError::Timeout { endpoint: endpoint.to_string(), after: bound }, None)),
-        }
+        let request = if request.body().is_end_stream() {
+            request
+        } else {
+            request.map(|body| Body::boxed(Watched { inner: body, patience: Rc::clone(&patience) }))
+        };
+        patience.begin();
+        let sent = connection.sender.try_send_request(request).await;
+        patience.end();
+        sent.map_err(|error| {
+            let (error, unsent) = failure(error, endpoint);
+            match patience.is_exhausted() {
+                true => (UpstreamError::Timeout { endpoint: endpoint.to_string(), after: patience.bound() }, None),
+                false => (error, unsent),
+            }
+        })
     }
 }
 
@@ -102,21 +102,10 @@ fn failure(mut error: TrySendError<Request<Body>>, endpoint: &super::Endpoint) -
     (error, unsent)
 }
 
-/// Ends when the request's body has made no progress for that long.
-async fn stalled(progress: &Cell<Instant>, bound: Duration) {
-    loop {
-        let until = progress.get() + bound;
-        if until <= Instant::now() {
-            return;
-        }
-        tokio::time::sleep_until(until).await;
-    }
-}
-
 /// A request's body that notes when it last moved.
 struct Watched {
     inner: Body,
-    progress: Rc<Cell<Instant>>,
+    patience: Rc<Patience>,
 }
 
 impl HttpBody for Watched {
@@ -126,7 +115,7 @@ impl HttpBody for Watched {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let frame = Pin::new(&mut self.inner).poll_frame(cx);
         if frame.is_ready() {
-            self.progress.set(Instant::now());
+            self.patience.begin();
         }
         frame
     }

@@ -16,6 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use super::patience::Patience;
 use super::pick::RoundRobin;
 use super::{Endpoint, Upstream, UpstreamError};
 use crate::message::{Body, BodyError, IdleTimeout};
@@ -33,13 +34,14 @@ pub struct Pool {
 }
 
 struct Idle {
-    sender: SendRequest<Body>,
+    connection: Connection,
     since: Instant,
 }
 
 /// A connection for one request, and whether it has served others.
 pub(super) struct Connection {
     pub(super) sender: SendRequest<Body>,
+    pub(super) patience: Rc<Patience>,
     pub(super) reused: bool,
 }
 
@@ -55,35 +57,36 @@ impl Pool {
     pub fn sweep(&self) {
         let bound = self.upstream.idle_timeout;
         for idle in self.idle.borrow_mut().iter_mut() {
-            idle.retain(|connection| !connection.sender.is_closed() && connection.since.elapsed() < bound);
+            idle.retain(|idle| !idle.connection.sender.is_closed() && idle.since.elapsed() < bound);
         }
     }
 
     /// A connection to the endpoint: the one used last, else a new one.
     pub(super) async fn connection(&self, endpoint: usize) -> Result<Connection, UpstreamError> {
-        while let Some(mut sender) = self.take_idle(endpoint) {
+        while let Some(mut connection) = self.take_idle(endpoint) {
             // Its response has been read, so this only waits for its task to notice.
-            if sender.ready().await.is_ok() {
-                return Ok(Connection { sender, reused: true });
+            if connection.sender.ready().await.is_ok() {
+                return Ok(connection);
             }
         }
         self.connect(endpoint).await
     }
 
-    fn take_idle(&self, endpoint: usize) -> Option<SendRequest<Body>> {
+    fn take_idle(&self, endpoint: usize) -> Option<Connection> {
         let mut idle = self.idle.borrow_mut();
         loop {
-            let connection = idle[endpoint].pop_back()?;
+            let connection = idle[endpoint].pop_back()?.connection;
             if !connection.sender.is_closed() {
-                return Some(connection.sender);
+                return Some(connection);
             }
         }
     }
 
-    fn put_idle(&self, endpoint: usize, sender: SendRequest<Body>) {
+    fn put_idle(&self, endpoint: usize, mut connection: Connection) {
         let idle = &mut self.idle.borrow_mut()[endpoint];
-        if !sender.is_closed() && idle.len() < MAX_IDLE {
-            idle.push_back(Idle { sender, since: Instant::now() });
+        if !connection.sender.is_closed() && idle.len() < MAX_IDLE {
+            connection.reused = true;
+            idle.push_back(Idle { connection, since: Instant::now() });
         }
     }
 
@@ -103,24 +106,30 @@ impl Pool {
             .await
             .map_err(|source| UpstreamError::Protocol { endpoint: endpoint.to_string(), source })?;
         upstream.metrics.connected();
+        let patience = Patience::new(upstream.first_byte_timeout);
+        let watched = Rc::clone(&patience);
         tokio::task::spawn_local(async move {
-            // Whoever waits for a response on it is told the same error.
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "upstream connection ended");
+            // Whoever waits for a response on it is told the same error; dropped, it is told that it was closed.
+            tokio::select! {
+                biased;
+                ended = connection => if let Err(error) = ended {
+                    tracing::debug!(%error, "upstream connection ended");
+                },
+                () = watched.exhausted() => {}
             }
         });
-        Ok(Connection { sender, reused: false })
+        Ok(Connection { sender, patience, reused: false })
     }
 
     /// The body of a response; when it has ended, its connection can serve the next request.
-    pub(super) fn body(self: &Rc<Self>, endpoint: usize, sender: SendRequest<Body>, body: Incoming) -> Body {
+    pub(super) fn body(self: &Rc<Self>, endpoint: usize, connection: Connection, body: Incoming) -> Body {
         if body.is_end_stream() {
-            self.put_idle(endpoint, sender);
+            self.put_idle(endpoint, connection);
             return Body::Empty;
         }
         Body::boxed(PooledBody {
             inner: IdleTimeout::new(body, self.upstream.body_idle),
-            home: Some((Rc::clone(self), endpoint, sender)),
+            home: Some((Rc::clone(self), endpoint, connection)),
         })
     }
 }
@@ -136,13 +145,13 @@ async fn open(endpoint: &Endpoint) -> io::Result<TcpStream> {
 /// the next response.
 struct PooledBody {
     inner: IdleTimeout<Incoming>,
-    home: Option<(Rc<Pool>, usize, SendRequest<Body>)>,
+    home: Option<(Rc<Pool>, usize, Connection)>,
 }
 
 impl PooledBody {
     fn go_home(&mut self) {
-        if let Some((pool, endpoint, sender)) = self.home.take() {
-            pool.put_idle(endpoint, sender);
+        if let Some((pool, endpoint, connection)) = self.home.take() {
+            pool.put_idle(endpoint, connection);
         }
     }
 }

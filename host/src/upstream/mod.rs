@@ -3,6 +3,7 @@
 mod call;
 mod client;
 mod error;
+mod patience;
 mod pick;
 
 pub use client::Pool;

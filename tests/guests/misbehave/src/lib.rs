@@ -77,7 +77,9 @@ enum Deed {
     InformationalStatus,
     RelativePath,
     UnknownFact,
+    FloodFields,
     Hold,
+    ReplyFloodFields,
     ReplyInformational,
     ReplyStatusTooLarge,
     ReplyContentLength,
@@ -88,7 +90,12 @@ enum Deed {
 #[derive(Default)]
 struct Seen {
     hooks: u32,
+    /// Whether this exchange is one to misbehave in.
+    due: bool,
 }
+
+/// More fields than any message can have.
+const MANY: u32 = 40_000;
 
 type Message<'a> = tollgate_filter::Head<'a, Seen>;
 
@@ -120,17 +127,17 @@ impl Filter for Misbehave {
         let begun = BEGUN.fetch_add(1, Ordering::Relaxed) + 1;
         request.state().hooks += 1;
         request.set("x-begun", begun.to_string());
-        let path = request.path();
-        self.head(Place::RequestHead, &path, request)
+        let due = request.path().starts_with(self.when.as_bytes());
+        request.state().due = due;
+        self.head(Place::RequestHead, due, request)
     }
 
-    fn on_request_body(&self, _: &mut Request<'_, Seen>, _: Piece) -> BodyOutcome {
-        self.crash()?;
-        Ok(Body::Pass)
+    fn on_request_body(&self, request: &mut Request<'_, Seen>, _: Piece) -> BodyOutcome {
+        self.body(request.state().due)
     }
 
-    fn on_request_trailers(&self, _: &mut Request<'_, Seen>, trailers: &mut Trailers<'_>) -> Result<(), Fault> {
-        self.trailers(trailers)
+    fn on_request_trailers(&self, request: &mut Request<'_, Seen>, trailers: &mut Trailers<'_>) -> Result<(), Fault> {
+        self.trailers(request.state().due, trailers)
     }
 
     fn on_response(&self, response: &mut Response<'_, Seen>) -> Outcome {
@@ -140,21 +147,24 @@ impl Filter for Misbehave {
         response.set("x-begun", BEGUN.load(Ordering::Relaxed).to_string());
         response.set("x-ended", ENDED.load(Ordering::Relaxed).to_string());
         let path = response.request_field(":path").unwrap_or_default();
-        self.head(Place::ResponseHead, &path, response)
+        self.head(Place::ResponseHead, path.starts_with(self.when.as_bytes()), response)
     }
 
-    fn on_response_body(&self, _: &mut Response<'_, Seen>, _: Piece) -> BodyOutcome {
-        self.crash()?;
-        Ok(Body::Pass)
+    fn on_response_body(&self, response: &mut Response<'_, Seen>, _: Piece) -> BodyOutcome {
+        self.body(response.state().due)
     }
 
-    fn on_response_trailers(&self, _: &mut Response<'_, Seen>, trailers: &mut Trailers<'_>) -> Result<(), Fault> {
-        self.trailers(trailers)
+    fn on_response_trailers(
+        &self,
+        response: &mut Response<'_, Seen>,
+        trailers: &mut Trailers<'_>,
+    ) -> Result<(), Fault> {
+        self.trailers(response.state().due, trailers)
     }
 
-    fn on_end(&self, _: Seen) {
+    fn on_end(&self, seen: Seen) {
         ENDED.fetch_add(1, Ordering::Relaxed);
-        if self.place == Place::ExchangeEnd {
+        if self.place == Place::ExchangeEnd && seen.due {
             // There is nobody to tell of a fault here.
             let _ = self.crash();
         }
@@ -162,8 +172,8 @@ impl Filter for Misbehave {
 }
 
 impl Misbehave {
-    fn head(&self, place: Place, path: &[u8], message: &mut Message<'_>) -> Outcome {
-        if self.place != place || !path.starts_with(self.when.as_bytes()) {
+    fn head(&self, place: Place, due: bool, message: &mut Message<'_>) -> Outcome {
+        if self.place != place || !due {
             return Ok(Next::Forward);
         }
         match self.deed {
@@ -174,7 +184,12 @@ impl Misbehave {
             Deed::InformationalStatus => message.set(":status", "101"),
             Deed::RelativePath => message.set(":path", "elsewhere"),
             Deed::UnknownFact => message.set("@client-address", "203.0.113.9"),
+            Deed::FloodFields => (0..MANY).for_each(|number| message.add(&number.to_string(), "")),
             Deed::Hold => return Ok(Next::Hold),
+            Deed::ReplyFloodFields => {
+                let add = |reply: Reply, number: u32| reply.field(&number.to_string(), "");
+                return Ok((0..MANY).fold(Reply::new(200), add).into());
+            }
             Deed::ReplyInformational => return Ok(Reply::new(103).into()),
             Deed::ReplyStatusTooLarge => return Ok(Reply::new(1000).into()),
             Deed::ReplyContentLength => return Ok(Reply::new(200).field("content-length", "1").into()),
@@ -184,8 +199,16 @@ impl Misbehave {
         Ok(Next::Forward)
     }
 
-    fn trailers(&self, trailers: &mut Trailers<'_>) -> Result<(), Fault> {
+    fn body(&self, due: bool) -> BodyOutcome {
+        if due {
+            self.crash()?;
+        }
+        Ok(Body::Pass)
+    }
+
+    fn trailers(&self, due: bool, trailers: &mut Trailers<'_>) -> Result<(), Fault> {
         match self.deed {
+            _ if !due => {}
             Deed::EditTrailersBadly => trailers.set("transfer-encoding", "chunked"),
             _ => self.crash()?,
         }
