@@ -57,7 +57,7 @@ impl Gateway {
         let count = worker_count(&config);
         let metrics = Arc::new(Metrics::default());
         let mut builder = builder(&config, Arc::clone(&metrics), count)?;
-        let admin_socket = config.admin.map(|address| bind_admin(&config, address)).transpose()?;
+        let admin_socket = config.admin.map(|address| bind_admin(&config, &overrides, address)).transpose()?;
         let admin = admin_socket.as_ref().map(std::net::TcpListener::local_addr).transpose().map_err(system)?;
         let built = builder.build(&config, None).map_err(StartError::Problems)?;
         metrics.gateway.set_generation(built.snapshot.generation);
@@ -168,8 +168,18 @@ fn default_state_dir() -> Option<PathBuf> {
     Some(base.join("tollgate"))
 }
 
-fn bind_admin(config: &Config, address: SocketAddr) -> Result<std::net::TcpListener, StartError> {
-    admin::bind(address).map_err(|error| StartError::Problems(vec![crate::snapshot::bind_problem(config, address, &error)]))
+fn bind_admin(
+    config: &Config,
+    overrides: &Overrides,
+    address: SocketAddr,
+) -> Result<std::net::TcpListener, StartError> {
+    admin::bind(address).map_err(|error| {
+        let mut problem = crate::snapshot::bind_problem(config, address, &error);
+        if overrides.admin.is_some() {
+            problem.file = PathBuf::from("--admin");
+        }
+        StartError::Problems(vec![problem])
+    })
 }
 
 /// The thread for everything that is not traffic: admin pages and small chores.
