@@ -12,12 +12,12 @@
 
 pub mod gateway;
 
-pub mod worker;
-pub mod listener;
+pub mod chain;
 pub mod connection;
 pub mod exchange;
-pub mod chain;
+pub mod listener;
 pub mod upstream;
+pub mod worker;
 
 pub mod message;
 pub mod route;

@@ -141,8 +141,9 @@ impl FilteredBody {
     /// What goes on in the piece's place, if anything does.
     fn call(&mut self, piece: &Bytes, last: bool) -> Result<Option<Bytes>, Stop> {
         let (message, held) = (self.message, self.held);
-        let answer =
-            self.run.call(self.index, |instance, seat, exchange| instance.on_body(seat, message, exchange, piece, last, held));
+        let answer = self
+            .run
+            .call(self.index, |instance, seat, exchange| instance.on_body(seat, message, exchange, piece, last, held));
         match answer {
             Ok((step, release)) => {
                 self.held &= !release;
@@ -180,8 +181,9 @@ impl FilteredBody {
             return Ok(());
         }
         let message = self.message;
-        let done =
-            self.run.call(self.index, |instance, seat, exchange| instance.on_trailers(seat, message, exchange, trailers));
+        let done = self
+            .run
+            .call(self.index, |instance, seat, exchange| instance.on_trailers(seat, message, exchange, trailers));
         done.or_else(|fault| self.fault(&fault))
     }
 

@@ -17,7 +17,8 @@ impl Run {
         for index in 0..self.0.filters.len() {
             let wants_body = {
                 let subscription = &self.filter(index).policy.filter.subscription;
-                let step = if subscription.request_head() { self.head(index, Message::Request)? } else { HeadStep::Forward };
+                let step =
+                    if subscription.request_head() { self.head(index, Message::Request)? } else { HeadStep::Forward };
                 match step {
                     HeadStep::Reply(reply) => return Ok(Step::Reply(reply)),
                     HeadStep::Hold => {
@@ -45,7 +46,9 @@ impl Run {
             Held::Released(body) => Ok(Step::Forward(body)),
             Held::Reply(reply) => Ok(Step::Reply(reply)),
             Held::Denied(denied) => Err(denied),
-            Held::TooLarge => Ok(Step::Reply(Reply::problem(StatusCode::PAYLOAD_TOO_LARGE, "the request body is too large"))),
+            Held::TooLarge => {
+                Ok(Step::Reply(Reply::problem(StatusCode::PAYLOAD_TOO_LARGE, "the request body is too large")))
+            }
             Held::Broken => Ok(Step::Reply(Reply::problem(StatusCode::BAD_REQUEST, "the request body ended early"))),
         }
     }

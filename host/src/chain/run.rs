@@ -164,8 +164,11 @@ impl Run {
             let (mut head, ()) = http::Request::new(()).into_parts();
             head.method = exchange.request.method.clone();
             head.uri = exchange.request.uri.clone();
-            head.headers =
-                if keep_fields { exchange.request.headers.clone() } else { std::mem::take(&mut exchange.request.headers) };
+            head.headers = if keep_fields {
+                exchange.request.headers.clone()
+            } else {
+                std::mem::take(&mut exchange.request.headers)
+            };
             head
         })
     }

@@ -41,7 +41,13 @@ impl ExchangeEnd {
         view.snapshot.metrics.gateway.exchange_opened();
         let access = view.snapshot.access_log.then(|| {
             let host = head.headers.get(header::HOST).cloned();
-            Box::new(Access { client: Arc::clone(client), method: head.method.clone(), uri: head.uri.clone(), host, sent: 0 })
+            Box::new(Access {
+                client: Arc::clone(client),
+                method: head.method.clone(),
+                uri: head.uri.clone(),
+                host,
+                sent: 0,
+            })
         });
         Self { view, activity, target: None, started: Instant::now(), status: None, run: None, access }
     }

@@ -130,7 +130,12 @@ mod tests {
     #[test]
     fn the_client_is_the_last_element() {
         let head = forwarded(
-            &[("host", "a"), ("x-forwarded-for", "9.9.9.9"), ("x-forwarded-for", "8.8.8.8"), ("forwarded", "for=9.9.9.9")],
+            &[
+                ("host", "a"),
+                ("x-forwarded-for", "9.9.9.9"),
+                ("x-forwarded-for", "8.8.8.8"),
+                ("forwarded", "for=9.9.9.9"),
+            ],
             "/",
         );
         assert_eq!(head.headers["x-forwarded-for"], "9.9.9.9, 8.8.8.8, 192.0.2.7");

@@ -66,7 +66,12 @@ async fn request_side(view: &View, target: &Target, run: &Run, body: Body) -> Re
     }
 }
 
-async fn forward(view: &View, target: &Target, head: request::Parts, body: Body) -> Result<Response<Body>, ExchangeError> {
+async fn forward(
+    view: &View,
+    target: &Target,
+    head: request::Parts,
+    body: Body,
+) -> Result<Response<Body>, ExchangeError> {
     let mut response = view.pool(target.upstream).call(Request::from_parts(head, body)).await?;
     proxy_headers::to_client(response.headers_mut());
     *response.version_mut() = Version::HTTP_11;

@@ -33,7 +33,8 @@ impl ClientInfo {
     #[must_use]
     pub fn new(address: SocketAddr, listener: Arc<str>, scheme: &'static str) -> Self {
         let ip = address.ip().to_canonical();
-        let address_text = HeaderValue::from_str(&ip.to_string()).unwrap_or_else(|_| HeaderValue::from_static("unknown"));
+        let address_text =
+            HeaderValue::from_str(&ip.to_string()).unwrap_or_else(|_| HeaderValue::from_static("unknown"));
         Self { address: SocketAddr::new(ip, address.port()), address_text, listener, scheme }
     }
 }
@@ -107,7 +108,8 @@ impl Reply {
     #[must_use]
     pub fn problem(status: StatusCode, detail: &str) -> Self {
         let title = status.canonical_reason().unwrap_or("Error");
-        let document = serde_json::json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
+        let document =
+            serde_json::json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
         let mut fields = HeaderMap::with_capacity(4);
         fields.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         Self::new(status, fields, document.to_string().into())

@@ -138,7 +138,8 @@ impl Files {
     fn changed_since(&self, moment: SystemTime) -> bool {
         // File systems stamp with the time of the latest timer interrupt.
         let moment = moment - Duration::from_millis(20);
-        let changed = |path: &PathBuf| std::fs::metadata(path).and_then(|found| found.modified()).is_ok_and(|at| at >= moment);
+        let changed =
+            |path: &PathBuf| std::fs::metadata(path).and_then(|found| found.modified()).is_ok_and(|at| at >= moment);
         self.directories.iter().chain(&self.files).any(changed)
     }
 }

@@ -83,7 +83,8 @@ struct Paths {
 impl<T> RouteTable<T> {
     /// Builds the table of the given routes, in the order as written.
     pub fn new(routes: impl IntoIterator<Item = (Conditions, T)>) -> Self {
-        let mut table = Self { routes: Vec::new(), exact: HashMap::new(), below: HashMap::new(), any: Paths::default() };
+        let mut table =
+            Self { routes: Vec::new(), exact: HashMap::new(), below: HashMap::new(), any: Paths::default() };
         for (conditions, target) in routes {
             let index = table.routes.len();
             if conditions.hosts.is_empty() {
@@ -99,7 +100,12 @@ impl<T> RouteTable<T> {
             table.routes.push(Entry { conditions, target });
         }
         let weights: Vec<_> = table.routes.iter().map(|route| weight(&route.conditions)).collect();
-        table.exact.values_mut().chain(table.below.values_mut()).chain([&mut table.any]).for_each(|paths| paths.sort(&weights));
+        table
+            .exact
+            .values_mut()
+            .chain(table.below.values_mut())
+            .chain([&mut table.any])
+            .for_each(|paths| paths.sort(&weights));
         table
     }
 

@@ -126,7 +126,8 @@ impl ModuleCache {
         let temporary = path.with_extension(format!("{}.new", std::process::id()));
         let mut content = Sha256::digest(&code).to_vec();
         content.extend_from_slice(&code);
-        let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        let mut file =
+            std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
         io::Write::write_all(&mut file, &content)?;
         file.sync_data()?;
         std::fs::rename(temporary, path)

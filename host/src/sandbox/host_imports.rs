@@ -78,7 +78,12 @@ impl limiter::Host for HostState {
             bail!("the limiter may not be called while no hook of an exchange runs");
         }
         if limit.requests == 0 || limit.period_ms == 0 || limit.burst == 0 || cost == 0 {
-            bail!("a limit of {} requests per {} ms, burst {}, cost {cost}: each is at least 1", limit.requests, limit.period_ms, limit.burst);
+            bail!(
+                "a limit of {} requests per {} ms, burst {}, cost {cost}: each is at least 1",
+                limit.requests,
+                limit.period_ms,
+                limit.burst
+            );
         }
         let limit = Limit { requests: limit.requests, period_ms: limit.period_ms, burst: limit.burst };
         let decision = self.limiter.take(&key, limit, cost);

@@ -43,8 +43,12 @@ pub(super) fn provides(import: &str) -> bool {
 
 /// Defines what this component imports, under the versions that it names.
 pub(super) fn link(linker: &mut Linker<HostState>, component: &Component, engine: &Engine) -> Result<()> {
-    let names: Vec<String> =
-        component.component_type().imports(engine).map(|(name, _)| name.to_owned()).filter(|name| provides(name)).collect();
+    let names: Vec<String> = component
+        .component_type()
+        .imports(engine)
+        .map(|(name, _)| name.to_owned())
+        .filter(|name| provides(name))
+        .collect();
     for name in names {
         let interface = name.split_once('@').map_or(name.as_str(), |(interface, _)| interface).to_owned();
         define(&mut linker.instance(&name)?, &interface)?;
@@ -86,7 +90,9 @@ fn define(interface: &mut LinkerInstance<'_, HostState>, name: &str) -> Result<(
             interface.func_wrap("initial-cwd", |_: Context<'_>, ()| Ok((None::<String>,)))
         }
         "wasi:cli/exit" => interface
-            .func_wrap("exit", |_: Context<'_>, (_,): (std::result::Result<(), ()>,)| -> Result<()> { bail!("the filter exited") }),
+            .func_wrap("exit", |_: Context<'_>, (_,): (std::result::Result<(), ()>,)| -> Result<()> {
+                bail!("the filter exited")
+            }),
         "wasi:cli/stdout" => {
             interface.func_wrap("get-stdout", |_: Context<'_>, ()| Ok((Resource::<OutputStream>::new_own(1),)))
         }

@@ -204,7 +204,10 @@ impl Instance {
         });
         let step = answer.and_then(|answer: BodyAnswer| {
             if !answer.edits.is_empty() && !held {
-                return Err(Fault::new(FaultClass::Answer, "edits a head that has gone; hold it until the body is seen"));
+                return Err(Fault::new(
+                    FaultClass::Answer,
+                    "edits a head that has gone; hold it until the body is seen",
+                ));
             }
             apply(answer.edits, &mut exchange, message)?;
             let step = match answer.action {
@@ -225,10 +228,8 @@ impl Instance {
         exchange: Box<Exchange>,
         trailers: &mut HeaderMap,
     ) -> (Box<Exchange>, Result<(), Fault>) {
-        let fields: Vec<_> = trailers
-            .iter()
-            .map(|(name, value)| FieldParam { name: name.as_str(), value: value.as_bytes() })
-            .collect();
+        let fields: Vec<_> =
+            trailers.iter().map(|(name, value)| FieldParam { name: name.as_str(), value: value.as_bytes() }).collect();
         let (exchange, answer) = self.call_for(seat, message, exchange, |guest, store, _| {
             let hooks = guest.tollgate_filter_hooks();
             match message {
@@ -236,9 +237,7 @@ impl Instance {
                 Message::Response => hooks.call_on_response_trailers(store, seat.0, &fields),
             }
         });
-        let done = answer.and_then(|edits| {
-            apply_all(edits, Edit::check_bare, |change| change.make_bare(trailers))
-        });
+        let done = answer.and_then(|edits| apply_all(edits, Edit::check_bare, |change| change.make_bare(trailers)));
         (exchange, done)
     }
 
@@ -323,8 +322,8 @@ impl From<GuestEdit> for Edit {
 
 fn reply(reply: GuestReply) -> Result<Reply, Fault> {
     let status = StatusCode::from_u16(reply.status).ok().filter(|status| (200..600).contains(&status.as_u16()));
-    let status = status
-        .ok_or_else(|| Fault::new(FaultClass::Answer, format!("{} is not a final status code", reply.status)))?;
+    let status =
+        status.ok_or_else(|| Fault::new(FaultClass::Answer, format!("{} is not a final status code", reply.status)))?;
     let mut fields = HeaderMap::try_with_capacity(reply.fields.len().saturating_add(2))
         .map_err(|_| answer_fault(&EditError::TooMany))?;
     for FieldResult { name, value } in reply.fields {

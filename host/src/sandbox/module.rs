@@ -40,7 +40,9 @@ pub enum ModuleError {
     #[error("not a WebAssembly component: {0}; rebuild it, or check that the file was copied whole")]
     Malformed(String),
     /// A core module without the metadata from which a component is made.
-    #[error("a core module without component metadata: {0}; build it with the guest SDK or wit-bindgen against tollgate:filter")]
+    #[error(
+        "a core module without component metadata: {0}; build it with the guest SDK or wit-bindgen against tollgate:filter"
+    )]
     NoMetadata(String),
     /// Made for something else.
     #[error("does not fit the world tollgate:filter@0.1.0: {0}; build it against the interface of this release")]
@@ -117,7 +119,9 @@ fn check_imports(sandbox: &Sandbox, component: &Component) -> Result<Imports, Mo
         }
         let interface = name.strip_prefix(PACKAGE).and_then(|rest| rest.split_once('@'));
         match interface {
-            Some((interface, "0.1.0")) if INTERFACES.contains(&interface) => imports.exchange |= interface == "exchange",
+            Some((interface, "0.1.0")) if INTERFACES.contains(&interface) => {
+                imports.exchange |= interface == "exchange"
+            }
             _ if host_wasi::provides(name) => imports.wasi = true,
             _ => return Err(ModuleError::RefusedImport(name.to_owned())),
         }

@@ -55,7 +55,8 @@ impl Builder {
         let listeners = self.listeners(config, previous)?;
         let upstreams = config.upstreams.iter().map(|upstream| self.upstream(upstream, config, previous)).collect();
         let targets = config.routes.iter().map(|route| self.target(route, &policies)).collect();
-        let routes = RouteTable::new(config.routes.iter().enumerate().map(|(index, route)| (conditions(route, config), index)));
+        let routes =
+            RouteTable::new(config.routes.iter().enumerate().map(|(index, route)| (conditions(route, config), index)));
         self.generation += 1;
         let snapshot = Snapshot {
             generation: self.generation,
@@ -83,8 +84,11 @@ impl Builder {
     }
 
     fn upstream(&self, upstream: &config::Upstream, config: &Config, previous: Option<&Snapshot>) -> Arc<Upstream> {
-        let endpoints =
-            upstream.endpoints.iter().map(|endpoint| Endpoint { host: endpoint.host.clone(), port: endpoint.port }).collect();
+        let endpoints = upstream
+            .endpoints
+            .iter()
+            .map(|endpoint| Endpoint { host: endpoint.host.clone(), port: endpoint.port })
+            .collect();
         let new = Upstream {
             name: upstream.name.as_str().into(),
             endpoints,
@@ -110,7 +114,12 @@ impl Builder {
                 Some(known) => listeners.push(Arc::clone(known)),
                 None => match listener::bind(wanted.address, self.workers) {
                     Ok((address, sockets)) => {
-                        listeners.push(BoundListener::new(wanted.name.as_str().into(), wanted.address, address, sockets));
+                        listeners.push(BoundListener::new(
+                            wanted.name.as_str().into(),
+                            wanted.address,
+                            address,
+                            sockets,
+                        ));
                     }
                     Err(error) => problems.push(bind_problem(config, wanted.address, &error)),
                 },
@@ -138,8 +147,14 @@ fn unusable_routes(config: &Config, statuses: &[PolicyStatus]) -> Vec<Problem> {
     if !config.from_file {
         return Vec::new();
     }
-    let failed = |name: &String| statuses.iter().find(|status| status.name == *name && status.state == PolicyState::Failed);
-    config.routes.iter().flat_map(|route| route.policies.iter().filter_map(failed)).flat_map(|status| status.problems.clone()).collect()
+    let failed =
+        |name: &String| statuses.iter().find(|status| status.name == *name && status.state == PolicyState::Failed);
+    config
+        .routes
+        .iter()
+        .flat_map(|route| route.policies.iter().filter_map(failed))
+        .flat_map(|status| status.problems.clone())
+        .collect()
 }
 
 impl Upstream {
@@ -157,7 +172,9 @@ impl Upstream {
 fn conditions(route: &config::Route, config: &Config) -> Conditions {
     let listeners = match &route.listeners {
         ListenerSet::All => Vec::new(),
-        ListenerSet::Only(indices) => indices.iter().map(|index| config.listeners[*index].name.as_str().into()).collect(),
+        ListenerSet::Only(indices) => {
+            indices.iter().map(|index| config.listeners[*index].name.as_str().into()).collect()
+        }
     };
     let hosts = route.hosts.iter().map(|host| match host {
         HostPattern::Exact(host) => HostCondition::Exact(host.clone()),

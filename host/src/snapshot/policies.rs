@@ -63,7 +63,11 @@ impl PolicyMaker {
     }
 
     /// The policy of an entry, if there is one now or was one before, and its status.
-    pub(super) fn make(&mut self, entry: &PolicyEntry, previous: Option<&Snapshot>) -> (Option<Arc<Policy>>, PolicyStatus) {
+    pub(super) fn make(
+        &mut self,
+        entry: &PolicyEntry,
+        previous: Option<&Snapshot>,
+    ) -> (Option<Arc<Policy>>, PolicyStatus) {
         let older = previous.and_then(|snapshot| snapshot.policies.iter().find(|policy| *policy.name == *entry.name));
         let made = match &entry.policy {
             Ok(policy) => self.prepare(policy, older).map_err(|problem| vec![problem]),
@@ -95,7 +99,8 @@ impl PolicyMaker {
         }
         let module = self.cache.load(&content).map_err(|error| module_problem(policy, &error.to_string()))?;
         let name = Arc::clone(&settings.name);
-        let filter = Filter::prepare(module, settings, self.workers).map_err(|fault| configure_problem(policy, &fault))?;
+        let filter =
+            Filter::prepare(module, settings, self.workers).map_err(|fault| configure_problem(policy, &fault))?;
         let metrics = self.metrics.filter(&name);
         Ok(Arc::new(Policy { name, filter, on_fault, metrics }))
     }
@@ -126,7 +131,8 @@ impl PolicyMaker {
 fn read(policy: &config::Policy) -> Result<Vec<u8>, Problem> {
     match &policy.filter {
         FilterSource::Module { path, .. } => {
-            let unreadable = |error| module_problem(policy, &format!("cannot be read: {error}; check that the file can be read"));
+            let unreadable =
+                |error| module_problem(policy, &format!("cannot be read: {error}; check that the file can be read"));
             let size = std::fs::metadata(path).map_err(unreadable)?.len();
             Module::check_size(size).map_err(|error| module_problem(policy, &error.to_string()))?;
             std::fs::read(path).map_err(unreadable)

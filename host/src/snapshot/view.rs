@@ -22,8 +22,11 @@ impl View {
     /// A view of `snapshot` that takes over from `previous` what has not changed.
     #[must_use]
     pub fn new(snapshot: Arc<Snapshot>, previous: Option<&Self>) -> Rc<Self> {
-        let known: HashMap<_, _> =
-            previous.into_iter().flat_map(|view| &view.filters).map(|filter| (Arc::as_ptr(&filter.policy), filter)).collect();
+        let known: HashMap<_, _> = previous
+            .into_iter()
+            .flat_map(|view| &view.filters)
+            .map(|filter| (Arc::as_ptr(&filter.policy), filter))
+            .collect();
         let filters: Vec<_> = snapshot
             .policies
             .iter()

@@ -23,7 +23,8 @@ pub struct LogGuard {
 /// standard error is too slow, lines are dropped rather than requests delayed.
 pub fn start(format: LogFormat) -> LogGuard {
     let (writer, guard) = NonBlockingBuilder::default().lossy(true).finish(std::io::stderr());
-    let filter = EnvFilter::builder().with_env_var("TOLLGATE_LOG").try_from_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter =
+        EnvFilter::builder().with_env_var("TOLLGATE_LOG").try_from_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_target(false);
     // Fails only if a log has been started in this process, as in tests; the first one stays.
     let _ = match format {

@@ -261,7 +261,11 @@ fn render_filters(page: &mut Page, filters: &[(String, Arc<FilterMetrics>)]) {
     for (policy, metrics) in filters {
         for (class, label) in metrics.fault_labels.iter().enumerate() {
             if let Some(label) = label.get() {
-                page.sample(names::FILTER_FAULTS, &[("policy", policy), ("class", label)], metrics.counters.sum(2 + class));
+                page.sample(
+                    names::FILTER_FAULTS,
+                    &[("policy", policy), ("class", label)],
+                    metrics.counters.sum(2 + class),
+                );
             }
         }
     }

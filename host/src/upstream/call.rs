@@ -91,7 +91,10 @@ impl Pool {
     }
 }
 
-fn failure(mut error: TrySendError<Request<Body>>, endpoint: &super::Endpoint) -> (UpstreamError, Option<Request<Body>>) {
+fn failure(
+    mut error: TrySendError<Request<Body>>,
+    endpoint: &super::Endpoint,
+) -> (UpstreamError, Option<Request<Body>>) {
     let unsent = error.take_message();
     let source = error.into_error();
     let error = if source.is_user() {
