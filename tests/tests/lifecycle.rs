@@ -1,5 +1,6 @@
 //! Stories of the program from its start to its end, and of what it tells about itself.
-#![allow(missing_docs, reason = "each story is named after what it tells")]
+
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use tollgate_tests::{Answer, Binary, Connection, Gate, Request, TestGateway, Upstream, eventually};
 

@@ -1,5 +1,6 @@
 //! Stories of the path: what goes through, in which shape, and what becomes of what goes wrong.
-#![allow(missing_docs, reason = "each story is named after what it tells")]
+
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,5 +1,6 @@
 //! Stories of the standard policies, alone and in chains, in both forms of configuration.
-#![allow(missing_docs, reason = "each story is named after what it tells")]
+
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use std::collections::BTreeSet;
 

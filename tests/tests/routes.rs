@@ -1,5 +1,6 @@
 //! Stories of routes: which of them a request takes, and what becomes of one that takes none.
-#![allow(missing_docs, reason = "each story is named after what it tells")]
+
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use tollgate_tests::{Answer, Connection, Request, RunningGateway, TestGateway, Upstream};
 
