@@ -1,5 +1,6 @@
 //! Stories of modules that are no filters: what is wrong with them is said, and what served before keeps serving.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 #![allow(missing_docs, reason = "each story is named after what it tells")]
 
 use tollgate_tests::{RunningGateway, TestGateway, Upstream, filter, guest};

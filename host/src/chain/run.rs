@@ -112,17 +112,6 @@ impl Run {
         let policy = &self.filter(index).policy;
         let subscription = &policy.filter.subscription;
         let step = self.call(index, |instance, seat, exchange| instance.on_head(seat, message, exchange, subscription));
-        let body_hook = match message {
-            Message::Request => subscription.request_body(),
-            Message::Response => subscription.response_body(),
-        };
-        let step = match step {
-            Ok(HeadStep::Hold) if !body_hook => Err(Fault {
-                class: crate::sandbox::FaultClass::Answer,
-                message: "holds the head without a subscription to the body, so nothing could let it go".into(),
-            }),
-            step => step,
-        };
         match step {
             Ok(step) => {
                 if matches!(step, HeadStep::Reply(_)) {

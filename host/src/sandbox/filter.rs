@@ -91,6 +91,14 @@ impl Subscription {
         self.hooks.contains(Hooks::EXCHANGE_END)
     }
 
+    /// Whether the filter wants the body of that message.
+    pub(super) fn body(&self, message: Message) -> bool {
+        match message {
+            Message::Request => self.request_body(),
+            Message::Response => self.response_body(),
+        }
+    }
+
     /// Whether any hook wants the response.
     fn response(&self) -> bool {
         self.hooks.intersects(Hooks::RESPONSE_HEAD | Hooks::RESPONSE_BODY | Hooks::RESPONSE_TRAILERS)

@@ -23,6 +23,9 @@ use crate::message::{Change, Edit, EditError, Exchange, Message, Reply};
 /// How many log lines a hook may write.
 const LOG_LINES: u32 = 64;
 
+/// How many edits an answer may have: more than any message has fields, and too few to fill a header map.
+const MAX_EDITS: usize = 1_024;
+
 /// What a filter does with a head. Its edits have been applied.
 #[must_use]
 #[derive(Debug)]
@@ -179,6 +182,10 @@ impl Instance {
         });
         let step = answer.and_then(|answer| match answer.action {
             HeadAction::Forward => apply(answer.edits, &mut exchange, message).map(|()| HeadStep::Forward),
+            HeadAction::Hold if !subscription.body(message) => Err(Fault::new(
+                FaultClass::Answer,
+                "holds the head without a subscription to the body, which lets it go",
+            )),
             HeadAction::Hold => apply(answer.edits, &mut exchange, message).map(|()| HeadStep::Hold),
             HeadAction::Reply(reply) => self::reply(reply).map(HeadStep::Reply),
         });
@@ -209,12 +216,12 @@ impl Instance {
                     "edits a head that has gone; hold it until the body is seen",
                 ));
             }
-            apply(answer.edits, &mut exchange, message)?;
             let step = match answer.action {
                 BodyAction::Pass => BodyStep::Pass,
                 BodyAction::Replace(content) => BodyStep::Replace(content.into()),
                 BodyAction::Reply(reply) => BodyStep::Reply(self::reply(reply)?),
             };
+            apply(answer.edits, &mut exchange, message)?;
             Ok((step, answer.release || last))
         });
         (exchange, step)
@@ -306,6 +313,9 @@ fn apply_all(
     check: impl Fn(Edit) -> Result<Change, EditError>,
     mut make: impl FnMut(Change) -> Result<(), EditError>,
 ) -> Result<(), Fault> {
+    if edits.len() > MAX_EDITS {
+        return Err(Fault::new(FaultClass::Answer, format!("{} edits are more than {MAX_EDITS}", edits.len())));
+    }
     let changes = edits.into_iter().map(|edit| check(edit.into())).collect::<Result<SmallVec<[Change; 4]>, _>>();
     changes.and_then(|changes| changes.into_iter().try_for_each(&mut make)).map_err(|error| answer_fault(&error))
 }
