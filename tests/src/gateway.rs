@@ -4,15 +4,16 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tollgate::Gateway;
 use tollgate::config::{Flags, Overrides, Source};
+use tollgate::{Gateway, StartError};
 
 use crate::binary::Binary;
 use crate::client::{Connection, Request};
 use crate::files::{Folder, state_dir};
-use crate::gate::eventually;
+use crate::gate::{PATIENCE, eventually};
 use crate::message::Response;
 use crate::upstream::Upstream;
 
@@ -129,7 +130,8 @@ impl TestGateway {
     /// If the gateway says so.
     pub fn try_start(self) -> Result<RunningGateway, String> {
         let (source, overrides) = self.source();
-        let gateway = Gateway::start(source, overrides).map_err(|error| error.to_string())?;
+        let start = || Gateway::start(source.clone(), overrides.clone());
+        let gateway = once_there_is_room(start).map_err(|error| error.to_string())?;
         Ok(RunningGateway { gateway, files: self })
     }
 
@@ -139,7 +141,8 @@ impl TestGateway {
     /// All problems, one a line, with paths relative to the gateway's folder.
     pub fn check(&self) -> Result<(), String> {
         let (source, overrides) = self.source();
-        Gateway::check(&source, &overrides).map(drop).map_err(|error| self.relative(&error.to_string()))
+        let check = || Gateway::check(&source, &overrides);
+        once_there_is_room(check).map(drop).map_err(|error| self.relative(&error.to_string()))
     }
 
     /// Starts the program with its files, and more arguments if there are any.
@@ -358,6 +361,20 @@ impl RunningGateway {
     /// Drains and returns when the last exchange is done.
     pub fn shutdown(self) {
         self.gateway.shutdown();
+    }
+}
+
+/// Each gateway reserves terabytes of address space, of which a process has enough for a dozen; machines with more cores
+/// than that run more stories at once.
+fn once_there_is_room<T>(start: impl Fn() -> Result<T, StartError>) -> Result<T, StartError> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match start() {
+            Err(StartError::System(message)) if message.contains("memory pool") && Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            result => return result,
+        }
     }
 }
 
