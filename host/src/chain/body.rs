@@ -28,6 +28,8 @@ pub(super) struct FilteredBody {
     unread: Bytes,
     /// Passed the filter, not yet taken.
     ready: VecDeque<Frame<Bytes>>,
+    /// How many bytes have passed the filter; while the head is held, they are all in `ready`.
+    kept: usize,
     /// `inner` has ended; its trailers.
     end: Option<Option<HeaderMap>>,
     /// The filter has seen the last piece.
@@ -65,6 +67,7 @@ impl FilteredBody {
             inner,
             unread: Bytes::new(),
             ready: VecDeque::new(),
+            kept: 0,
             end: None,
             finished: false,
             held: false,
@@ -74,7 +77,6 @@ impl FilteredBody {
     /// Reads until the filter lets the head go.
     pub(super) async fn hold(mut self) -> Held {
         self.held = true;
-        let mut size = 0;
         while self.held && !self.finished {
             match std::future::poll_fn(|cx| self.poll_step(cx)).await {
                 Ok(()) => {}
@@ -82,10 +84,7 @@ impl FilteredBody {
                 Err(Stop::Denied(denied)) => return Held::Denied(denied),
                 Err(Stop::Broken(_)) => return Held::Broken,
             }
-            if let Some(data) = self.ready.back().and_then(Frame::data_ref) {
-                size += data.len();
-            }
-            if size > HOLD_LIMIT {
+            if self.kept > HOLD_LIMIT {
                 return Held::TooLarge;
             }
         }
@@ -117,6 +116,7 @@ impl FilteredBody {
     fn show(&mut self, piece: Bytes, last: bool) -> Result<(), Stop> {
         let out = if self.wants_pieces() { self.call(&piece, last)?.unwrap_or(piece) } else { piece };
         if !out.is_empty() {
+            self.kept += out.len();
             self.ready.push_back(Frame::data(out));
         }
         if last {

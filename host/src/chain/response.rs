@@ -49,21 +49,28 @@ impl Run {
                 if !wants_body || matches!(body, Body::Empty) || self.is_bypassed(index) {
                     return Ok(body);
                 }
-                self.unframe_response();
-                Ok(Body::boxed(FilteredBody::new(self.clone(), index, Message::Response, body)))
+                Ok(Body::boxed(self.wrap_response(index, body)))
             }
         }
     }
 
     async fn hold_response(&self, index: usize, body: Body) -> Result<Body, Reply> {
-        self.unframe_response();
-        match FilteredBody::new(self.clone(), index, Message::Response, body).hold().await {
+        match self.wrap_response(index, body).hold().await {
             Held::Released(body) => Ok(body),
             Held::Reply(reply) => Err(reply),
             Held::Denied(denied) => Err(denied.reply()),
             Held::TooLarge => Err(Reply::problem(StatusCode::BAD_GATEWAY, "the response body is too large")),
             Held::Broken => Err(Reply::problem(StatusCode::BAD_GATEWAY, "the response body ended early")),
         }
+    }
+
+    /// The body behind a filter, and what its hooks may still read of the head once that has gone.
+    fn wrap_response(&self, index: usize, body: Body) -> FilteredBody {
+        self.unframe_response();
+        if self.filter(index).policy.filter.module.reads_exchange {
+            self.keep_response();
+        }
+        FilteredBody::new(self.clone(), index, Message::Response, body)
     }
 
     /// As for requests; the answer to HEAD keeps the length that a GET would have.

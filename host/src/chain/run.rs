@@ -47,6 +47,8 @@ struct State {
     passed: usize,
     /// A body hook's decision about an exchange whose request is on its way already.
     verdict: Option<Result<Reply, Denied>>,
+    /// Whether body hooks may read the response's head after it has gone.
+    keeps_response: bool,
 }
 
 /// How an exchange stands with one filter.
@@ -62,7 +64,7 @@ impl Run {
     #[must_use]
     pub fn new(filters: LocalChain, exchange: Box<Exchange>) -> Self {
         let places = SmallVec::from_elem(Visit::default(), filters.len());
-        let state = State { exchange: Some(exchange), places, passed: 0, verdict: None };
+        let state = State { exchange: Some(exchange), places, passed: 0, verdict: None, keeps_response: false };
         Self(Rc::new(Inner { filters, state: RefCell::new(state) }))
     }
 
@@ -162,14 +164,21 @@ impl Run {
         })
     }
 
+    /// Hooks that are called after the response's head has gone may read it.
+    pub(super) fn keep_response(&self) {
+        self.0.state.borrow_mut().keeps_response = true;
+    }
+
     pub(super) fn put_response(&self, head: response::Parts) {
         self.with(|exchange| exchange.response = Some(head));
     }
 
     pub(super) fn take_response(&self) -> response::Parts {
         // `put_response` came first, and hooks cannot remove a head.
+        let keep = self.0.state.borrow().keeps_response;
+        let head = self.with(|exchange| if keep { exchange.response.clone() } else { exchange.response.take() });
         #[allow(clippy::expect_used, reason = "see above")]
-        self.with(|exchange| exchange.response.take()).expect("a response was put there")
+        head.expect("a response was put there")
     }
 }
 

@@ -99,9 +99,10 @@ impl Subscription {
         }
     }
 
-    /// Whether any hook wants the response.
-    fn response(&self) -> bool {
-        self.hooks.intersects(Hooks::RESPONSE_HEAD | Hooks::RESPONSE_BODY | Hooks::RESPONSE_TRAILERS)
+    /// Whether any hook but the first wants to see an exchange.
+    fn after_request_head(&self) -> bool {
+        let response = Hooks::RESPONSE_HEAD | Hooks::RESPONSE_BODY | Hooks::RESPONSE_TRAILERS;
+        self.hooks.intersects(Hooks::REQUEST_BODY | Hooks::REQUEST_TRAILERS | response)
     }
 
     pub(super) fn parse(wanted: &Wanted) -> Result<Self, String> {
@@ -154,10 +155,10 @@ impl Filter {
         }
     }
 
-    /// Whether the request's fields must outlive the request, for this filter's response hooks.
+    /// Whether the request's fields must outlive the request, for hooks that are called after its head has gone.
     #[must_use]
     pub fn needs_request_fields(&self) -> bool {
         self.subscription.response.facts.iter().any(Fact::needs_request_fields)
-            || (self.module.reads_exchange && self.subscription.response())
+            || (self.module.reads_exchange && self.subscription.after_request_head())
     }
 }

@@ -8,7 +8,7 @@ use super::bindings::tollgate::filter::exchange::{self, Message as GuestMessage}
 use super::bindings::tollgate::filter::limiter;
 use super::bindings::tollgate::filter::log::{self, Level};
 use super::bindings::tollgate::filter::types::{self, Edit as GuestEdit, FieldResult as Field};
-use super::instance::{HostState, Running};
+use super::instance::{HEAD_HAS_GONE, HostState, Running};
 use super::limiter::Limit;
 use crate::message::{Edit, Fact, Message};
 
@@ -62,6 +62,9 @@ impl exchange::Host for HostState {
 
     fn apply(&mut self, id: u32, edits: Vec<GuestEdit>) -> Result<std::result::Result<(), String>> {
         let running = self.exchange(id)?;
+        if !running.editable {
+            return Ok(Err(HEAD_HAS_GONE.to_owned()));
+        }
         for edit in edits {
             let change = Edit::from(edit).check(running.message);
             if let Err(error) = change.and_then(|change| change.make(&mut running.exchange, running.message)) {

@@ -26,6 +26,8 @@ const LOG_LINES: u32 = 64;
 /// How many edits an answer may have: more than any message has fields, and too few to fill a header map.
 const MAX_EDITS: usize = 1_024;
 
+pub(super) const HEAD_HAS_GONE: &str = "edits a head that has gone; hold it until the body is seen";
+
 /// What a filter does with a head. Its edits have been applied.
 #[must_use]
 #[derive(Debug)]
@@ -71,6 +73,8 @@ pub(super) struct HostState {
 pub(super) struct Running {
     pub(super) seat: Seat,
     pub(super) message: Message,
+    /// Whether the head has not gone yet.
+    pub(super) editable: bool,
     pub(super) exchange: Box<Exchange>,
 }
 
@@ -172,7 +176,7 @@ impl Instance {
             Message::Response => &subscription.response,
         };
         self.packed.pack(plan, &exchange, message);
-        let (mut exchange, answer) = self.call_for(seat, message, exchange, |guest, store, packed| {
+        let (mut exchange, answer) = self.call_for(seat, message, true, exchange, |guest, store, packed| {
             let hooks = guest.tollgate_filter_hooks();
             let facts = Facts { data: &packed.data, ends: &packed.ends };
             match message {
@@ -202,7 +206,7 @@ impl Instance {
         last: bool,
         held: bool,
     ) -> (Box<Exchange>, Result<(BodyStep, bool), Fault>) {
-        let (mut exchange, answer) = self.call_for(seat, message, exchange, |guest, store, _| {
+        let (mut exchange, answer) = self.call_for(seat, message, held, exchange, |guest, store, _| {
             let hooks = guest.tollgate_filter_hooks();
             match message {
                 Message::Request => hooks.call_on_request_body(store, seat.0, piece, last),
@@ -211,10 +215,7 @@ impl Instance {
         });
         let step = answer.and_then(|answer: BodyAnswer| {
             if !answer.edits.is_empty() && !held {
-                return Err(Fault::new(
-                    FaultClass::Answer,
-                    "edits a head that has gone; hold it until the body is seen",
-                ));
+                return Err(Fault::new(FaultClass::Answer, HEAD_HAS_GONE));
             }
             let step = match answer.action {
                 BodyAction::Pass => BodyStep::Pass,
@@ -237,7 +238,7 @@ impl Instance {
     ) -> (Box<Exchange>, Result<(), Fault>) {
         let fields: Vec<_> =
             trailers.iter().map(|(name, value)| FieldParam { name: name.as_str(), value: value.as_bytes() }).collect();
-        let (exchange, answer) = self.call_for(seat, message, exchange, |guest, store, _| {
+        let (exchange, answer) = self.call_for(seat, message, false, exchange, |guest, store, _| {
             let hooks = guest.tollgate_filter_hooks();
             match message {
                 Message::Request => hooks.call_on_request_trailers(store, seat.0, &fields),
@@ -253,10 +254,11 @@ impl Instance {
         &mut self,
         seat: Seat,
         message: Message,
+        editable: bool,
         exchange: Box<Exchange>,
         hook: impl FnOnce(&Guest, &mut Store<HostState>, &Packed) -> wasmtime::Result<Result<T, String>>,
     ) -> (Box<Exchange>, Result<T, Fault>) {
-        self.store.data_mut().running = Some(Running { seat, message, exchange });
+        self.store.data_mut().running = Some(Running { seat, message, editable, exchange });
         let answer = self.call(hook);
         // Put there above, and nothing that a guest can do takes it.
         #[allow(clippy::expect_used, reason = "see above")]

@@ -31,7 +31,7 @@ enum Treatment {
     Measure,
     /// Holds the head; all content goes on with the last piece.
     Collect,
-    /// Holds the head; the first piece passes, nothing else does.
+    /// Holds the head; the first piece becomes a long one, and nothing else passes.
     KeepFirst,
     /// Holds the head for the first piece only.
     ReleaseFirst,
@@ -162,7 +162,7 @@ impl Treat {
                 let content = if last { std::mem::take(&mut message.state().content) } else { Vec::new() };
                 Body::Replace(if last { [b"whole:", &*content].concat() } else { content })
             }
-            Treatment::KeepFirst if !is_first => Body::Replace(Vec::new()),
+            Treatment::KeepFirst => Body::Replace(vec![b'x'; if is_first { 64 << 10 } else { 0 }]),
             Treatment::ReleaseFirst if is_first => {
                 message.set("x-first", piece.bytes());
                 message.release();
