@@ -63,7 +63,7 @@ impl ExchangeEnd {
     /// The response as it goes to the client; the exchange ends with its body.
     pub(super) fn respond(mut self, response: Response<Body>) -> Response<ExchangeBody> {
         self.status = Some(response.status());
-        response.map(|inner| ExchangeBody { inner, end: self })
+        response.map(|inner| ExchangeBody { inner, failure: None, end: self })
     }
 
     fn write_access_line(&self, access: &Access) {
@@ -103,6 +103,8 @@ impl Drop for ExchangeEnd {
 /// A response's body on its way to the client.
 pub struct ExchangeBody {
     inner: Body,
+    /// Why it has ended early, until what came before has been sent.
+    failure: Option<BodyError>,
     end: ExchangeEnd,
 }
 
@@ -112,7 +114,16 @@ impl HttpBody for ExchangeBody {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
+        if let Some(error) = this.failure.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         let frame = Pin::new(&mut this.inner).poll_frame(cx);
+        if let Poll::Ready(Some(Err(error))) = frame {
+            // The server drops what it has not sent when it hears of an error, and sends it when it has to wait.
+            this.failure = Some(error);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         if let Some(access) = &mut this.end.access
             && let Poll::Ready(Some(Ok(frame))) = &frame
         {

@@ -15,6 +15,12 @@ pub enum BodyError {
     /// The peer's connection broke, or it framed the body wrongly.
     #[error("the body ended early")]
     Peer(#[from] hyper::Error),
+    /// The upstream's connection broke, or it framed the body wrongly.
+    #[error("the body ended early")]
+    Upstream(#[source] std::io::Error),
+    /// It is shorter or longer than it was said to be.
+    #[error("the body is not as long as was said")]
+    Length,
     /// The peer sent nothing for too long.
     #[error("no data for {0:?}")]
     Idle(Duration),
@@ -104,6 +110,11 @@ impl<B> IdleTimeout<B> {
     /// Watches over `inner`.
     pub fn new(inner: B, idle: Duration) -> Self {
         Self { inner, idle, timer: None, waiting: false }
+    }
+
+    /// The body without the watch.
+    pub fn into_inner(self) -> B {
+        self.inner
     }
 }
 

@@ -9,16 +9,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::response;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use hyper::body::Incoming;
-use hyper::client::conn::http1::{Builder, SendRequest};
-use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::patience::Patience;
+use super::http1::{Answer, Conversation};
 use super::pick::RoundRobin;
-use super::{Endpoint, Upstream, UpstreamError};
+use super::{Endpoint, Upstream, UpstreamError, http1};
 use crate::message::{Body, BodyError, IdleTimeout};
 
 /// How many unused connections to one endpoint a worker keeps.
@@ -38,12 +36,8 @@ struct Idle {
     since: Instant,
 }
 
-/// A connection for one request, and whether it has served others.
-pub(super) struct Connection {
-    pub(super) sender: SendRequest<Body>,
-    pub(super) patience: Rc<Patience>,
-    pub(super) reused: bool,
-}
+/// A connection to an endpoint.
+pub(super) type Connection = http1::Connection<TcpStream>;
 
 impl Pool {
     /// A pool without connections.
@@ -57,40 +51,38 @@ impl Pool {
     pub fn sweep(&self) {
         let bound = self.upstream.idle_timeout;
         for idle in self.idle.borrow_mut().iter_mut() {
-            idle.retain(|idle| !idle.connection.sender.is_closed() && idle.since.elapsed() < bound);
+            idle.retain_mut(|idle| idle.connection.is_usable() && idle.since.elapsed() < bound);
         }
     }
 
     /// A connection to the endpoint: the one used last, else a new one.
     pub(super) async fn connection(&self, endpoint: usize) -> Result<Connection, UpstreamError> {
-        while let Some(mut connection) = self.take_idle(endpoint) {
-            // Its response has been read, so this only waits for its task to notice.
-            if connection.sender.ready().await.is_ok() {
-                return Ok(connection);
-            }
+        match self.take_idle(endpoint) {
+            Some(connection) => Ok(connection),
+            None => self.connect(endpoint).await,
         }
-        self.connect(endpoint).await
     }
 
     fn take_idle(&self, endpoint: usize) -> Option<Connection> {
         let mut idle = self.idle.borrow_mut();
         loop {
-            let connection = idle[endpoint].pop_back()?.connection;
-            if !connection.sender.is_closed() {
+            let mut connection = idle[endpoint].pop_back()?.connection;
+            if connection.is_usable() {
                 return Some(connection);
             }
         }
     }
 
-    fn put_idle(&self, endpoint: usize, mut connection: Connection) {
+    fn put_idle(&self, endpoint: usize, conversation: Conversation<TcpStream>) {
         let idle = &mut self.idle.borrow_mut()[endpoint];
-        if !connection.sender.is_closed() && idle.len() < MAX_IDLE {
-            connection.reused = true;
+        if idle.len() < MAX_IDLE
+            && let Some(connection) = conversation.into_idle()
+        {
             idle.push_back(Idle { connection, since: Instant::now() });
         }
     }
 
-    /// Opens a connection and starts the task that drives it.
+    /// Opens a connection.
     pub(super) async fn connect(&self, index: usize) -> Result<Connection, UpstreamError> {
         let upstream = &self.upstream;
         let endpoint = &upstream.endpoints[index];
@@ -99,38 +91,24 @@ impl Pool {
             Ok(stream) => stream.map_err(failed)?,
             Err(_) => return Err(failed(io::ErrorKind::TimedOut.into())),
         };
-        let (sender, connection) = Builder::new()
-            .max_headers(upstream.head.fields)
-            .max_buf_size(upstream.head.bytes.max(8 << 10) * 4)
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(|source| UpstreamError::Protocol { endpoint: endpoint.to_string(), source })?;
         upstream.metrics.connected();
-        let patience = Patience::new(upstream.first_byte_timeout);
-        let watched = Rc::clone(&patience);
-        tokio::task::spawn_local(async move {
-            // Whoever waits for a response on it is told the same error; dropped, it is told that it was closed.
-            tokio::select! {
-                biased;
-                ended = connection => if let Err(error) = ended {
-                    tracing::debug!(%error, "upstream connection ended");
-                },
-                () = watched.exhausted() => {}
-            }
-        });
-        Ok(Connection { sender, patience, reused: false })
+        Ok(Connection::new(stream, upstream.head, upstream.first_byte_timeout))
     }
 
-    /// The body of a response; when it has ended, its connection can serve the next request.
-    pub(super) fn body(self: &Rc<Self>, endpoint: usize, connection: Connection, body: Incoming) -> Body {
-        if body.is_end_stream() {
-            self.put_idle(endpoint, connection);
-            return Body::Empty;
+    /// The response, whose content brings the connection back when it has ended.
+    pub(super) fn response(
+        self: &Rc<Self>,
+        endpoint: usize,
+        connection: Connection,
+        answer: Answer,
+    ) -> (response::Parts, Body) {
+        let (head, mut conversation) = connection.converse(answer);
+        if let Some(content) = conversation.take_whole() {
+            self.put_idle(endpoint, conversation);
+            return (head, Body::full(content));
         }
-        Body::boxed(PooledBody {
-            inner: IdleTimeout::new(body, self.upstream.body_idle),
-            home: Some((Rc::clone(self), endpoint, connection)),
-        })
+        let inner = IdleTimeout::new(conversation, self.upstream.body_idle);
+        (head, Body::boxed(PooledBody { inner: Some(inner), home: Rc::clone(self), endpoint }))
     }
 }
 
@@ -144,38 +122,36 @@ async fn open(endpoint: &Endpoint) -> io::Result<TcpStream> {
 /// The content of a response. Dropped before its end, it closes its connection: what is left of it would be taken for
 /// the next response.
 struct PooledBody {
-    inner: IdleTimeout<Incoming>,
-    home: Option<(Rc<Pool>, usize, Connection)>,
-}
-
-impl PooledBody {
-    fn go_home(&mut self) {
-        if let Some((pool, endpoint, connection)) = self.home.take() {
-            pool.put_idle(endpoint, connection);
-        }
-    }
+    inner: Option<IdleTimeout<Conversation<TcpStream>>>,
+    home: Rc<Pool>,
+    endpoint: usize,
 }
 
 impl HttpBody for PooledBody {
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let frame = Pin::new(&mut self.inner).poll_frame(cx);
-        match &frame {
-            Poll::Ready(None) => self.go_home(),
-            Poll::Ready(Some(Ok(_))) if self.inner.is_end_stream() => self.go_home(),
-            Poll::Ready(Some(Err(_))) => self.home = None,
-            Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        let Some(inner) = &mut this.inner else { return Poll::Ready(None) };
+        let frame = Pin::new(&mut *inner).poll_frame(cx);
+        let is_over = match &frame {
+            Poll::Ready(Some(Ok(_))) => inner.is_end_stream(),
+            Poll::Ready(None | Some(Err(_))) => true,
+            Poll::Pending => false,
+        };
+        // After an error it is not usable, and closed here.
+        if is_over && let Some(inner) = this.inner.take() {
+            this.home.put_idle(this.endpoint, inner.into_inner());
         }
         frame
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.inner.as_ref().is_none_or(HttpBody::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        self.inner.as_ref().map_or_else(|| SizeHint::with_exact(0), HttpBody::size_hint)
     }
 }

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use super::http1::Failure;
+use crate::message::BodyError;
+
 /// A failed call. All are the upstream's fault except `Request`.
 #[derive(Debug, thiserror::Error)]
 pub enum UpstreamError {
@@ -27,12 +30,17 @@ pub enum UpstreamError {
         /// The endpoint.
         endpoint: String,
         /// What the protocol says.
-        source: hyper::Error,
+        source: ProtocolError,
     },
     /// The request's own body failed: the client went away or a filter stopped it.
     #[error("the request's body ended early")]
-    Request(#[source] hyper::Error),
+    Request(#[source] BodyError),
 }
+
+/// What is wrong with a connection or with what came on it.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct ProtocolError(pub(super) Failure);
 
 impl UpstreamError {
     /// Whether it took too long, rather than being broken.

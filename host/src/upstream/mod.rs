@@ -3,11 +3,12 @@
 mod call;
 mod client;
 mod error;
+mod http1;
 mod patience;
 mod pick;
 
 pub use client::Pool;
-pub use error::UpstreamError;
+pub use error::{ProtocolError, UpstreamError};
 
 use std::sync::Arc;
 use std::time::Duration;

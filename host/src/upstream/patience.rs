@@ -1,52 +1,47 @@
-//! How long a connection may keep a request waiting. One timer for each connection, set anew only when it goes off, rather
-//! than one for each request.
+//! How long a request may wait for its response. One timer for each connection, set anew only when it goes off, rather than
+//! one for each request.
 
-use std::cell::Cell;
-use std::rc::Rc;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 
 /// The time-out of the request that a connection serves, if it serves one.
 pub(super) struct Patience {
     bound: Duration,
     /// When the request last made progress; none while there is no request or its response has come.
-    since: Cell<Option<Instant>>,
-    exhausted: Cell<bool>,
+    since: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Patience {
-    pub(super) fn new(bound: Duration) -> Rc<Self> {
-        Rc::new(Self { bound, since: Cell::new(None), exhausted: Cell::new(false) })
+    pub(super) fn new(bound: Duration) -> Self {
+        Self { bound, since: None, timer: None }
     }
 
     /// A request begins to wait, or has made progress.
-    pub(super) fn begin(&self) {
-        self.since.set(Some(Instant::now()));
+    pub(super) fn begin(&mut self) {
+        self.since = Some(Instant::now());
     }
 
     /// It waits no longer.
-    pub(super) fn end(&self) {
-        self.since.set(None);
+    pub(super) fn end(&mut self) {
+        self.since = None;
     }
 
-    pub(super) fn bound(&self) -> Duration {
-        self.bound
-    }
-
-    pub(super) fn is_exhausted(&self) -> bool {
-        self.exhausted.get()
-    }
-
-    /// Ends when a request has waited for the whole bound.
-    pub(super) async fn exhausted(&self) {
+    /// Ready when a request has waited for the whole bound.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(since) = self.since else { return Poll::Pending };
+        let due = since + self.bound;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
         loop {
-            let until = self.since.get().unwrap_or_else(Instant::now) + self.bound;
-            tokio::time::sleep_until(until).await;
-            if self.since.get().is_some_and(|since| since.elapsed() >= self.bound) {
-                self.exhausted.set(true);
-                return;
+            ready!(timer.as_mut().poll(cx));
+            if Instant::now() >= due {
+                return Poll::Ready(());
             }
+            // It was set for an earlier request.
+            timer.as_mut().reset(due);
         }
     }
 }

@@ -1,0 +1,168 @@
+//! HTTP/1.1 to an upstream (RFC 9112). The exchange that uses a connection drives it: there is no task for it, no channel
+//! and no wake-up between the two. A response that could be understood in two ways is an error.
+
+mod body;
+mod head;
+mod outgoing;
+
+pub(super) use body::Conversation;
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use http::{Method, request, response};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::io::poll_read_buf;
+
+use self::body::Decoder;
+use self::head::HeadReader;
+use self::outgoing::{Outgoing, SendError};
+use super::HeadLimits;
+use super::patience::Patience;
+use crate::message::{Body, BodyError};
+
+/// The least and the most that is read at once, in bytes. Bodies that fill what is asked for are asked for more of.
+const READ: std::ops::RangeInclusive<usize> = 8 << 10..=128 << 10;
+
+/// A connection that serves one request after another.
+pub(super) struct Connection<S> {
+    stream: S,
+    /// What has come and was not yet taken.
+    received: BytesMut,
+    appetite: usize,
+    head: HeadReader,
+    outgoing: Outgoing,
+    patience: Patience,
+    /// Whether it has served a request before.
+    reused: bool,
+}
+
+/// Why a call came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error("the connection was closed before a response")]
+    Closed,
+    #[error("the connection broke")]
+    Broken(#[source] io::Error),
+    #[error(transparent)]
+    Response(#[from] BadResponse),
+    #[error("no response in time")]
+    Timeout,
+    #[error("the request's body ended early")]
+    Request(#[source] BodyError),
+}
+
+/// What an upstream sent is no response, or could be more than one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a valid response: {0}")]
+pub(super) struct BadResponse(pub(super) &'static str);
+
+impl From<BadResponse> for io::Error {
+    fn from(bad: BadResponse) -> Self {
+        Self::new(io::ErrorKind::InvalidData, bad)
+    }
+}
+
+/// A response's head and the way of its content.
+pub(super) struct Answer {
+    pub(super) head: response::Parts,
+    decoder: Decoder,
+    persistent: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    pub(super) fn new(stream: S, limits: HeadLimits, first_byte_timeout: Duration) -> Self {
+        Self {
+            stream,
+            received: BytesMut::new(),
+            appetite: *READ.start(),
+            head: HeadReader::new(limits),
+            outgoing: Outgoing::default(),
+            patience: Patience::new(first_byte_timeout),
+            reused: false,
+        }
+    }
+
+    /// Whether an unused connection still stands. One that says something unasked is out of step.
+    pub(super) fn is_usable(&mut self) -> bool {
+        let mut nobody = Context::from_waker(Waker::noop());
+        self.received.is_empty() && self.poll_receive(&mut nobody).is_pending()
+    }
+
+    /// Sends a request and waits for the head of the response, within the time-out from the request's latest progress.
+    pub(super) async fn call(&mut self, head: &request::Parts, body: Body) -> Result<Answer, Failure> {
+        self.outgoing.begin(head, body);
+        self.head.begin();
+        self.patience.begin();
+        let answer = poll_fn(|cx| self.poll_call(cx, &head.method)).await;
+        self.patience.end();
+        answer
+    }
+
+    /// The request's body, if the request can go out again on another connection: nothing of it was taken in by the upstream
+    /// as far as can be known (RFC 9110, section 9.2.2).
+    pub(super) fn take_unsent(&mut self, method: &Method, failure: &Failure) -> Option<Body> {
+        let closed = match failure {
+            Failure::Closed => true,
+            Failure::Broken(error) => {
+                matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
+            }
+            _ => false,
+        };
+        let unseen = self.outgoing.is_unsent() || (method.is_idempotent() && self.received.is_empty());
+        (self.reused && closed && unseen).then(|| self.outgoing.take_body()).flatten()
+    }
+
+    fn poll_call(&mut self, cx: &mut Context<'_>, method: &Method) -> Poll<Result<Answer, Failure>> {
+        let broken = match self.outgoing.poll(&mut self.stream, cx) {
+            Poll::Ready(Err(SendError::Body(error))) => return Poll::Ready(Err(Failure::Request(error))),
+            // The upstream may have answered before it stopped to listen.
+            Poll::Ready(Err(SendError::Stream(error))) => Some(error),
+            Poll::Ready(Ok(())) | Poll::Pending => None,
+        };
+        if self.outgoing.has_moved() {
+            self.patience.begin();
+        }
+        loop {
+            if let Some((head, framing)) = self.head.take(&mut self.received, method)? {
+                let persistent = framing.persistent;
+                return Poll::Ready(Ok(Answer { head, decoder: Decoder::new(framing), persistent }));
+            }
+            match self.poll_receive(cx) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(broken.map_or(Failure::Closed, Failure::Broken))),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(Failure::Broken(error))),
+                Poll::Pending => match broken {
+                    Some(error) => return Poll::Ready(Err(Failure::Broken(error))),
+                    None => return self.patience.poll(cx).map(|()| Err(Failure::Timeout)),
+                },
+            }
+        }
+    }
+
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.received.reserve(self.appetite);
+        let room = self.received.capacity() - self.received.len();
+        let read = poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.received);
+        if let Poll::Ready(Ok(count)) = read
+            && count == room
+        {
+            self.appetite = (self.appetite * 2).min(*READ.end());
+        }
+        read
+    }
+
+    /// Prepares for the next request; large buffers are not kept meanwhile.
+    fn rest(&mut self) {
+        self.reused = true;
+        self.appetite = *READ.start();
+        if self.received.capacity() > 2 * READ.start() {
+            self.received = BytesMut::new();
+        }
+        self.outgoing.rest();
+    }
+}
