@@ -6,15 +6,15 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 
 use super::exchange::{Exchange, Message};
 
-/// One change to a head.
-#[derive(Debug)]
-pub enum Edit {
+/// One change to a head, as a filter asks for it: names and values may still lie in its memory.
+#[derive(Clone, Copy, Debug)]
+pub enum Edit<'a> {
     /// Replace every field of the name.
-    Set(String, Vec<u8>),
+    Set(&'a str, &'a [u8]),
     /// Append a field.
-    Add(String, Vec<u8>),
+    Add(&'a str, &'a [u8]),
     /// Remove every field of the name.
-    Remove(String),
+    Remove(&'a str),
 }
 
 /// An edit that would not leave a valid message.
@@ -54,7 +54,7 @@ enum Kind {
     Attribute(Box<str>, Option<HeaderValue>),
 }
 
-impl Edit {
+impl Edit<'_> {
     /// Looks whether the edit leaves a valid message, so that all edits of an answer are made or none.
     ///
     /// # Errors
@@ -63,7 +63,7 @@ impl Edit {
         match self {
             Self::Set(name, value) if name.starts_with(':') => pseudo(message, name, value),
             Self::Set(name, value) if name.starts_with('@') => {
-                let value = field_value(&name, value)?;
+                let value = field_value(name, value)?;
                 context(name, Some(value))
             }
             Self::Remove(name) if name.starts_with('@') => context(name, None),
@@ -83,14 +83,14 @@ impl Edit {
     fn check_field(self) -> Result<Kind, EditError> {
         Ok(match self {
             Self::Set(name, value) => {
-                let value = field_value(&name, value)?;
-                Kind::Set(field(&name)?, value)
+                let value = field_value(name, value)?;
+                Kind::Set(field(name)?, value)
             }
             Self::Add(name, value) => {
-                let value = field_value(&name, value)?;
-                Kind::Add(field(&name)?, value)
+                let value = field_value(name, value)?;
+                Kind::Add(field(name)?, value)
             }
-            Self::Remove(name) => Kind::Remove(field(&name)?),
+            Self::Remove(name) => Kind::Remove(field(name)?),
         })
     }
 }
@@ -136,8 +136,8 @@ fn field(name: &str) -> Result<HeaderName, EditError> {
     if is_reserved(&field) { Err(EditError::Reserved(name.to_owned())) } else { Ok(field) }
 }
 
-fn field_value(name: &str, value: Vec<u8>) -> Result<HeaderValue, EditError> {
-    HeaderValue::from_maybe_shared(Bytes::from(value)).map_err(|_| EditError::Value(name.to_owned()))
+fn field_value(name: &str, value: &[u8]) -> Result<HeaderValue, EditError> {
+    HeaderValue::from_bytes(value).map_err(|_| EditError::Value(name.to_owned()))
 }
 
 fn is_reserved(name: &HeaderName) -> bool {
@@ -162,33 +162,33 @@ fn fields(exchange: &mut Exchange, message: Message) -> Result<&mut HeaderMap, E
     }
 }
 
-fn pseudo(message: Message, name: String, value: Vec<u8>) -> Result<Kind, EditError> {
-    let kind = match (message, name.as_str()) {
-        (Message::Request, ":method") => Method::from_bytes(&value).ok().map(Kind::Method),
+fn pseudo(message: Message, name: &str, value: &[u8]) -> Result<Kind, EditError> {
+    let kind = match (message, name) {
+        (Message::Request, ":method") => Method::from_bytes(value).ok().map(Kind::Method),
         (Message::Request, ":path") if value.first() == Some(&b'/') => {
-            PathAndQuery::from_maybe_shared(Bytes::from(value)).ok().map(Kind::Path)
+            PathAndQuery::from_maybe_shared(Bytes::copy_from_slice(value)).ok().map(Kind::Path)
         }
         (Message::Request, ":path") => None,
         (Message::Request, ":authority") => {
-            let authority = Authority::from_maybe_shared(Bytes::from(value)).ok();
+            let authority = Authority::from_maybe_shared(Bytes::copy_from_slice(value)).ok();
             authority.and_then(|authority| HeaderValue::from_str(authority.as_str()).ok()).map(Kind::Authority)
         }
         (Message::Response, ":status") => {
-            let status = StatusCode::from_bytes(&value).ok().filter(|status| !status.is_informational());
+            let status = StatusCode::from_bytes(value).ok().filter(|status| !status.is_informational());
             status.map(Kind::Status)
         }
-        _ => return Err(EditError::Name(name)),
+        _ => return Err(EditError::Name(name.to_owned())),
     };
-    kind.ok_or(EditError::Value(name))
+    kind.ok_or_else(|| EditError::Value(name.to_owned()))
 }
 
-fn context(name: String, value: Option<HeaderValue>) -> Result<Kind, EditError> {
+fn context(name: &str, value: Option<HeaderValue>) -> Result<Kind, EditError> {
     if name == "@consumer" {
         return Ok(Kind::Consumer(value));
     }
     match name.strip_prefix("@attr:").filter(|key| !key.is_empty()) {
         Some(key) => Ok(Kind::Attribute(key.into(), value)),
-        None => Err(EditError::Name(name)),
+        None => Err(EditError::Name(name.to_owned())),
     }
 }
 

@@ -8,10 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use sha2::{Digest as _, Sha256};
-use wasmtime::component::Component;
 
 use super::engine::Sandbox;
-use super::module::{Module, ModuleError};
+use super::module::{Compiled, Module, ModuleError};
 
 /// The SHA-256 digest of a module as it was read.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -68,11 +67,11 @@ impl ModuleCache {
         if let Some(module) = self.live(digest) {
             return Ok(module);
         }
-        let component = match self.read(digest) {
-            Some(component) => component,
+        let compiled = match self.read(content, digest) {
+            Some(compiled) => compiled,
             None => self.compile(content, digest)?,
         };
-        let module = Module::link(&self.sandbox, &component, digest)?;
+        let module = Module::link(&self.sandbox, &compiled, digest)?;
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         live.retain(|_, module| module.strong_count() > 0);
         live.insert(digest, Arc::downgrade(&module));
@@ -84,16 +83,14 @@ impl ModuleCache {
         live.get(&digest).and_then(Weak::upgrade)
     }
 
-    fn compile(&self, content: &[u8], digest: Digest) -> Result<Component, ModuleError> {
-        let binary = Module::componentize(&self.sandbox.engine, content)?;
+    fn compile(&self, content: &[u8], digest: Digest) -> Result<Compiled, ModuleError> {
         let started = std::time::Instant::now();
-        let component = Component::from_binary(&self.sandbox.engine, &binary)
-            .map_err(|error| ModuleError::Malformed(format!("{error:#}")))?;
+        let compiled = Compiled::new(&self.sandbox.engine, content)?;
         tracing::debug!(%digest, bytes = content.len(), ms = started.elapsed().as_millis(), "compiled");
-        if let Err(error) = self.write(digest, &component) {
+        if let Err(error) = self.write(digest, &compiled) {
             tracing::warn!(%digest, %error, "the compiled module could not be kept");
         }
-        Ok(component)
+        Ok(compiled)
     }
 
     /// The name tells content and compiler apart, so another release or CPU never reads it.
@@ -104,7 +101,7 @@ impl ModuleCache {
         self.dir.as_ref().map(|dir| dir.join(format!("{digest}-{:016x}.cwasm", compiler.finish())))
     }
 
-    fn read(&self, digest: Digest) -> Option<Component> {
+    fn read(&self, module: &[u8], digest: Digest) -> Option<Compiled> {
         let path = self.path(digest)?;
         let content = std::fs::read(&path).ok()?;
         let (sum, code) = content.split_at_checked(32)?;
@@ -115,14 +112,14 @@ impl ModuleCache {
         // SAFETY: wasmtime runs this code as it is. It was written by `write` below a folder that only this user can
         // write to, its digest is that of the content written, and its name that of this very engine configuration.
         #[allow(unsafe_code, reason = "the only way to load compiled code")]
-        let component = unsafe { Component::deserialize(&self.sandbox.engine, code) };
-        component.inspect_err(|error| tracing::warn!(file = %path.display(), %error, "compiled again")).ok()
+        let compiled = unsafe { Compiled::deserialize(&self.sandbox.engine, module, code) };
+        compiled.inspect_err(|error| tracing::warn!(file = %path.display(), %error, "compiled again")).ok()
     }
 
     /// Written beside and renamed, so that no reader sees half a file.
-    fn write(&self, digest: Digest, component: &Component) -> io::Result<()> {
+    fn write(&self, digest: Digest, compiled: &Compiled) -> io::Result<()> {
         let Some(path) = self.path(digest) else { return Ok(()) };
-        let code = component.serialize().map_err(io::Error::other)?;
+        let code = compiled.serialize().map_err(io::Error::other)?;
         let temporary = path.with_extension(format!("{}.new", std::process::id()));
         let mut content = Sha256::digest(&code).to_vec();
         content.extend_from_slice(&code);

@@ -8,8 +8,8 @@ use std::time::Duration;
 use wasmtime::component::Linker;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
-use super::host_imports;
 use super::instance::HostState;
+use super::{core, host_imports};
 use crate::telemetry::lane;
 
 /// How often the epoch advances while a hook runs: the resolution of CPU deadlines.
@@ -27,6 +27,7 @@ const MAX_INSTANCES: u32 = 2_000;
 pub struct Sandbox {
     pub(super) engine: Engine,
     pub(super) linker: Arc<Linker<HostState>>,
+    pub(super) core_linker: Arc<wasmtime::Linker<HostState>>,
     pub(super) clock: Arc<EpochClock>,
     _ticker: Arc<Ticker>,
 }
@@ -40,9 +41,17 @@ impl Sandbox {
         let engine = Engine::new(&config())?;
         let mut linker = Linker::new(&engine);
         host_imports::link(&mut linker)?;
+        let mut core_linker = wasmtime::Linker::new(&engine);
+        core::link(&mut core_linker)?;
         let clock = Arc::new(EpochClock::default());
         let ticker = Ticker::start(engine.clone(), Arc::clone(&clock))?;
-        Ok(Self { engine, linker: Arc::new(linker), clock, _ticker: Arc::new(ticker) })
+        Ok(Self {
+            engine,
+            linker: Arc::new(linker),
+            core_linker: Arc::new(core_linker),
+            clock,
+            _ticker: Arc::new(ticker),
+        })
     }
 }
 

@@ -3,28 +3,24 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
-use smallvec::SmallVec;
+use http::HeaderMap;
 use wasmtime::{ResourceLimiter, Store};
 
-use super::bindings::Filter as Guest;
-use super::bindings::tollgate::filter::types::{
-    BodyAction, BodyAnswer, Edit as GuestEdit, Facts, FieldParam, FieldResult, HeadAction, Reply as GuestReply,
-};
+use super::answer::{BodyAnswer, CallError, Changes, HeadAction, HeadAnswer};
+use super::bindings::tollgate::filter::types::FieldParam;
+use super::core;
 use super::deadline::CpuDeadline;
 use super::engine::EpochClock;
 use super::facts::{FactPlan, Packed};
 use super::fault::{Fault, FaultClass};
 use super::filter::{FilterSettings, Subscription};
+use super::guest::Guest;
 use super::limiter::Limiter;
 use super::module::Module;
-use crate::message::{Change, Edit, EditError, Exchange, Message, Reply};
+use crate::message::{EditError, Exchange, Message, Reply};
 
 /// How many log lines a hook may write.
 const LOG_LINES: u32 = 64;
-
-/// How many edits an answer may have: more than any message has fields, and too few to fill a header map.
-const MAX_EDITS: usize = 1_024;
 
 pub(super) const HEAD_HAS_GONE: &str = "edits a head that has gone; hold it until the body is seen";
 
@@ -66,6 +62,8 @@ pub(super) struct HostState {
     pub(super) log_lines_left: u32,
     /// The latest error that the filter logged during this hook: a panic's message, if it then traps.
     pub(super) last_words: Option<String>,
+    /// How a core module is handed something while it calls an import.
+    pub(super) guest: Option<core::Handle>,
     deadline: CpuDeadline,
 }
 
@@ -105,6 +103,7 @@ impl Instance {
             running: None,
             log_lines_left: LOG_LINES,
             last_words: None,
+            guest: None,
             deadline: CpuDeadline::new(settings.configure_cpu),
         };
         let mut store = Store::new(&sandbox.engine, state);
@@ -113,14 +112,14 @@ impl Instance {
         store.set_epoch_deadline(1);
 
         let _running = sandbox.clock.enter();
-        let guest = match module.pre.instantiate(&mut store) {
+        let guest = match module.instantiate(&mut store) {
             Ok(guest) => guest,
             Err(error) => return Err(instantiate_fault(&mut store, &error)),
         };
-        let answer = guest.tollgate_filter_hooks().call_configure(&mut store, &settings.configuration);
-        let wanted = match answer {
-            Ok(answer) => answer.map_err(|message| Fault::new(FaultClass::Reported, message))?,
-            Err(error) => return Err(trap_fault(&mut store, &error)),
+        let wanted = match guest.configure(&mut store, &settings.configuration) {
+            Ok(wanted) => wanted,
+            Err(CallError::Trap(error)) => return Err(trap_fault(&mut store, &error)),
+            Err(CallError::Fault(fault)) => return Err(fault),
         };
         let subscription = Subscription::parse(&wanted).map_err(|message| Fault::new(FaultClass::Answer, message))?;
         let instance = Self {
@@ -154,11 +153,8 @@ impl Instance {
 
     /// Gives the place back; with `tell`, the filter drops its state first.
     pub fn leave(&mut self, seat: Seat, tell: bool) -> Result<(), Fault> {
-        let told = if tell && !self.poisoned {
-            self.call(|guest, store, _| guest.tollgate_filter_hooks().call_on_exchange_end(store, seat.0))
-        } else {
-            Ok(())
-        };
+        let told =
+            if tell && !self.poisoned { self.call(|guest, store, _| guest.on_end(store, seat.0)) } else { Ok(()) };
         self.seats.give_back(seat);
         told
     }
@@ -177,21 +173,16 @@ impl Instance {
         };
         self.packed.pack(plan, &exchange, message);
         let (mut exchange, answer) = self.call_for(seat, message, true, exchange, |guest, store, packed| {
-            let hooks = guest.tollgate_filter_hooks();
-            let facts = Facts { data: &packed.data, ends: &packed.ends };
-            match message {
-                Message::Request => hooks.call_on_request_head(store, seat.0, facts),
-                Message::Response => hooks.call_on_response_head(store, seat.0, facts),
-            }
+            guest.on_head(store, message, seat.0, packed)
         });
-        let step = answer.and_then(|answer| match answer.action {
-            HeadAction::Forward => apply(answer.edits, &mut exchange, message).map(|()| HeadStep::Forward),
+        let step = answer.and_then(|HeadAnswer { action, changes }| match action {
+            HeadAction::Forward => apply(changes, &mut exchange, message).map(|()| HeadStep::Forward),
             HeadAction::Hold if !subscription.body(message) => Err(Fault::new(
                 FaultClass::Answer,
                 "holds the head without a subscription to the body, which lets it go",
             )),
-            HeadAction::Hold => apply(answer.edits, &mut exchange, message).map(|()| HeadStep::Hold),
-            HeadAction::Reply(reply) => self::reply(reply).map(HeadStep::Reply),
+            HeadAction::Hold => apply(changes, &mut exchange, message).map(|()| HeadStep::Hold),
+            HeadAction::Reply(reply) => Ok(HeadStep::Reply(reply)),
         });
         (exchange, step)
     }
@@ -207,23 +198,14 @@ impl Instance {
         held: bool,
     ) -> (Box<Exchange>, Result<(BodyStep, bool), Fault>) {
         let (mut exchange, answer) = self.call_for(seat, message, held, exchange, |guest, store, _| {
-            let hooks = guest.tollgate_filter_hooks();
-            match message {
-                Message::Request => hooks.call_on_request_body(store, seat.0, piece, last),
-                Message::Response => hooks.call_on_response_body(store, seat.0, piece, last),
-            }
+            guest.on_body(store, message, seat.0, piece, last)
         });
-        let step = answer.and_then(|answer: BodyAnswer| {
-            if !answer.edits.is_empty() && !held {
+        let step = answer.and_then(|BodyAnswer { action, release, changes }| {
+            if !changes.is_empty() && !held {
                 return Err(Fault::new(FaultClass::Answer, HEAD_HAS_GONE));
             }
-            let step = match answer.action {
-                BodyAction::Pass => BodyStep::Pass,
-                BodyAction::Replace(content) => BodyStep::Replace(content.into()),
-                BodyAction::Reply(reply) => BodyStep::Reply(self::reply(reply)?),
-            };
-            apply(answer.edits, &mut exchange, message)?;
-            Ok((step, answer.release || last))
+            apply(changes, &mut exchange, message)?;
+            Ok((action, release || last))
         });
         (exchange, step)
     }
@@ -239,13 +221,9 @@ impl Instance {
         let fields: Vec<_> =
             trailers.iter().map(|(name, value)| FieldParam { name: name.as_str(), value: value.as_bytes() }).collect();
         let (exchange, answer) = self.call_for(seat, message, false, exchange, |guest, store, _| {
-            let hooks = guest.tollgate_filter_hooks();
-            match message {
-                Message::Request => hooks.call_on_request_trailers(store, seat.0, &fields),
-                Message::Response => hooks.call_on_response_trailers(store, seat.0, &fields),
-            }
+            guest.on_trailers(store, message, seat.0, &fields)
         });
-        let done = answer.and_then(|edits| apply_all(edits, Edit::check_bare, |change| change.make_bare(trailers)));
+        let done = answer.and_then(|changes| make_all(changes, |change| change.make_bare(trailers)));
         (exchange, done)
     }
 
@@ -256,20 +234,19 @@ impl Instance {
         message: Message,
         editable: bool,
         exchange: Box<Exchange>,
-        hook: impl FnOnce(&Guest, &mut Store<HostState>, &Packed) -> wasmtime::Result<Result<T, String>>,
+        hook: impl FnOnce(&Guest, &mut Store<HostState>, &Packed) -> Result<T, CallError>,
     ) -> (Box<Exchange>, Result<T, Fault>) {
         self.store.data_mut().running = Some(Running { seat, message, editable, exchange });
         let answer = self.call(hook);
         // Put there above, and nothing that a guest can do takes it.
         #[allow(clippy::expect_used, reason = "see above")]
         let running = self.store.data_mut().running.take().expect("the exchange stays with its call");
-        let answer = answer.and_then(|answer| answer.map_err(|message| Fault::new(FaultClass::Reported, message)));
         (running.exchange, answer)
     }
 
     fn call<T>(
         &mut self,
-        hook: impl FnOnce(&Guest, &mut Store<HostState>, &Packed) -> wasmtime::Result<T>,
+        hook: impl FnOnce(&Guest, &mut Store<HostState>, &Packed) -> Result<T, CallError>,
     ) -> Result<T, Fault> {
         let state = self.store.data_mut();
         state.deadline.start(self.deadline);
@@ -281,9 +258,12 @@ impl Instance {
         let running = self.clock.enter();
         let answer = hook(&self.guest, &mut self.store, &self.packed);
         drop(running);
-        answer.map_err(|error| {
-            self.poisoned = true;
-            trap_fault(&mut self.store, &error)
+        answer.map_err(|error| match error {
+            CallError::Fault(fault) => fault,
+            CallError::Trap(error) => {
+                self.poisoned = true;
+                trap_fault(&mut self.store, &error)
+            }
         })
     }
 }
@@ -301,48 +281,13 @@ fn instantiate_fault(store: &mut Store<HostState>, error: &wasmtime::Error) -> F
     }
 }
 
-fn answer_fault(error: &EditError) -> Fault {
-    Fault::new(FaultClass::Answer, error.to_string())
+fn apply(changes: Changes, exchange: &mut Exchange, message: Message) -> Result<(), Fault> {
+    make_all(changes, |change| change.make(exchange, message))
 }
 
-fn apply(edits: Vec<GuestEdit>, exchange: &mut Exchange, message: Message) -> Result<(), Fault> {
-    apply_all(edits, |edit| edit.check(message), |change| change.make(exchange, message))
-}
-
-/// Makes all edits, or none if one is not possible: a filter that is bypassed for a fault leaves no trace.
-fn apply_all(
-    edits: Vec<GuestEdit>,
-    check: impl Fn(Edit) -> Result<Change, EditError>,
-    mut make: impl FnMut(Change) -> Result<(), EditError>,
-) -> Result<(), Fault> {
-    if edits.len() > MAX_EDITS {
-        return Err(Fault::new(FaultClass::Answer, format!("{} edits are more than {MAX_EDITS}", edits.len())));
-    }
-    let changes = edits.into_iter().map(|edit| check(edit.into())).collect::<Result<SmallVec<[Change; 4]>, _>>();
-    changes.and_then(|changes| changes.into_iter().try_for_each(&mut make)).map_err(|error| answer_fault(&error))
-}
-
-impl From<GuestEdit> for Edit {
-    fn from(edit: GuestEdit) -> Self {
-        match edit {
-            GuestEdit::Set(field) => Self::Set(field.name, field.value),
-            GuestEdit::Add(field) => Self::Add(field.name, field.value),
-            GuestEdit::Remove(name) => Self::Remove(name),
-        }
-    }
-}
-
-fn reply(reply: GuestReply) -> Result<Reply, Fault> {
-    let status = StatusCode::from_u16(reply.status).ok().filter(|status| (200..600).contains(&status.as_u16()));
-    let status =
-        status.ok_or_else(|| Fault::new(FaultClass::Answer, format!("{} is not a final status code", reply.status)))?;
-    let mut fields = HeaderMap::try_with_capacity(reply.fields.len().saturating_add(2))
-        .map_err(|_| answer_fault(&EditError::TooMany))?;
-    for FieldResult { name, value } in reply.fields {
-        let added = Edit::Add(name, value).check_bare().and_then(|change| change.make_bare(&mut fields));
-        added.map_err(|error| answer_fault(&error))?;
-    }
-    Ok(Reply::new(status, fields, reply.body.into()))
+/// Makes changes that have all been found possible: a filter that is bypassed for a fault leaves no trace.
+fn make_all(changes: Changes, make: impl FnMut(crate::message::Change) -> Result<(), EditError>) -> Result<(), Fault> {
+    changes.into_iter().try_for_each(make).map_err(|error| Fault::new(FaultClass::Answer, error.to_string()))
 }
 
 /// Bounds an instance's memory and remembers how much it had.

@@ -1,16 +1,22 @@
 //! Everything that touches wasmtime: modules become configured filters, and filters become instances that hooks are
 //! called on. Knows heads and edits, but neither routes nor connections.
 
+mod answer;
 mod bindings;
 mod cache;
+mod component;
+mod core;
 mod deadline;
 mod engine;
 mod facts;
 mod fault;
 mod filter;
+mod guest;
+mod host;
 mod host_imports;
 mod host_wasi;
 mod instance;
+mod interface;
 mod limiter;
 mod module;
 

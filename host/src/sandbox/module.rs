@@ -1,17 +1,19 @@
 //! A filter's module: read, checked against the world, compiled, linked. Not yet configured.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
+use wasmtime::{Engine, Store};
 
 use super::bindings::FilterPre;
 use super::cache::Digest;
+use super::core::CoreGuest;
 use super::engine::Sandbox;
+use super::guest::Guest;
 use super::host_wasi;
 use super::instance::HostState;
+use super::interface::{self, Mismatch};
 
 /// The largest module that is read, in bytes.
 pub(super) const MAX_MODULE: u64 = 64 << 20;
@@ -19,7 +21,7 @@ pub(super) const MAX_MODULE: u64 = 64 << 20;
 /// The package whose interfaces a filter may import.
 const PACKAGE: &str = "tollgate:filter/";
 /// The interface that a filter exports.
-const HOOKS: &str = "tollgate:filter/hooks@0.1.0";
+pub(super) const HOOKS: &str = "tollgate:filter/hooks@0.1.0";
 /// What can be imported from `PACKAGE`.
 const INTERFACES: [&str; 4] = ["types", "exchange", "limiter", "log"];
 
@@ -29,8 +31,22 @@ pub struct Module {
     pub digest: Digest,
     /// Whether the module imports the interface that reads any part of an exchange.
     pub reads_exchange: bool,
-    pub(super) pre: FilterPre<HostState>,
+    pre: Pre,
     pub(super) sandbox: Sandbox,
+}
+
+/// Linked and ready to be instantiated.
+enum Pre {
+    Core(wasmtime::InstancePre<HostState>),
+    Component(FilterPre<HostState>),
+}
+
+/// Machine code of either kind of module.
+pub(super) enum Compiled {
+    /// A core module that carries component metadata.
+    Core(wasmtime::Module),
+    /// A component.
+    Component(Component),
 }
 
 /// Why a module cannot be a filter.
@@ -56,17 +72,6 @@ pub enum ModuleError {
 }
 
 impl Module {
-    /// Turns what was read into a component; a core module that carries component metadata becomes one.
-    pub(super) fn componentize<'a>(engine: &Engine, bytes: &'a [u8]) -> Result<Cow<'a, [u8]>, ModuleError> {
-        Self::check_size(bytes.len() as u64)?;
-        match bytes {
-            [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => Ok(bytes.into()),
-            [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => encode_core_module(engine, bytes).map(Into::into),
-            [] => Err(ModuleError::Malformed("the file is empty".into())),
-            _ => Err(ModuleError::Malformed("it does not begin as a WebAssembly file does".into())),
-        }
-    }
-
     /// Whether that many bytes are read at all.
     ///
     /// # Errors
@@ -75,35 +80,128 @@ impl Module {
         if bytes > MAX_MODULE { Err(ModuleError::TooLarge(bytes)) } else { Ok(()) }
     }
 
-    /// Checks a compiled component against the world and links it.
-    pub(super) fn link(sandbox: &Sandbox, component: &Component, digest: Digest) -> Result<Arc<Self>, ModuleError> {
-        let imports = check_imports(sandbox, component)?;
-        let mut linker: Linker<HostState>;
-        let linker = if imports.wasi {
-            linker = (*sandbox.linker).clone();
-            host_wasi::link(&mut linker, component, &sandbox.engine)
-                .map_err(|error| ModuleError::WrongWorld(format!("{error:#}")))?;
-            &linker
-        } else {
-            &*sandbox.linker
+    /// Checks compiled code against the world and links it.
+    pub(super) fn link(sandbox: &Sandbox, compiled: &Compiled, digest: Digest) -> Result<Arc<Self>, ModuleError> {
+        let (pre, reads_exchange) = match compiled {
+            Compiled::Core(module) => link_core(sandbox, module)?,
+            Compiled::Component(component) => link_component(sandbox, component)?,
         };
-        let wrong = |error: wasmtime::Error| ModuleError::WrongWorld(format!("{error:#}"));
-        if component.get_export(None, HOOKS).is_none() {
-            return Err(ModuleError::WrongWorld(format!("it does not export {HOOKS}")));
+        Ok(Arc::new(Self { digest, reads_exchange, pre, sandbox: sandbox.clone() }))
+    }
+
+    pub(super) fn instantiate(&self, store: &mut Store<HostState>) -> wasmtime::Result<Guest> {
+        match &self.pre {
+            Pre::Component(pre) => pre.instantiate(store).map(Guest::Component),
+            Pre::Core(pre) => {
+                let instance = pre.instantiate(&mut *store)?;
+                CoreGuest::new(store, &instance).map(Box::new).map(Guest::Core)
+            }
         }
-        let pre = FilterPre::new(linker.instantiate_pre(component).map_err(wrong)?).map_err(wrong)?;
-        Ok(Arc::new(Self { digest, reads_exchange: imports.exchange, pre, sandbox: sandbox.clone() }))
     }
 }
 
-fn encode_core_module(engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>, ModuleError> {
-    // The encoder takes for granted that the module is a valid one, and panics over half of one.
-    wasmtime::Module::validate(engine, bytes).map_err(|error| ModuleError::Malformed(format!("{error:#}")))?;
-    let encode = || wit_component::ComponentEncoder::default().validate(true).module(bytes)?.encode();
-    match std::panic::catch_unwind(encode) {
-        Ok(encoded) => encoded.map_err(|error| ModuleError::NoMetadata(format!("{error:#}"))),
-        Err(_) => Err(ModuleError::NoMetadata("it cannot be read".into())),
+impl Compiled {
+    /// Compiles what was read, after the checks that need no compiler.
+    pub(super) fn new(engine: &Engine, bytes: &[u8]) -> Result<Self, ModuleError> {
+        Module::check_size(bytes.len() as u64)?;
+        let malformed = |error: wasmtime::Error| ModuleError::Malformed(format!("{error:#}"));
+        match Kind::of(bytes) {
+            Some(Kind::Component) => Component::from_binary(engine, bytes).map(Self::Component).map_err(malformed),
+            Some(Kind::Core) => {
+                // The reader of metadata takes for granted that the module is a valid one, and panics over half of one.
+                wasmtime::Module::validate(engine, bytes).map_err(malformed)?;
+                check_interface(bytes)?;
+                wasmtime::Module::from_binary(engine, bytes).map(Self::Core).map_err(malformed)
+            }
+            None if bytes.is_empty() => Err(ModuleError::Malformed("the file is empty".into())),
+            None => Err(ModuleError::Malformed("it does not begin as a WebAssembly file does".into())),
+        }
     }
+
+    pub(super) fn serialize(&self) -> wasmtime::Result<Vec<u8>> {
+        match self {
+            Self::Core(module) => module.serialize(),
+            Self::Component(component) => component.serialize(),
+        }
+    }
+
+    /// # Safety
+    ///
+    /// `code` is what `serialize` gave for this module.
+    #[allow(unsafe_code, reason = "the only way to load compiled code")]
+    pub(super) unsafe fn deserialize(engine: &Engine, module: &[u8], code: &[u8]) -> wasmtime::Result<Self> {
+        match Kind::of(module) {
+            // SAFETY: as the function's own.
+            Some(Kind::Core) => unsafe { wasmtime::Module::deserialize(engine, code) }.map(Self::Core),
+            // SAFETY: as the function's own.
+            _ => unsafe { Component::deserialize(engine, code) }.map(Self::Component),
+        }
+    }
+}
+
+/// What a file's first bytes say it is.
+enum Kind {
+    Core,
+    Component,
+}
+
+impl Kind {
+    fn of(bytes: &[u8]) -> Option<Self> {
+        match bytes {
+            [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => Some(Self::Component),
+            [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => Some(Self::Core),
+            _ => None,
+        }
+    }
+}
+
+fn check_interface(bytes: &[u8]) -> Result<(), ModuleError> {
+    let checked = std::panic::catch_unwind(|| interface::check(bytes, HOOKS));
+    match checked.unwrap_or_else(|_| Err(Mismatch::NoMetadata("it cannot be read".into()))) {
+        Ok(()) => Ok(()),
+        Err(Mismatch::NoMetadata(reason)) => Err(ModuleError::NoMetadata(reason)),
+        Err(Mismatch::Import(name)) => Err(ModuleError::RefusedImport(name)),
+        Err(Mismatch::World(reason)) => Err(ModuleError::WrongWorld(reason)),
+    }
+}
+
+fn wrong(error: wasmtime::Error) -> ModuleError {
+    ModuleError::WrongWorld(format!("{error:#}"))
+}
+
+fn link_core(sandbox: &Sandbox, module: &wasmtime::Module) -> Result<(Pre, bool), ModuleError> {
+    let mut reads_exchange = false;
+    for import in module.imports() {
+        match granted(import.module()) {
+            Some(interface) => reads_exchange |= interface == "exchange",
+            None => return Err(ModuleError::RefusedImport(format!("{}#{}", import.module(), import.name()))),
+        }
+    }
+    let pre = sandbox.core_linker.instantiate_pre(module).map_err(wrong)?;
+    Ok((Pre::Core(pre), reads_exchange))
+}
+
+fn link_component(sandbox: &Sandbox, component: &Component) -> Result<(Pre, bool), ModuleError> {
+    let imports = check_imports(sandbox, component)?;
+    let mut linker: Linker<HostState>;
+    let linker = if imports.wasi {
+        linker = (*sandbox.linker).clone();
+        host_wasi::link(&mut linker, component, &sandbox.engine).map_err(wrong)?;
+        &linker
+    } else {
+        &*sandbox.linker
+    };
+    if component.get_export(None, HOOKS).is_none() {
+        return Err(ModuleError::WrongWorld(format!("it does not export {HOOKS}")));
+    }
+    let pre = FilterPre::new(linker.instantiate_pre(component).map_err(wrong)?).map_err(wrong)?;
+    Ok((Pre::Component(pre), imports.exchange))
+}
+
+/// The name of an interface of ours that may be imported.
+fn granted(import: &str) -> Option<&str> {
+    let (interface, version) = import.strip_prefix(PACKAGE)?.split_once('@')?;
+    (version == "0.1.0" && INTERFACES.contains(&interface)).then_some(interface)
 }
 
 struct Imports {
@@ -117,13 +215,10 @@ fn check_imports(sandbox: &Sandbox, component: &Component) -> Result<Imports, Mo
         if matches!(item.ty, ComponentItem::Type(_)) {
             continue;
         }
-        let interface = name.strip_prefix(PACKAGE).and_then(|rest| rest.split_once('@'));
-        match interface {
-            Some((interface, "0.1.0")) if INTERFACES.contains(&interface) => {
-                imports.exchange |= interface == "exchange"
-            }
-            _ if host_wasi::provides(name) => imports.wasi = true,
-            _ => return Err(ModuleError::RefusedImport(name.to_owned())),
+        match granted(name) {
+            Some(interface) => imports.exchange |= interface == "exchange",
+            None if host_wasi::provides(name) => imports.wasi = true,
+            None => return Err(ModuleError::RefusedImport(name.to_owned())),
         }
     }
     Ok(imports)

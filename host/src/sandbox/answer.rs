@@ -1,0 +1,104 @@
+//! What hooks answer, in the gateway's own terms: checked, and free of the guest's memory.
+
+use http::{HeaderMap, StatusCode};
+use smallvec::SmallVec;
+
+use super::fault::{Fault, FaultClass};
+use crate::message::{Change, Edit, EditError, Message, Reply};
+
+/// How many edits an answer may have: more than any message has fields, and too few to fill a header map.
+pub(super) const MAX_EDITS: usize = 1_024;
+
+/// Edits that are known to be possible. All of an answer are made, or none.
+pub(super) type Changes = SmallVec<[Change; 2]>;
+
+/// The answer of a head hook.
+pub(super) struct HeadAnswer {
+    pub(super) action: HeadAction,
+    pub(super) changes: Changes,
+}
+
+pub(super) enum HeadAction {
+    Forward,
+    Hold,
+    Reply(Reply),
+}
+
+/// The answer of a body hook.
+pub(super) struct BodyAnswer {
+    pub(super) action: super::BodyStep,
+    pub(super) release: bool,
+    pub(super) changes: Changes,
+}
+
+/// Why a call into a guest has no answer.
+pub(super) enum CallError {
+    /// It did not return, or what it returned cannot be read. The instance is lost.
+    Trap(wasmtime::Error),
+    /// It answered with an error, or with something that cannot be done.
+    Fault(Fault),
+}
+
+impl From<wasmtime::Error> for CallError {
+    fn from(error: wasmtime::Error) -> Self {
+        Self::Trap(error)
+    }
+}
+
+impl CallError {
+    /// The hook's own word that it failed.
+    pub(super) fn reported(message: impl Into<String>) -> Self {
+        Self::Fault(Fault::new(FaultClass::Reported, message))
+    }
+
+    pub(super) fn answer(message: impl Into<String>) -> Self {
+        Self::Fault(Fault::new(FaultClass::Answer, message))
+    }
+}
+
+impl From<EditError> for CallError {
+    fn from(error: EditError) -> Self {
+        Self::answer(error.to_string())
+    }
+}
+
+/// Refuses an answer with too many edits before any is looked at.
+pub(super) fn check_count(edits: usize) -> Result<(), CallError> {
+    if edits > MAX_EDITS {
+        return Err(CallError::answer(format!("{edits} edits are more than {MAX_EDITS}")));
+    }
+    Ok(())
+}
+
+/// The edits of a head.
+pub(super) fn check<'a>(
+    edits: impl IntoIterator<Item = wasmtime::Result<Edit<'a>>>,
+    message: Message,
+) -> Result<Changes, CallError> {
+    edits.into_iter().map(|edit| Ok(edit?.check(message)?)).collect()
+}
+
+/// The edits of trailers.
+pub(super) fn check_bare<'a>(
+    edits: impl IntoIterator<Item = wasmtime::Result<Edit<'a>>>,
+) -> Result<Changes, CallError> {
+    edits.into_iter().map(|edit| Ok(edit?.check_bare()?)).collect()
+}
+
+/// A reply from its parts.
+pub(super) fn reply<'a>(
+    status: u16,
+    fields: impl ExactSizeIterator<Item = wasmtime::Result<(&'a str, &'a [u8])>>,
+    body: Vec<u8>,
+) -> Result<Reply, CallError> {
+    let status = StatusCode::from_u16(status)
+        .ok()
+        .filter(|status| (200..600).contains(&status.as_u16()))
+        .ok_or_else(|| CallError::answer(format!("{status} is not a final status code")))?;
+    let mut headers = HeaderMap::try_with_capacity(fields.len().saturating_add(2)).map_err(|_| EditError::TooMany)?;
+    for field in fields {
+        let (name, value) = field?;
+        Edit::Add(name, value).check_bare()?.make_bare(&mut headers)?;
+    }
+    Ok(Reply::new(status, headers, body.into()))
+}

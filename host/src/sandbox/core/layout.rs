@@ -1,0 +1,117 @@
+//! How the answers of hooks lie in memory (the canonical ABI of `types.wit`; sizes and offsets in bytes).
+
+use wasmtime::{Result, bail};
+
+use super::memory::{View, next};
+use crate::message::{Edit, Message, Reply};
+use crate::sandbox::BodyStep;
+use crate::sandbox::answer::{self, BodyAnswer, CallError, Changes, HeadAction, HeadAnswer};
+use crate::sandbox::bindings::tollgate::filter::types::{Hooks, Subscription as Wanted};
+
+const EDIT: u32 = 20;
+const FIELD: u32 = 16;
+const STRING: u32 = 8;
+
+/// `result<subscription, string>`.
+pub(super) fn subscription(view: View<'_>, at: u32) -> Result<Wanted, CallError> {
+    let at = succeeded(view, at)?;
+    let flags = view.byte(at)?;
+    let all = [
+        Hooks::REQUEST_HEAD,
+        Hooks::REQUEST_BODY,
+        Hooks::REQUEST_TRAILERS,
+        Hooks::RESPONSE_HEAD,
+        Hooks::RESPONSE_BODY,
+        Hooks::RESPONSE_TRAILERS,
+        Hooks::EXCHANGE_END,
+    ];
+    let hooks = all.into_iter().enumerate().filter(|(bit, _)| flags & (1 << bit) != 0);
+    Ok(Wanted {
+        hooks: hooks.fold(Hooks::default(), |hooks, (_, hook)| hooks | hook),
+        request_facts: strings(view, next(at, 4)?)?,
+        response_facts: strings(view, next(at, 12)?)?,
+    })
+}
+
+/// `result<head-answer, string>`.
+pub(super) fn head_answer(view: View<'_>, at: u32, message: Message) -> Result<HeadAnswer, CallError> {
+    let at = succeeded(view, at)?;
+    let action = match view.byte(at)? {
+        0 => HeadAction::Forward,
+        1 => HeadAction::Hold,
+        2 => HeadAction::Reply(reply(view, next(at, 4)?)?),
+        other => return Err(no_case(other).into()),
+    };
+    Ok(HeadAnswer { action, changes: changes(view, next(at, 24)?, message)? })
+}
+
+/// `result<body-answer, string>`.
+pub(super) fn body_answer(view: View<'_>, at: u32, message: Message) -> Result<BodyAnswer, CallError> {
+    let at = succeeded(view, at)?;
+    let payload = next(at, 4)?;
+    let action = match view.byte(at)? {
+        0 => BodyStep::Pass,
+        1 => BodyStep::Replace(bytes::Bytes::copy_from_slice(view.bytes_at(payload)?)),
+        2 => BodyStep::Reply(reply(view, payload)?),
+        other => return Err(no_case(other).into()),
+    };
+    let release = view.byte(next(at, 24)?)? != 0;
+    Ok(BodyAnswer { action, release, changes: changes(view, next(at, 28)?, message)? })
+}
+
+/// `result<list<edit>, string>` of a trailers hook.
+pub(super) fn trailer_edits(view: View<'_>, at: u32) -> Result<Changes, CallError> {
+    let elements = view.elements(succeeded(view, at)?, EDIT)?;
+    answer::check_count(elements.len())?;
+    answer::check_bare(elements.map(|at| edit(view, at)))
+}
+
+/// The edits of a list that stands somewhere else, as `exchange.apply` is given it.
+pub(super) fn edits(view: View<'_>, start: u32, count: u32) -> Result<impl Iterator<Item = Result<Edit<'_>>>> {
+    Ok(view.elements_of(start, count, EDIT)?.map(move |at| edit(view, at)))
+}
+
+/// Where the value of a `result<_, string>` stands that is no error; the value is aligned to four bytes.
+fn succeeded(view: View<'_>, at: u32) -> Result<u32, CallError> {
+    let value = next(at, 4)?;
+    match view.byte(at)? {
+        0 => Ok(value),
+        1 => Err(CallError::reported(view.text_at(value)?)),
+        other => Err(no_case(other).into()),
+    }
+}
+
+fn changes(view: View<'_>, at: u32, message: Message) -> Result<Changes, CallError> {
+    let elements = view.elements(at, EDIT)?;
+    answer::check_count(elements.len())?;
+    answer::check(elements.map(|at| edit(view, at)), message)
+}
+
+fn edit(view: View<'_>, at: u32) -> Result<Edit<'_>> {
+    let name = next(at, 4)?;
+    match view.byte(at)? {
+        0 => field(view, name).map(|(name, value)| Edit::Set(name, value)),
+        1 => field(view, name).map(|(name, value)| Edit::Add(name, value)),
+        2 => view.text_at(name).map(Edit::Remove),
+        other => Err(no_case(other)),
+    }
+}
+
+fn field(view: View<'_>, at: u32) -> Result<(&str, &[u8])> {
+    Ok((view.text_at(at)?, view.bytes_at(next(at, 8)?)?))
+}
+
+fn reply(view: View<'_>, at: u32) -> Result<Reply, CallError> {
+    let fields = view.elements(next(at, 4)?, FIELD)?;
+    let body = view.bytes_at(next(at, 12)?)?.to_vec();
+    answer::reply(view.short(at)?, fields.map(|at| field(view, at)), body)
+}
+
+fn strings(view: View<'_>, at: u32) -> Result<Vec<String>> {
+    view.elements(at, STRING)?.map(|at| Ok(view.text_at(at)?.to_owned())).collect()
+}
+
+fn no_case(case: u8) -> wasmtime::Error {
+    let refuse = || -> Result<()> { bail!("the guest answered with case {case}, which there is not") };
+    refuse().err().unwrap_or_else(|| wasmtime::Error::msg("no such case"))
+}

@@ -1,0 +1,165 @@
+//! Calls into a core module that carries component metadata, by the canonical ABI and without the component layer between:
+//! names and values are read where they lie in the guest's memory. That the module means the same interface by its exports
+//! and imports is checked when it is loaded (`interface.rs`).
+
+mod imports;
+mod layout;
+mod memory;
+
+pub(super) use imports::link;
+pub(super) use memory::Guest as Handle;
+
+use wasmtime::{Instance, Memory, Store, TypedFunc, WasmParams, WasmResults, bail};
+
+use self::memory::{Guest, View};
+use super::answer::{BodyAnswer, CallError, Changes, HeadAnswer};
+use super::bindings::tollgate::filter::types::{FieldParam, Subscription as Wanted};
+use super::facts::Packed;
+use super::guest::Id;
+use super::instance::HostState;
+use crate::message::Message;
+
+/// What every guest exports so that the host can hand it lists.
+type Realloc = TypedFunc<(u32, u32, u32, u32), u32>;
+
+/// A list as it is handed over: address and length.
+type List = (u32, u32);
+
+/// The exports of an instance.
+pub(super) struct CoreGuest {
+    configure: Hook<List>,
+    heads: [Hook<(Id, u32, u32, u32, u32)>; 2],
+    bodies: [Hook<(Id, u32, u32, u32)>; 2],
+    trailers: [Hook<(Id, u32, u32)>; 2],
+    end: TypedFunc<Id, ()>,
+    guest: Guest,
+}
+
+/// An export that returns the address of its answer, and what is called once that has been read.
+struct Hook<Params> {
+    call: TypedFunc<Params, u32>,
+    free: Option<TypedFunc<u32, ()>>,
+}
+
+impl CoreGuest {
+    /// Finds the exports of an instance and lets it initialise itself.
+    pub(super) fn new(store: &mut Store<HostState>, instance: &Instance) -> wasmtime::Result<Self> {
+        let guest = Guest { memory: memory(store, instance)?, realloc: function(store, instance, "cabi_realloc")? };
+        store.data_mut().guest = Some(guest.clone());
+        if instance.get_func(&mut *store, "_initialize").is_some() {
+            function::<(), ()>(store, instance, "_initialize")?.call(&mut *store, ())?;
+        }
+        Ok(Self {
+            configure: hook(store, instance, "configure")?,
+            heads: [hook(store, instance, "on-request-head")?, hook(store, instance, "on-response-head")?],
+            bodies: [hook(store, instance, "on-request-body")?, hook(store, instance, "on-response-body")?],
+            trailers: [hook(store, instance, "on-request-trailers")?, hook(store, instance, "on-response-trailers")?],
+            end: function(store, instance, &export("on-exchange-end"))?,
+            guest,
+        })
+    }
+
+    pub(super) fn configure(&self, store: &mut Store<HostState>, configuration: &str) -> Result<Wanted, CallError> {
+        let text = self.guest.give(&mut *store, configuration.as_bytes())?;
+        self.configure.run(store, &self.guest.memory, text, layout::subscription)
+    }
+
+    pub(super) fn on_head(
+        &self,
+        store: &mut Store<HostState>,
+        message: Message,
+        id: Id,
+        facts: &Packed,
+    ) -> Result<HeadAnswer, CallError> {
+        let (data, length) = self.guest.give(&mut *store, &facts.data)?;
+        let (ends, count) = self.guest.give_numbers(&mut *store, &facts.ends)?;
+        let hook = &self.heads[usize::from(message == Message::Response)];
+        hook.run(store, &self.guest.memory, (id, data, length, ends, count), |view, at| {
+            layout::head_answer(view, at, message)
+        })
+    }
+
+    pub(super) fn on_body(
+        &self,
+        store: &mut Store<HostState>,
+        message: Message,
+        id: Id,
+        piece: &[u8],
+        last: bool,
+    ) -> Result<BodyAnswer, CallError> {
+        let (data, length) = self.guest.give(&mut *store, piece)?;
+        let hook = &self.bodies[usize::from(message == Message::Response)];
+        hook.run(store, &self.guest.memory, (id, data, length, u32::from(last)), |view, at| {
+            layout::body_answer(view, at, message)
+        })
+    }
+
+    pub(super) fn on_trailers(
+        &self,
+        store: &mut Store<HostState>,
+        message: Message,
+        id: Id,
+        fields: &[FieldParam<'_>],
+    ) -> Result<Changes, CallError> {
+        let fields: Vec<_> = fields.iter().map(|field| (field.name, field.value)).collect();
+        let (list, count) = self.guest.give_fields(&mut *store, &fields)?;
+        let hook = &self.trailers[usize::from(message == Message::Response)];
+        hook.run(store, &self.guest.memory, (id, list, count), layout::trailer_edits)
+    }
+
+    pub(super) fn on_end(&self, store: &mut Store<HostState>, id: Id) -> Result<(), CallError> {
+        Ok(self.end.call(store, id)?)
+    }
+}
+
+impl<Params: WasmParams> Hook<Params> {
+    fn run<T>(
+        &self,
+        store: &mut Store<HostState>,
+        memory: &Memory,
+        params: Params,
+        read: impl FnOnce(View<'_>, u32) -> Result<T, CallError>,
+    ) -> Result<T, CallError> {
+        let at = self.call.call(&mut *store, params)?;
+        let answer = read(View(memory.data(&*store)), at);
+        if let Some(free) = &self.free {
+            free.call(store, at)?;
+        }
+        answer
+    }
+}
+
+fn export(hook: &str) -> String {
+    format!("{}#{hook}", super::module::HOOKS)
+}
+
+fn hook<Params: WasmParams>(
+    store: &mut Store<HostState>,
+    instance: &Instance,
+    name: &str,
+) -> wasmtime::Result<Hook<Params>> {
+    let name = export(name);
+    let free = format!("cabi_post_{name}");
+    Ok(Hook {
+        call: function(store, instance, &name)?,
+        free: match instance.get_func(&mut *store, &free) {
+            Some(_) => Some(function(store, instance, &free)?),
+            None => None,
+        },
+    })
+}
+
+fn function<Params: WasmParams, Results: WasmResults>(
+    store: &mut Store<HostState>,
+    instance: &Instance,
+    name: &str,
+) -> wasmtime::Result<TypedFunc<Params, Results>> {
+    instance.get_typed_func(store, name)
+}
+
+fn memory(store: &mut Store<HostState>, instance: &Instance) -> wasmtime::Result<Memory> {
+    match instance.get_memory(store, "memory") {
+        Some(memory) => Ok(memory),
+        None => bail!("it exports no memory"),
+    }
+}

@@ -1,0 +1,70 @@
+//! A guest's exports, whichever way it was built: a core module is called directly, a component through the component model.
+
+use wasmtime::Store;
+
+use super::answer::{BodyAnswer, CallError, Changes, HeadAnswer};
+use super::bindings;
+use super::bindings::tollgate::filter::types::{FieldParam, Subscription as Wanted};
+use super::core::CoreGuest;
+use super::facts::Packed;
+use super::instance::HostState;
+use crate::message::Message;
+
+/// Names an exchange to the guest.
+pub(super) type Id = u32;
+
+pub(super) enum Guest {
+    Core(Box<CoreGuest>),
+    Component(bindings::Filter),
+}
+
+/// Calls the same hook of either kind.
+macro_rules! either {
+    ($self:ident.$hook:ident($($argument:expr),*)) => {
+        match $self {
+            Guest::Core(guest) => guest.$hook($($argument),*),
+            Guest::Component(guest) => super::component::$hook(guest, $($argument),*),
+        }
+    };
+}
+
+impl Guest {
+    pub(super) fn configure(&self, store: &mut Store<HostState>, configuration: &str) -> Result<Wanted, CallError> {
+        either!(self.configure(store, configuration))
+    }
+
+    pub(super) fn on_head(
+        &self,
+        store: &mut Store<HostState>,
+        message: Message,
+        id: Id,
+        facts: &Packed,
+    ) -> Result<HeadAnswer, CallError> {
+        either!(self.on_head(store, message, id, facts))
+    }
+
+    pub(super) fn on_body(
+        &self,
+        store: &mut Store<HostState>,
+        message: Message,
+        id: Id,
+        piece: &[u8],
+        last: bool,
+    ) -> Result<BodyAnswer, CallError> {
+        either!(self.on_body(store, message, id, piece, last))
+    }
+
+    pub(super) fn on_trailers(
+        &self,
+        store: &mut Store<HostState>,
+        message: Message,
+        id: Id,
+        fields: &[FieldParam<'_>],
+    ) -> Result<Changes, CallError> {
+        either!(self.on_trailers(store, message, id, fields))
+    }
+
+    pub(super) fn on_end(&self, store: &mut Store<HostState>, id: Id) -> Result<(), CallError> {
+        either!(self.on_end(store, id))
+    }
+}
