@@ -63,7 +63,7 @@ pub(super) struct HostState {
     /// The latest error that the filter logged during this hook: a panic's message, if it then traps.
     pub(super) last_words: Option<String>,
     /// How a core module is handed something while it calls an import.
-    pub(super) guest: Option<core::Handle>,
+    pub(super) guest: Option<Arc<core::Handle>>,
     deadline: CpuDeadline,
 }
 

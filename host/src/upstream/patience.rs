@@ -25,6 +25,11 @@ impl Patience {
         self.since = Some(Instant::now());
     }
 
+    /// Whether no request waits.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.since.is_none()
+    }
+
     /// It waits no longer.
     pub(super) fn end(&mut self) {
         self.since = None;

@@ -1,5 +1,7 @@
 //! The imports of a core module, by the canonical ABI. What they do is in `host.rs`.
 
+use std::sync::Arc;
+
 use wasmtime::{Caller, Linker, Result, bail, format_err};
 
 use super::layout;
@@ -66,6 +68,7 @@ fn apply(mut host: Host<'_>, id: u32, start: u32, count: u32, result: u32) -> Re
     guest.put(host, result, &parts)
 }
 
+#[allow(clippy::too_many_arguments, reason = "the canonical ABI flattens the record and adds the result's place")]
 fn take(
     mut host: Host<'_>,
     key: u32,
@@ -101,7 +104,7 @@ fn write(mut host: Host<'_>, level: u32, text: u32, length: u32) -> Result<()> {
     Ok(())
 }
 
-fn guest(host: &Host<'_>) -> Result<Guest> {
+fn guest(host: &Host<'_>) -> Result<Arc<Guest>> {
     host.data().guest.clone().ok_or_else(|| format_err!("an import was called before the guest was initialised"))
 }
 

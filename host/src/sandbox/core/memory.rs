@@ -73,7 +73,6 @@ pub(super) fn next(at: u32, bytes: u32) -> Result<u32> {
 }
 
 /// What it takes to hand something to a guest: its memory and its allocator.
-#[derive(Clone)]
 pub(in crate::sandbox) struct Guest {
     pub(super) memory: Memory,
     pub(super) realloc: Realloc,

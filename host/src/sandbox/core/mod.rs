@@ -9,6 +9,8 @@ mod memory;
 pub(super) use imports::link;
 pub(super) use memory::Guest as Handle;
 
+use std::sync::Arc;
+
 use wasmtime::{Instance, Memory, Store, TypedFunc, WasmParams, WasmResults, bail};
 
 use self::memory::{Guest, View};
@@ -25,14 +27,17 @@ type Realloc = TypedFunc<(u32, u32, u32, u32), u32>;
 /// A list as it is handed over: address and length.
 type List = (u32, u32);
 
+/// A head hook's: the exchange, and two lists of facts.
+type HeadParams = (Id, u32, u32, u32, u32);
+
 /// The exports of an instance.
 pub(super) struct CoreGuest {
     configure: Hook<List>,
-    heads: [Hook<(Id, u32, u32, u32, u32)>; 2],
+    heads: [Hook<HeadParams>; 2],
     bodies: [Hook<(Id, u32, u32, u32)>; 2],
     trailers: [Hook<(Id, u32, u32)>; 2],
     end: TypedFunc<Id, ()>,
-    guest: Guest,
+    guest: Arc<Guest>,
 }
 
 /// An export that returns the address of its answer, and what is called once that has been read.
@@ -44,8 +49,9 @@ struct Hook<Params> {
 impl CoreGuest {
     /// Finds the exports of an instance and lets it initialise itself.
     pub(super) fn new(store: &mut Store<HostState>, instance: &Instance) -> wasmtime::Result<Self> {
-        let guest = Guest { memory: memory(store, instance)?, realloc: function(store, instance, "cabi_realloc")? };
-        store.data_mut().guest = Some(guest.clone());
+        let (memory, realloc) = (memory(store, instance)?, function(store, instance, "cabi_realloc")?);
+        let guest = Arc::new(Guest { memory, realloc });
+        store.data_mut().guest = Some(Arc::clone(&guest));
         if instance.get_func(&mut *store, "_initialize").is_some() {
             function::<(), ()>(store, instance, "_initialize")?.call(&mut *store, ())?;
         }

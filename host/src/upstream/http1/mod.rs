@@ -97,7 +97,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) async fn call(&mut self, head: &request::Parts, body: Body) -> Result<Answer, Failure> {
         self.outgoing.begin(head, body);
         self.head.begin();
-        self.patience.begin();
         let answer = poll_fn(|cx| self.poll_call(cx, &head.method)).await;
         self.patience.end();
         answer
@@ -124,7 +123,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Poll::Ready(Err(SendError::Stream(error))) => Some(error),
             Poll::Ready(Ok(())) | Poll::Pending => None,
         };
-        if self.outgoing.has_moved() {
+        if self.outgoing.has_moved() || self.patience.is_at_rest() {
             self.patience.begin();
         }
         loop {
