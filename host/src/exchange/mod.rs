@@ -2,6 +2,7 @@
 
 mod end;
 mod error;
+mod mirror;
 mod proxy_headers;
 mod run;
 
