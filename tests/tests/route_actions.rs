@@ -269,7 +269,8 @@ mod mirror {
         );
         assert_eq!((copy.field("x-own"), copy.field("x-tollgate-mirror")), (Some("1"), Some("1")));
         assert_eq!(copy.field("host"), echo.field("host"));
-        let response = gateway.send(Request::new("POST", "/").chunks(["a", "bc"]).trailer("x-sum", "7"));
+        let response =
+            gateway.send(Request::new("POST", "/").field("trailer", "x-sum").chunks(["a", "bc"]).trailer("x-sum", "7"));
         assert_eq!(response.echo().body, "abc");
         eventually("the mirror has answered", || answered(&gateway) == 2.0);
         let copy = &shadow.requests()[1];

@@ -348,3 +348,50 @@ fn a_change_of_the_config_file_changes_the_routes() {
     assert_eq!((gateway.get("/").status, gateway.get("/only").status), (404, 200));
     assert_eq!(gateway.address(), before, "the listener stays bound");
 }
+
+#[test]
+fn a_page_has_all_routes_in_the_order_in_which_they_are_tried() {
+    let upstream = Upstream::start();
+    let config = r#"
+limits.body-limit = "1MiB"
+[[listeners]]
+address = "{listen}"
+[upstreams.a]
+endpoints = ["{upstream}"]
+[upstreams.b]
+endpoints = ["{upstream}"]
+[policies.stamp]
+filter = "headers"
+config.request.set = { x-route = "{route}" }
+[[routes]]
+name = "any"
+redirect = { scheme = "https", port = 8443, strip-query = true }
+[[routes]]
+name = "split"
+hosts = ["*.example.com", "api.example.net"]
+path = { regex = '/v([0-9])/.*' }
+methods = ["GET"]
+headers = { x-a = "1", x-b = { regex = "a|b" } }
+query = { q = { present = true } }
+policies = ["stamp"]
+split = [{ upstream = "a", weight = 9 }, { upstream = "b" }]
+rewrite = { regex = '/v([0-9])/.*', to = '/$1', host = "b.internal" }
+mirror = { upstream = "b", percent = 5 }
+body-limit = 10
+"#;
+    let gateway = TestGateway::new().upstream(&upstream).config(config).start();
+    let page = gateway.admin("/routes").json();
+    let split = |host: &str| {
+        serde_json::json!({
+            "route": "split", "host": host, "path": { "regex": "/v([0-9])/.*" }, "methods": ["GET"],
+            "headers": { "x-a": { "exact": "1" }, "x-b": { "regex": "a|b" } }, "query": { "q": { "present": true } },
+            "policies": ["stamp"], "split": [{ "upstream": "a", "weight": 9 }, { "upstream": "b", "weight": 1 }],
+            "rewrite": { "regex": "/v([0-9])/.*", "to": "/$1", "host": "b.internal" },
+            "mirror": { "upstream": "b", "percent": 5 }, "body-limit": 10,
+        })
+    };
+    let redirect = serde_json::json!({ "status": 308, "scheme": "https", "port": 8443, "strip-query": true });
+    let any = serde_json::json!({ "route": "any", "policies": [], "redirect": redirect, "body-limit": 1 << 20 });
+    assert_eq!(page["routes"], serde_json::json!([split("api.example.net"), split("*.example.com"), any]));
+    assert_eq!(page["generation"], 1);
+}

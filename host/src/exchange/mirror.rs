@@ -191,7 +191,9 @@ impl Tee {
             Some(Err(_)) => queue.close(State::Lost(CopyLost::Original)),
             None => queue.close(State::Ended),
         }
-        if self.inner.is_end_stream() {
+        // Nobody asks on after the trailers.
+        let is_last = matches!(frame, Some(Ok(frame)) if frame.is_trailers());
+        if is_last || self.inner.is_end_stream() {
             queue.close(State::Ended);
         }
         let over = !matches!(queue.state, State::Open);

@@ -74,7 +74,7 @@ impl Conditions {
 }
 
 impl ValueCondition {
-    fn accepts_field(&self, fields: &HeaderMap, name: &HeaderName) -> bool {
+    pub(super) fn accepts_field(&self, fields: &HeaderMap, name: &HeaderName) -> bool {
         let mut values = fields.get_all(name).iter();
         match self {
             Self::Present => values.next().is_some(),
@@ -83,7 +83,7 @@ impl ValueCondition {
         }
     }
 
-    fn accepts_parameter(&self, query: &str, name: &str) -> bool {
+    pub(super) fn accepts_parameter(&self, query: &str, name: &str) -> bool {
         let mut values = query::values(query, name);
         match self {
             Self::Present => values.next().is_some(),

@@ -7,6 +7,7 @@
 
 mod action;
 mod conditions;
+mod explain;
 mod path;
 mod paths;
 mod query;
@@ -17,6 +18,7 @@ mod table;
 
 pub use action::{Action, Answer, Forward, Mirror};
 pub use conditions::{Conditions, HostCondition, PathCondition, ValueCondition};
+pub use explain::Unmet;
 pub use redirect::{NewPath, Redirect};
 pub use rewrite::{PathRewrite, PrefixChange, Rewrite, RewriteError};
 pub use split::{Destination, Split, Sticky, Turns};

@@ -78,6 +78,12 @@ impl PrefixChange {
         Self { matched: without_slash(matched), with: without_slash(with) }
     }
 
+    /// What takes the place.
+    #[must_use]
+    pub fn with(&self) -> &str {
+        if self.with.is_empty() { "/" } else { &self.with }
+    }
+
     /// The changed path, if the path has the prefix.
     pub(super) fn apply(&self, path: &str) -> Option<String> {
         let rest = below(path, &self.matched)?;

@@ -141,7 +141,7 @@ fn precedence(host: &HostCondition) -> (bool, Reverse<usize>, &str) {
 }
 
 /// A host as routes name it: in lower case, without port and final dot.
-fn comparable(host: &str) -> Cow<'_, str> {
+pub(super) fn comparable(host: &str) -> Cow<'_, str> {
     let host = without_port(host);
     let host = host.strip_suffix('.').unwrap_or(host);
     match host.bytes().any(|byte| byte.is_ascii_uppercase()) {

@@ -2,6 +2,7 @@
 //! one that it began with.
 
 mod build;
+mod describe;
 mod listener;
 mod policies;
 mod routes;
@@ -10,6 +11,7 @@ mod view;
 
 pub(crate) use build::bind_problem;
 pub use build::{Builder, Built};
+pub use describe::{Explanation, explain};
 pub use listener::BoundListener;
 pub use policies::{PolicyState, PolicyStatus};
 pub use store::SnapshotStore;
