@@ -308,6 +308,25 @@ mod mirror {
     }
 
     #[test]
+    fn a_worker_has_no_more_than_so_many_copies_under_way() {
+        let gate = Gate::new();
+        let wait = gate.clone();
+        let original = Upstream::start();
+        let shadow = Upstream::with(move |call| {
+            wait.wait();
+            call.answer(&Answer::ok(""))
+        });
+        let gateway = mirrored(&original, &shadow, "");
+        let mut client = gateway.connect();
+        assert!((0..130).all(|_| client.request(Request::get("/")).status == 200));
+        eventually("two were too many", || lost(&gateway, "busy") == 2.0);
+        gate.open();
+        eventually("the others are answered", || answered(&gateway) == 128.0);
+        assert_eq!(client.request(Request::get("/")).status, 200);
+        eventually("there is room again", || answered(&gateway) == 129.0);
+    }
+
+    #[test]
     fn a_mirror_that_is_not_there_is_counted() {
         let (original, closed) = (Upstream::start(), tollgate_tests::ClosedPort::new());
         let config = format!(
@@ -377,6 +396,15 @@ mod body_limit {
         let large = "x".repeat(1 << 20);
         assert_eq!(gateway.send(Request::post("/large", large.clone())).echo().body.len(), 1 << 20);
         assert_eq!(gateway.send(Request::post("/large", large + "x")).status, 413);
+    }
+
+    #[test]
+    fn a_client_that_asks_first_is_told_before_it_sends() {
+        let upstream = Upstream::start();
+        let gateway = limited(&upstream);
+        let mut client = gateway.connect();
+        client.send(&Request::new("POST", "/").field("content-length", "11").field("expect", "100-continue"));
+        assert_eq!(client.response().status, 413, "and not 100");
     }
 
     #[test]

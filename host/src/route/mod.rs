@@ -8,6 +8,7 @@
 mod action;
 mod conditions;
 mod explain;
+mod expressions;
 mod path;
 mod paths;
 mod query;

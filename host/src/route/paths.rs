@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 
-use regex::{Regex, RegexSet};
-
 use super::conditions::PathCondition;
+use super::expressions::Expressions;
 use super::path::prefixes;
 
 /// The routes of one host; each list of indices is in order of precedence.
@@ -17,15 +16,6 @@ pub(super) struct Paths {
     any: Vec<usize>,
 }
 
-/// Paths that are regular expressions, in the order as written.
-#[derive(Debug, Default)]
-struct Expressions {
-    routes: Vec<usize>,
-    single: Vec<Regex>,
-    /// All of them in one automaton, if there are several.
-    together: Option<RegexSet>,
-}
-
 impl Paths {
     /// Adds a route. [`Paths::finish`] comes after the last.
     pub(super) fn insert(&mut self, path: &PathCondition, index: usize) {
@@ -36,10 +26,7 @@ impl Paths {
                 self.longest_prefix = self.longest_prefix.max(path.len());
                 self.prefix.entry(path.clone()).or_default().push(index);
             }
-            PathCondition::Matches(expression) => {
-                self.expressions.routes.push(index);
-                self.expressions.single.push(expression.clone());
-            }
+            PathCondition::Matches(expression) => self.expressions.push(expression, index),
         }
     }
 
@@ -48,7 +35,6 @@ impl Paths {
         let lists = self.exact.values_mut().chain(self.prefix.values_mut()).chain([&mut self.any]);
         // A stable sort: equal routes stay in the order as written.
         lists.for_each(|list| list.sort_by_key(|index| weights[*index]));
-        self.expressions.compile();
     }
 
     /// The first route for the path that is acceptable otherwise.
@@ -62,7 +48,7 @@ impl Paths {
     /// All routes in order of precedence, those of the same kind of path by the length of their paths.
     pub(super) fn all(&self) -> impl Iterator<Item = usize> {
         by_length(&self.exact)
-            .chain(self.expressions.routes.iter().copied())
+            .chain(self.expressions.routes())
             .chain(by_length(&self.prefix))
             .chain(self.any.iter().copied())
     }
@@ -72,28 +58,4 @@ fn by_length(lists: &HashMap<String, Vec<usize>>) -> impl Iterator<Item = usize>
     let mut lists: Vec<_> = lists.iter().collect();
     lists.sort_by_key(|(path, _)| (std::cmp::Reverse(path.len()), *path));
     lists.into_iter().flat_map(|(_, list)| list).copied()
-}
-
-impl Expressions {
-    /// One automaton is as fast for a thousand expressions as for a few. Too large a one is no loss: they are tried one
-    /// after another then.
-    fn compile(&mut self) {
-        if self.single.len() > 2 {
-            self.together = RegexSet::new(self.single.iter().map(Regex::as_str)).ok();
-        }
-    }
-
-    fn find(&self, path: &str, accepts: impl Fn(usize) -> bool) -> Option<usize> {
-        match &self.together {
-            // Asked first whether there is anything, as a list of what there is has to be allocated.
-            Some(together) if together.is_match(path) => {
-                together.matches(path).iter().map(|place| self.routes[place]).find(|index| accepts(*index))
-            }
-            Some(_) => None,
-            None => {
-                let mut both = self.routes.iter().zip(&self.single);
-                both.find(|(index, expression)| expression.is_match(path) && accepts(**index)).map(|(index, _)| *index)
-            }
-        }
-    }
 }

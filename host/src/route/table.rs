@@ -83,8 +83,7 @@ impl<T> RouteTable<T> {
         }
     }
 
-    /// The route of a request. Allocates nothing, but where a host is not in lower case or one of several expressions
-    /// matches.
+    /// The route of a request. Allocates nothing, unless its host is not in lower case.
     #[must_use]
     pub fn find(&self, request: &Lookup<'_>) -> Option<&T> {
         let found = self.find_by_host(request).or_else(|| self.find_among(&self.any, request));

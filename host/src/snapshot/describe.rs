@@ -7,8 +7,8 @@ use super::Snapshot;
 use super::routes::conditions;
 use crate::config::Config;
 use crate::route::{
-    Action, Destination, Forward, HostCondition, Lookup, NewPath, PathCondition, PathRewrite, Redirect, RouteTable,
-    Row, Unmet, ValueCondition,
+    Action, Conditions, Destination, Forward, HostCondition, Lookup, NewPath, PathCondition, PathRewrite, Redirect,
+    RouteTable, Row, Unmet, ValueCondition,
 };
 
 /// What is to be said about a route beside its conditions.
@@ -79,28 +79,9 @@ fn configured(config: &Config, row: &Row<'_, usize>) -> Value {
 
 /// A route with the keys of the configuration; conditions that it does not have are left out.
 fn route(row: &Row<'_, usize>, route: &Described<'_>, upstreams: &[&str]) -> Value {
-    let conditions = row.conditions;
-    let mut shown = Map::new();
+    let mut shown = conditions_of(row);
     let mut show = |key: &str, value: Value| drop(shown.insert(key.to_owned(), value));
     show("route", route.name.into());
-    if let Some(host) = row.host {
-        show("host", host_name(host).into());
-    }
-    if let Some(path) = path(&conditions.path) {
-        show("path", path);
-    }
-    if !conditions.listeners.is_empty() {
-        show("listeners", conditions.listeners.iter().map(|name| &**name).collect());
-    }
-    if !conditions.methods.is_empty() {
-        show("methods", conditions.methods.iter().map(Method::as_str).collect());
-    }
-    if !conditions.fields.is_empty() {
-        show("headers", values(conditions.fields.iter().map(|(name, value)| (name.as_str(), value))));
-    }
-    if !conditions.query.is_empty() {
-        show("query", values(conditions.query.iter().map(|(name, value)| (name.as_str(), value))));
-    }
     show("policies", route.policies.clone().into());
     if let Some(limit) = route.body_limit {
         show("body-limit", limit.into());
@@ -111,6 +92,21 @@ fn route(row: &Row<'_, usize>, route: &Described<'_>, upstreams: &[&str]) -> Val
         Action::Respond(answer) => show("respond", json!({ "status": answer.status.as_u16() })),
     }
     Value::Object(shown)
+}
+
+fn conditions_of(row: &Row<'_, usize>) -> Map<String, Value> {
+    let Conditions { listeners, methods, fields, query, .. } = row.conditions;
+    let named = |key: &str, value: Option<Value>| value.map(|value| (key.to_owned(), value));
+    let some = |is_there: bool, value: Value| is_there.then_some(value);
+    let shown = [
+        named("host", row.host.map(|host| host_name(host).into())),
+        named("path", path(&row.conditions.path)),
+        named("listeners", some(!listeners.is_empty(), listeners.iter().map(|name| &**name).collect())),
+        named("methods", some(!methods.is_empty(), methods.iter().map(Method::as_str).collect())),
+        named("headers", some(!fields.is_empty(), values(fields.iter().map(|(name, value)| (name.as_str(), value))))),
+        named("query", some(!query.is_empty(), values(query.iter().map(|(name, value)| (name.as_str(), value))))),
+    ];
+    shown.into_iter().flatten().collect()
 }
 
 fn host_name(host: &HostCondition) -> String {
