@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use crate::chain::Denied;
-use crate::message::Reply;
+use crate::message::{BodyError, Reply};
 use crate::route::RewriteError;
 use crate::upstream::UpstreamError;
 
@@ -40,10 +40,9 @@ impl ExchangeError {
             Self::BadRequest(detail) => Reply::problem(StatusCode::BAD_REQUEST, detail),
             Self::Method => Reply::problem(StatusCode::NOT_IMPLEMENTED, "this method is not served"),
             Self::NoRoute => Reply::problem(StatusCode::NOT_FOUND, "no route matches this request"),
-            Self::TooLarge => Reply::too_large(),
+            Self::TooLarge | Self::Upstream(UpstreamError::Request(BodyError::TooLarge(_))) => Reply::too_large(),
             Self::Rewrite(_) => Reply::problem(StatusCode::BAD_REQUEST, "this path cannot be served"),
             Self::Denied(denied) => denied.reply(),
-            Self::Upstream(error) if error.is_too_large() => Reply::too_large(),
             Self::Upstream(UpstreamError::Request(_)) => {
                 Reply::problem(StatusCode::BAD_REQUEST, "the request body ended early")
             }

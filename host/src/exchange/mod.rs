@@ -1,5 +1,6 @@
 //! The story of one exchange: route, request hooks, upstream, response hooks, reply.
 
+mod copy;
 mod end;
 mod error;
 mod mirror;

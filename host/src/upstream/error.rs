@@ -52,10 +52,4 @@ impl UpstreamError {
             _ => false,
         }
     }
-
-    /// Whether the request's body was longer than it may be.
-    #[must_use]
-    pub fn is_too_large(&self) -> bool {
-        matches!(self, Self::Request(BodyError::TooLarge(_)))
-    }
 }
