@@ -16,7 +16,7 @@ use crate::bundled;
 use crate::config::{self, Config, Overrides, Problem, Source};
 use crate::reload::{Outcome, Reload, Reloader};
 use crate::sandbox::{ModuleCache, Sandbox};
-use crate::snapshot::{Builder, Snapshot, SnapshotStore};
+use crate::snapshot::{self, Builder, Explanation, Snapshot, SnapshotStore};
 use crate::telemetry::Metrics;
 use crate::worker;
 
@@ -90,6 +90,25 @@ impl Gateway {
         let dry = Config { listeners: Vec::new(), ..config.clone() };
         builder.build(&dry, None).map_err(StartError::Problems)?;
         Ok(config)
+    }
+
+    /// Which route a request takes that comes in on a listener, the first if none is named; nothing but the configuration is
+    /// read for it.
+    ///
+    /// # Errors
+    /// If the configuration is wrong or has no such listener; all problems, one a line.
+    pub fn explain(
+        source: &Source,
+        overrides: &Overrides,
+        listener: Option<&str>,
+        head: &http::request::Parts,
+    ) -> Result<Explanation, String> {
+        let config = config::load(source, overrides, &bundled::names()).map_err(StartError::Problems);
+        let config = config.map_err(|error| error.to_string())?;
+        let mut names = config.listeners.iter().map(|listener| listener.name.as_str());
+        let found = names.find(|name| listener.is_none_or(|wanted| *name == wanted));
+        let unknown = || format!("there is no listener {:?}", listener.unwrap_or_default());
+        Ok(snapshot::explain(&config, found.ok_or_else(unknown)?, head))
     }
 
     /// The addresses of the listeners as bound, by name.

@@ -24,7 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Control.
     ("admin", &["config", "listener", "reload", "snapshot"]),
     ("bundled", &[]),
-    ("config", &[]),
+    ("config", &["route"]),
     ("reload", &["bundled", "config", "sandbox", "snapshot"]),
     ("snapshot", &["bundled", "chain", "config", "listener", "route", "sandbox", "upstream"]),
     ("telemetry", &[]),

@@ -437,6 +437,45 @@ mod filter_new {
     }
 }
 
+mod route_command {
+    use super::*;
+
+    fn route(more: &[&str]) -> Finished {
+        let routes = "[[routes]]\nname = \"plain\"\nhosts = [\"api.test\"]\nupstream = \"orders\"\n\
+                      [[routes]]\nname = \"beta\"\nhosts = [\"api.test\"]\nheaders = { x-beta = \"1\" }\nrespond = {}\n";
+        let gateway = TestGateway::new().config(&format!("{FIRST}{routes}"));
+        let mut args = vec!["route".to_owned()];
+        args.extend(gateway.source_args());
+        args.extend(more.iter().map(|&arg| arg.to_owned()));
+        Binary::finish(Path::new("."), &args)
+    }
+
+    #[test]
+    fn the_route_that_a_request_takes_is_told_and_what_it_passes_over() {
+        let finished = route(&["GET", "http://API.test:80/orders?x=1"]);
+        let rest = finished.stdout.strip_prefix("not beta: the header x-beta does not match\n");
+        let taken: serde_json::Value = serde_json::from_str(rest.unwrap()).unwrap();
+        let expected =
+            serde_json::json!({ "route": "plain", "host": "api.test", "policies": [], "upstream": "orders" });
+        assert_eq!(taken, expected, "{finished:?}");
+        let finished = route(&["GET", "http://api.test", "-H", "X-Beta: 1"]);
+        assert!(finished.status.success() && finished.stdout.contains("\"route\": \"beta\""), "{finished:?}");
+    }
+
+    #[test]
+    fn no_route_is_a_failure_and_so_is_no_url() {
+        let finished = route(&["GET", "http://other.test/"]);
+        assert!(!finished.status.success());
+        assert_eq!(finished.stderr, "no route matches; the answer is 404\n");
+        let finished = route(&["GET", "/orders"]);
+        assert!(finished.stderr.contains("write it with scheme and host, as http://HOST/PATH"), "{finished:?}");
+        let finished = route(&["GET", "http://api.test/", "-H", "x-beta"]);
+        assert!(finished.stderr.contains("write it as \"name: value\""), "{finished:?}");
+        let finished = route(&["GET", "http://api.test/", "--listener", "inside"]);
+        assert_eq!(finished.stderr, "there is no listener \"inside\"\n");
+    }
+}
+
 #[test]
 fn a_gateway_runs_on_flags_and_on_a_file() {
     let upstream = Upstream::start();

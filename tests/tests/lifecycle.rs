@@ -162,7 +162,8 @@ mod admin_pages {
         let upstream = Upstream::start();
         let binary = TestGateway::new().upstream(&upstream).run(&ADMIN);
         let page = admin(&binary, "/");
-        assert_eq!((page.status, page.text().as_str()), (404, "the pages are /live, /ready, /metrics and /policies\n"));
+        let pages = "the pages are /live, /ready, /metrics, /policies and /routes\n";
+        assert_eq!((page.status, page.text().as_str()), (404, pages));
         let post = Connection::open(binary.admin_address()).request(Request::post("/ready", ""));
         assert_eq!((post.status, post.field("allow")), (405, Some("GET, HEAD")));
         let head = Connection::open(binary.admin_address()).request(Request::new("HEAD", "/metrics"));

@@ -199,6 +199,74 @@ upstream = "some"
 }
 
 #[test]
+fn parameters_of_the_query_must_all_match() {
+    let routes = Routes::to(
+        ["both", "some", "none"],
+        r#"
+[[routes]]
+query = { version = "2", user = { regex = "[0-9]+" } }
+upstream = "both"
+[[routes]]
+query = { debug = { present = true } }
+upstream = "some"
+[[routes]]
+upstream = "none"
+"#,
+    );
+    let taken = ["/?version=2&user=17", "/?user=17&x&ver%73ion=%32", "/a/?version=1&version=2&user=1"];
+    assert_eq!(taken.map(|target| routes.get(target)), ["both"; 3]);
+    let other =
+        ["/?version=2&user=x17", "/?version=2", "/version=2&user=17", "/?Version=2&user=17", "/?version=2;user=17"];
+    assert_eq!(other.map(|target| routes.get(target)), ["none"; 5]);
+    assert_eq!(["/?debug", "/?debug=", "/?a&debug=1"].map(|target| routes.get(target)), ["some"; 3]);
+}
+
+#[test]
+fn headers_and_parameters_count_together_and_more_than_a_method() {
+    let routes = Routes::to(
+        ["method", "header", "query", "two"],
+        r#"
+[[routes]]
+methods = ["GET"]
+upstream = "method"
+[[routes]]
+headers = { x-beta = "1" }
+upstream = "header"
+[[routes]]
+query = { beta = "1" }
+upstream = "query"
+[[routes]]
+headers = { x-gamma = "1" }
+query = { gamma = "1" }
+upstream = "two"
+"#,
+    );
+    let beta = |target| Request::get(target).field("x-beta", "1").field("x-gamma", "1");
+    assert_eq!((routes.get("/").as_str(), routes.get("/?beta=1").as_str()), ("method", "query"));
+    assert_eq!(routes.take(beta("/?beta=1")), "header", "of equals the first as written");
+    assert_eq!(routes.take(beta("/?beta=1&gamma=1")), "two");
+}
+
+#[test]
+fn a_thousand_routes_are_told_apart() {
+    let mut text = String::new();
+    for number in 0..250 {
+        text.push_str(&format!("[[routes]]\nhosts = [\"h{number}.test\"]\nrespond.body = \"host {number}\"\n"));
+        text.push_str(&format!("[[routes]]\npath.exact = \"/e{number}\"\nrespond.body = \"exact {number}\"\n"));
+        text.push_str(&format!("[[routes]]\npath.prefix = \"/p{number}\"\nrespond.body = \"prefix {number}\"\n"));
+        text.push_str(&format!("[[routes]]\npath.regex = '/r{number}/[a-z]+'\nrespond.body = \"regex {number}\"\n"));
+    }
+    let routes = Routes::to(["only"], &text);
+    for number in [0, 17, 249] {
+        assert_eq!(routes.host(&format!("H{number}.test:80")), format!("host {number}"));
+        assert_eq!(routes.get(&format!("/e{number}")), format!("exact {number}"));
+        assert_eq!(routes.get(&format!("/p{number}/x/y")), format!("prefix {number}"));
+        assert_eq!(routes.get(&format!("/r{number}/x")), format!("regex {number}"));
+    }
+    assert_eq!(routes.get("/r17/7"), "404");
+}
+
+#[test]
 fn more_conditions_go_before_fewer_and_then_the_first_as_written() {
     let routes = Routes::to(
         ["plain", "method", "field", "second"],
@@ -279,4 +347,51 @@ fn a_change_of_the_config_file_changes_the_routes() {
     gateway.change(|gateway| gateway.write_config(&format!("{base}path = {{ exact = \"/only\" }}\n")));
     assert_eq!((gateway.get("/").status, gateway.get("/only").status), (404, 200));
     assert_eq!(gateway.address(), before, "the listener stays bound");
+}
+
+#[test]
+fn a_page_has_all_routes_in_the_order_in_which_they_are_tried() {
+    let upstream = Upstream::start();
+    let config = r#"
+limits.body-limit = "1MiB"
+[[listeners]]
+address = "{listen}"
+[upstreams.a]
+endpoints = ["{upstream}"]
+[upstreams.b]
+endpoints = ["{upstream}"]
+[policies.stamp]
+filter = "headers"
+config.request.set = { x-route = "{route}" }
+[[routes]]
+name = "any"
+redirect = { scheme = "https", port = 8443, strip-query = true }
+[[routes]]
+name = "split"
+hosts = ["*.example.com", "api.example.net"]
+path = { regex = '/v([0-9])/.*' }
+methods = ["GET"]
+headers = { x-a = "1", x-b = { regex = "a|b" } }
+query = { q = { present = true } }
+policies = ["stamp"]
+split = [{ upstream = "a", weight = 9 }, { upstream = "b" }]
+rewrite = { regex = '/v([0-9])/.*', to = '/$1', host = "b.internal" }
+mirror = { upstream = "b", percent = 5 }
+body-limit = 10
+"#;
+    let gateway = TestGateway::new().upstream(&upstream).config(config).start();
+    let page = gateway.admin("/routes").json();
+    let split = |host: &str| {
+        serde_json::json!({
+            "route": "split", "host": host, "path": { "regex": "/v([0-9])/.*" }, "methods": ["GET"],
+            "headers": { "x-a": { "exact": "1" }, "x-b": { "regex": "a|b" } }, "query": { "q": { "present": true } },
+            "policies": ["stamp"], "split": [{ "upstream": "a", "weight": 9 }, { "upstream": "b", "weight": 1 }],
+            "rewrite": { "regex": "/v([0-9])/.*", "to": "/$1", "host": "b.internal" },
+            "mirror": { "upstream": "b", "percent": 5 }, "body-limit": 10,
+        })
+    };
+    let redirect = serde_json::json!({ "status": 308, "scheme": "https", "port": 8443, "strip-query": true });
+    let any = serde_json::json!({ "route": "any", "policies": [], "redirect": redirect, "body-limit": 1 << 20 });
+    assert_eq!(page["routes"], serde_json::json!([split("api.example.net"), split("*.example.com"), any]));
+    assert_eq!(page["generation"], 1);
 }

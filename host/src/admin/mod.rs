@@ -1,4 +1,4 @@
-//! The admin listener: `/live`, `/ready`, `/metrics`, `/policies`. On loopback unless told otherwise; it changes nothing.
+//! The admin listener: `/live`, `/ready`, `/metrics`, `/policies`, `/routes`. On loopback unless told otherwise; it changes nothing.
 
 mod pages;
 

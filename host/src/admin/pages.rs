@@ -22,8 +22,18 @@ impl Admin {
             "/ready" => page(StatusCode::OK, "text/plain", "ready\n"),
             "/metrics" => page(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", self.metrics.render()),
             "/policies" => page(StatusCode::OK, "application/json", format!("{:#}\n", self.policies())),
-            _ => page(StatusCode::NOT_FOUND, "text/plain", "the pages are /live, /ready, /metrics and /policies\n"),
+            "/routes" => page(StatusCode::OK, "application/json", format!("{:#}\n", self.routes())),
+            _ => page(
+                StatusCode::NOT_FOUND,
+                "text/plain",
+                "the pages are /live, /ready, /metrics, /policies and /routes\n",
+            ),
         }
+    }
+
+    fn routes(&self) -> Value {
+        let snapshot = self.store.load();
+        json!({ "generation": snapshot.generation, "routes": snapshot.describe_routes() })
     }
 
     fn policies(&self) -> Value {

@@ -48,7 +48,7 @@ pub(super) enum Held {
     /// More was buffered than may be.
     TooLarge,
     /// The body ended early.
-    Broken,
+    Broken(BodyError),
 }
 
 /// Why a body cannot go on.
@@ -82,7 +82,7 @@ impl FilteredBody {
                 Ok(()) => {}
                 Err(Stop::Reply(reply)) => return Held::Reply(reply),
                 Err(Stop::Denied(denied)) => return Held::Denied(denied),
-                Err(Stop::Broken(_)) => return Held::Broken,
+                Err(Stop::Broken(error)) => return Held::Broken(error),
             }
             if self.kept > HOLD_LIMIT {
                 return Held::TooLarge;

@@ -4,7 +4,7 @@ use http::{StatusCode, header};
 
 use super::body::{FilteredBody, Held};
 use super::run::{Denied, Run, Step};
-use crate::message::{Body, Message, Reply};
+use crate::message::{Body, BodyError, Message, Reply};
 use crate::sandbox::HeadStep;
 
 impl Run {
@@ -46,10 +46,8 @@ impl Run {
             Held::Released(body) => Ok(Step::Forward(body)),
             Held::Reply(reply) => Ok(Step::Reply(reply)),
             Held::Denied(denied) => Err(denied),
-            Held::TooLarge => {
-                Ok(Step::Reply(Reply::problem(StatusCode::PAYLOAD_TOO_LARGE, "the request body is too large")))
-            }
-            Held::Broken => Ok(Step::Reply(Reply::problem(StatusCode::BAD_REQUEST, "the request body ended early"))),
+            Held::TooLarge | Held::Broken(BodyError::TooLarge(_)) => Ok(Step::Reply(Reply::too_large())),
+            Held::Broken(_) => Ok(Step::Reply(Reply::problem(StatusCode::BAD_REQUEST, "the request body ended early"))),
         }
     }
 

@@ -60,7 +60,7 @@ impl Run {
             Held::Reply(reply) => Err(reply),
             Held::Denied(denied) => Err(denied.reply()),
             Held::TooLarge => Err(Reply::problem(StatusCode::BAD_GATEWAY, "the response body is too large")),
-            Held::Broken => Err(Reply::problem(StatusCode::BAD_GATEWAY, "the response body ended early")),
+            Held::Broken(_) => Err(Reply::problem(StatusCode::BAD_GATEWAY, "the response body ended early")),
         }
     }
 

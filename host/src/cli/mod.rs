@@ -2,6 +2,7 @@
 
 mod check;
 mod filter_new;
+mod route;
 mod run;
 mod source;
 
@@ -23,6 +24,8 @@ enum Command {
     Run(run::Run),
     /// Check all that `run` would load, modules and their configuration included, and say what is wrong.
     Check(check::Check),
+    /// Say which route a request takes, and why none that goes before it.
+    Route(Box<route::Route>),
     /// Work on filters.
     #[command(subcommand)]
     Filter(Filter),
@@ -44,6 +47,7 @@ impl Cli {
         let result = match self.command {
             Command::Run(run) => run.run(),
             Command::Check(check) => check.run(),
+            Command::Route(route) => route.run(),
             Command::Filter(Filter::New { name }) => new_filter(&name),
         };
         match result {

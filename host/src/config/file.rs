@@ -9,6 +9,7 @@ use super::{
     Limits, UpstreamTimeouts,
     policy_file::PolicyTable,
     report::At,
+    route_file::ActionTable,
     section::{Item, Section},
 };
 
@@ -51,15 +52,17 @@ pub(super) struct RouteTable {
     pub(super) listeners: Option<Vec<At<String>>>,
     pub(super) hosts: Vec<At<String>>,
     pub(super) methods: Vec<At<String>>,
-    pub(super) headers: Vec<(At<String>, HeaderTable)>,
+    pub(super) headers: Vec<(At<String>, ValueTable)>,
+    pub(super) query: Vec<(At<String>, ValueTable)>,
     pub(super) path: Option<(At<()>, PathTable)>,
     pub(super) policies: Vec<At<String>>,
-    pub(super) upstream: Option<At<String>>,
+    pub(super) body_limit: Option<u64>,
+    pub(super) action: ActionTable,
 }
 
-/// What a header's value must be: `"…"`, `{ exact = "…" }`, `{ regex = "…" }` or `{ present = true }`.
+/// What the value of a header or of a parameter must be: `"…"`, `{ exact = "…" }`, `{ regex = "…" }` or `{ present = true }`.
 #[derive(Debug, Default)]
-pub(super) struct HeaderTable {
+pub(super) struct ValueTable {
     pub(super) exact: Option<At<String>>,
     pub(super) regex: Option<At<String>>,
     pub(super) present: Option<At<bool>>,
@@ -131,17 +134,19 @@ impl RouteTable {
             listeners: conditions(&mut section, "listeners"),
             hosts: conditions(&mut section, "hosts").unwrap_or_default(),
             methods: conditions(&mut section, "methods").unwrap_or_default(),
-            headers: read_headers(section.take("headers")),
+            headers: read_values(section.take("headers")),
+            query: read_values(section.take("query")),
             path: section.take("path").and_then(PathTable::read),
             policies: section.take("policies").and_then(Item::array).map(strings).unwrap_or_default(),
-            upstream: section.need("upstream", "add upstream = \"NAME\"").and_then(Item::string),
+            body_limit: body_limit(&mut section),
+            action: ActionTable::read(&mut section),
         };
         section.finish();
         table
     }
 }
 
-impl HeaderTable {
+impl ValueTable {
     fn read(item: Item<'_>) -> Option<Self> {
         if item.is_string() {
             return Some(Self { exact: item.string(), ..Self::default() });
@@ -214,6 +219,7 @@ fn read_limits(mut section: Section<'_>) -> (Limits, UpstreamTimeouts) {
         keep_alive: wait(&mut section, "keep-alive", limits.keep_alive),
         body_idle: wait(&mut section, "body-idle", limits.body_idle),
         drain: wait(&mut section, "drain", limits.drain),
+        body_limit: body_limit(&mut section),
     };
     let timeouts = UpstreamTimeouts {
         connect: wait(&mut section, "upstream-connect", timeouts.connect),
@@ -224,10 +230,15 @@ fn read_limits(mut section: Section<'_>) -> (Limits, UpstreamTimeouts) {
     (limits, timeouts)
 }
 
-fn read_headers(item: Option<Item<'_>>) -> Vec<(At<String>, HeaderTable)> {
+fn read_values(item: Option<Item<'_>>) -> Vec<(At<String>, ValueTable)> {
     let entries = item.and_then(Item::section).map(Section::entries).unwrap_or_default();
-    let header = |(name, item): (String, Item<'_>)| Some((item.place().map(|()| name), HeaderTable::read(item)?));
-    entries.into_iter().filter_map(header).collect()
+    let value = |(name, item): (String, Item<'_>)| Some((item.place().map(|()| name), ValueTable::read(item)?));
+    entries.into_iter().filter_map(value).collect()
+}
+
+/// A bound on a request's body, in bytes; 0 is one, too.
+fn body_limit(section: &mut Section<'_>) -> Option<u64> {
+    section.take("body-limit").and_then(|item| item.size(0, 1 << 40))
 }
 
 /// A time to wait: some time, but not for ever.
@@ -246,7 +257,7 @@ fn strings(items: Vec<Item<'_>>) -> Vec<At<String>> {
 }
 
 /// The tables of an array of tables.
-fn tables(item: Option<Item<'_>>) -> Vec<Section<'_>> {
+pub(super) fn tables(item: Option<Item<'_>>) -> Vec<Section<'_>> {
     item.and_then(Item::array).unwrap_or_default().into_iter().filter_map(Item::section).collect()
 }
 

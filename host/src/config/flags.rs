@@ -9,6 +9,7 @@ use super::{
     report::Report,
     upstream,
 };
+use crate::route::{Action, Destination, Forward};
 
 /// The configuration that flags stand for.
 pub(super) fn load(flags: &Flags, bundled: &[&str]) -> Result<Config, Vec<Problem>> {
@@ -76,8 +77,10 @@ fn route_for_all(policies: &Found) -> Route {
         hosts: Vec::new(),
         methods: Vec::new(),
         headers: Vec::new(),
+        query: Vec::new(),
         path: PathMatch::Any,
         policies: policies.entries.iter().map(|entry| entry.name.clone()).collect(),
-        upstream: 0,
+        action: Action::Forward(Forward { to: Destination::One(0), rewrite: None, mirror: None }),
+        body_limit: None,
     }
 }

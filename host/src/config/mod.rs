@@ -1,13 +1,14 @@
 //! The configuration: from what is written to what the gateway runs on.
 //!
 //! A TOML file goes through four hands. `document` reads its text, `section` takes the keys of a table and knows
-//! the line of each, `file` and `policy_file` say which keys there are, and `check` with `route` finds out what
-//! the values mean. What comes out is `model`, which cannot be wrong. Each hand reports all that it finds to a
+//! the line of each, `file`, `route_file` and `policy_file` say which keys there are, and `check` with `route` and `action`
+//! finds out what the values mean. What comes out is `model`, which cannot be wrong. Each hand reports all that it finds to a
 //! `report` and goes on, so that [`load`] gives all problems at once.
 //!
 //! `policy_dir` does the same for the policies directory, where a problem stays with its policy; `flags` is the
 //! form without a config file.
 
+mod action;
 mod check;
 mod document;
 mod file;
@@ -21,7 +22,9 @@ mod policy_dir;
 mod policy_file;
 mod problem;
 mod report;
+mod rewrite;
 mod route;
+mod route_file;
 mod section;
 mod units;
 mod upstream;
@@ -33,8 +36,8 @@ use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 
 pub use self::{
     model::{
-        Config, Endpoint, FilterSource, HeaderMatch, HeaderValueMatch, HostPattern, Limits, Listener, ListenerSet,
-        OnFault, PathMatch, Place, Policy, PolicyEntry, PolicyLimits, Route, Upstream, UpstreamTimeouts,
+        Config, Endpoint, FilterSource, HeaderMatch, HostPattern, Limits, Listener, ListenerSet, OnFault, PathMatch,
+        Place, Policy, PolicyEntry, PolicyLimits, QueryMatch, Route, Upstream, UpstreamTimeouts, ValueMatch,
     },
     problem::Problem,
 };

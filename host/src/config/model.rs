@@ -15,6 +15,7 @@ use http::{HeaderName, Method};
 use regex::Regex;
 
 use super::Problem;
+use crate::route::Action;
 
 /// Everything that the gateway is told from outside.
 #[derive(Debug, Clone)]
@@ -69,6 +70,8 @@ pub struct Limits {
     pub body_idle: Duration,
     /// `drain`: how long exchanges in flight may take to end on shutdown.
     pub drain: Duration,
+    /// `body-limit`: how many bytes a request's body may have, where its route does not say.
+    pub body_limit: Option<u64>,
 }
 
 impl Default for Limits {
@@ -80,6 +83,7 @@ impl Default for Limits {
             keep_alive: Duration::from_secs(75),
             body_idle: Duration::from_secs(20),
             drain: Duration::from_secs(30),
+            body_limit: None,
         }
     }
 }
@@ -250,12 +254,16 @@ pub struct Route {
     pub methods: Vec<Method>,
     /// All of these headers.
     pub headers: Vec<HeaderMatch>,
+    /// All of these parameters of the query.
+    pub query: Vec<QueryMatch>,
     /// This path.
     pub path: PathMatch,
     /// The names of its policies in the order of the request; each is the name of a [`PolicyEntry`].
     pub policies: Vec<String>,
-    /// The upstream, as an index into [`Config::upstreams`].
-    pub upstream: usize,
+    /// What becomes of the request; upstreams are indices into [`Config::upstreams`].
+    pub action: Action,
+    /// How many bytes a request's body may have, if that is bounded.
+    pub body_limit: Option<u64>,
 }
 
 /// The listeners of a route.
@@ -292,12 +300,21 @@ pub struct HeaderMatch {
     /// The header's name.
     pub name: HeaderName,
     /// What its value must be.
-    pub value: HeaderValueMatch,
+    pub value: ValueMatch,
 }
 
-/// What a header's value must be.
+/// A parameter that a request's query must have.
 #[derive(Debug, Clone)]
-pub enum HeaderValueMatch {
+pub struct QueryMatch {
+    /// The parameter's name.
+    pub name: String,
+    /// What its value must be.
+    pub value: ValueMatch,
+}
+
+/// What the value of a header or a parameter must be.
+#[derive(Debug, Clone)]
+pub enum ValueMatch {
     /// Anything, if it is there.
     Present,
     /// Exactly this.

@@ -4,9 +4,9 @@ use http::{HeaderName, HeaderValue, Method};
 use regex::{Regex, RegexBuilder};
 
 use super::{
-    HeaderMatch, HeaderValueMatch, HostPattern, Listener, ListenerSet, PathMatch, Route, Upstream,
+    HeaderMatch, HostPattern, Listener, ListenerSet, PathMatch, QueryMatch, Route, Upstream, ValueMatch, action,
     check::unique_names,
-    file::{HeaderTable, PathTable, RouteTable},
+    file::{PathTable, RouteTable, ValueTable},
     names,
     policies::Policies,
     report::{At, Report, Wrong},
@@ -39,10 +39,12 @@ fn check(table: &RouteTable, name: String, known: &Known<'_>, report: &Report) -
     let hosts = good(&table.hosts, report, host);
     let methods = good(&table.methods, report, method);
     let headers = table.headers.iter().filter_map(|(name, value)| header(name, value, report)).collect();
+    let query = table.query.iter().filter_map(|(name, value)| parameter(name, value, report)).collect();
     let path = table.path.as_ref().map_or(Some(PathMatch::Any), |(place, table)| path(place, table, report));
     let policies = policies(&table.policies, known, report);
-    let upstream = table.upstream.as_ref().and_then(|at| upstream(at, known, report));
-    Some(Route { name, listeners, hosts, methods, headers, path: path?, policies, upstream: upstream? })
+    let action = action::check(&table.action, path.as_ref(), known, report);
+    let (path, action, body_limit) = (path?, action?, table.body_limit);
+    Some(Route { name, listeners, hosts, methods, headers, query, path, policies, action, body_limit })
 }
 
 /// The values that are good; the others are reported.
@@ -62,19 +64,6 @@ fn listeners(names: Option<&[At<String>]>, known: &Known<'_>, report: &Report) -
     ListenerSet::Only(indices)
 }
 
-fn upstream(at: &At<String>, known: &Known<'_>, report: &Report) -> Option<usize> {
-    let mut upstreams = known.upstreams.iter().map(|upstream| upstream.name.as_str());
-    let index = upstreams.clone().position(|name| name == at.value);
-    if index.is_none() {
-        let remedy = match upstreams.next() {
-            None => format!("add [upstreams.{}]", at.value),
-            Some(_) => names::suggest(&at.value, "upstreams", known.upstreams.iter().map(|known| known.name.as_str())),
-        };
-        report.at(at, format!("there is no upstream {:?}", at.value), remedy);
-    }
-    index
-}
-
 fn policies(names: &[At<String>], known: &Known<'_>, report: &Report) -> Vec<String> {
     let mut policies: Vec<String> = Vec::new();
     for at in names {
@@ -90,7 +79,7 @@ fn policies(names: &[At<String>], known: &Known<'_>, report: &Report) -> Vec<Str
     policies
 }
 
-fn host(text: &str) -> Result<HostPattern, Wrong> {
+pub(super) fn host(text: &str) -> Result<HostPattern, Wrong> {
     let wrong = |what: &str, remedy: &str| Err((format!("{text:?} {what}"), remedy.to_owned()));
     let lower = text.to_lowercase();
     let (wildcard, name) = lower.strip_prefix("*.").map_or((false, lower.as_str()), |rest| (true, rest));
@@ -123,8 +112,11 @@ fn method(text: &str) -> Result<Method, Wrong> {
     }
 }
 
-fn header(name: &At<String>, table: &HeaderTable, report: &Report) -> Option<HeaderMatch> {
-    let value = header_value(name, table, report);
+fn header(name: &At<String>, table: &ValueTable, report: &Report) -> Option<HeaderMatch> {
+    let value = value(name, table, report);
+    if let Some(at) = table.exact.as_ref().filter(|at| HeaderValue::from_str(&at.value).is_err()) {
+        report.at(at, "has characters that no header value has", "write visible ASCII characters");
+    }
     match HeaderName::from_bytes(name.value.as_bytes()) {
         Ok(name) => Some(HeaderMatch { name, value: value? }),
         Err(_) => {
@@ -134,17 +126,18 @@ fn header(name: &At<String>, table: &HeaderTable, report: &Report) -> Option<Hea
     }
 }
 
-fn header_value(place: &At<String>, table: &HeaderTable, report: &Report) -> Option<HeaderValueMatch> {
+fn parameter(name: &At<String>, table: &ValueTable, report: &Report) -> Option<QueryMatch> {
+    let value = value(name, table, report)?;
+    Some(QueryMatch { name: name.value.clone(), value })
+}
+
+fn value(place: &At<String>, table: &ValueTable, report: &Report) -> Option<ValueMatch> {
     match (&table.exact, &table.regex, &table.present) {
-        (Some(at), None, None) if HeaderValue::from_str(&at.value).is_err() => {
-            report.at(at, "has characters that no header value has", "write visible ASCII characters");
-            None
-        }
-        (Some(at), None, None) => Some(HeaderValueMatch::Exact(at.value.clone())),
-        (None, Some(at), None) => whole_match(at, report).map(HeaderValueMatch::Regex),
-        (None, None, Some(At { value: true, .. })) => Some(HeaderValueMatch::Present),
+        (Some(at), None, None) => Some(ValueMatch::Exact(at.value.clone())),
+        (None, Some(at), None) => whole_match(at, report).map(ValueMatch::Regex),
+        (None, None, Some(At { value: true, .. })) => Some(ValueMatch::Present),
         (None, None, Some(at)) => {
-            report.at(at, "is false, which is not supported", "write present = true, or leave the header out");
+            report.at(at, "is false, which is not supported", "write present = true, or leave it out");
             None
         }
         _ => {
@@ -174,7 +167,7 @@ fn without_slash(path: String) -> String {
     }
 }
 
-fn plain_path(at: &At<String>, kind: &str, report: &Report) -> Option<String> {
+pub(super) fn plain_path(at: &At<String>, kind: &str, report: &Report) -> Option<String> {
     let text = &at.value;
     let wrong = match text {
         _ if !text.starts_with('/') => {
@@ -191,7 +184,7 @@ fn plain_path(at: &At<String>, kind: &str, report: &Report) -> Option<String> {
 }
 
 /// An expression that matches a text from its beginning to its end.
-fn whole_match(at: &At<String>, report: &Report) -> Option<Regex> {
+pub(super) fn whole_match(at: &At<String>, report: &Report) -> Option<Regex> {
     // Compiled alone first: otherwise `a)|(b` would be good, and messages would be about an expression nobody wrote.
     let compile = |pattern: &str| RegexBuilder::new(pattern).size_limit(MAX_REGEX_BYTES).build();
     let compiled = compile(&at.value).and_then(|_| compile(&format!("^(?:{})$", at.value)));

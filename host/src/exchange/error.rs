@@ -3,7 +3,8 @@
 use http::StatusCode;
 
 use crate::chain::Denied;
-use crate::message::Reply;
+use crate::message::{BodyError, Reply};
+use crate::route::RewriteError;
 use crate::upstream::UpstreamError;
 
 /// Why an exchange did not get an upstream's response.
@@ -18,6 +19,12 @@ pub(super) enum ExchangeError {
     /// No route matches.
     #[error("no route")]
     NoRoute,
+    /// The body is longer than the route allows.
+    #[error("request too large")]
+    TooLarge,
+    /// The path cannot be rewritten.
+    #[error(transparent)]
+    Rewrite(#[from] RewriteError),
     /// A filter faulted, and its policy denies then.
     #[error(transparent)]
     Denied(#[from] Denied),
@@ -33,6 +40,8 @@ impl ExchangeError {
             Self::BadRequest(detail) => Reply::problem(StatusCode::BAD_REQUEST, detail),
             Self::Method => Reply::problem(StatusCode::NOT_IMPLEMENTED, "this method is not served"),
             Self::NoRoute => Reply::problem(StatusCode::NOT_FOUND, "no route matches this request"),
+            Self::TooLarge | Self::Upstream(UpstreamError::Request(BodyError::TooLarge(_))) => Reply::too_large(),
+            Self::Rewrite(_) => Reply::problem(StatusCode::BAD_REQUEST, "this path cannot be served"),
             Self::Denied(denied) => denied.reply(),
             Self::Upstream(UpstreamError::Request(_)) => {
                 Reply::problem(StatusCode::BAD_REQUEST, "the request body ended early")

@@ -1,7 +1,9 @@
 //! The story of one exchange: route, request hooks, upstream, response hooks, reply.
 
+mod copy;
 mod end;
 mod error;
+mod mirror;
 mod proxy_headers;
 mod run;
 

@@ -8,9 +8,11 @@ use hyper::body::Incoming;
 
 use super::end::{ExchangeBody, ExchangeEnd};
 use super::error::ExchangeError;
+use super::mirror::copy_to;
 use super::proxy_headers;
 use crate::chain::{Run, Step};
 use crate::message::{Activity, Body, ClientInfo, Exchange, Reply};
+use crate::route::{Action, Forward, Lookup};
 use crate::snapshot::{Target, View};
 
 /// Serves one request on the snapshot that is current now, to its end.
@@ -30,10 +32,12 @@ pub async fn serve(
     let target = &view.snapshot.targets[route];
     end.set_target(target);
     proxy_headers::to_upstream(&mut head, client);
-    let body = Body::incoming(body, view.snapshot.limits.body_idle);
+    let Some(body) = bounded(target, Body::incoming(body, view.snapshot.limits.body_idle)) else {
+        return end.respond(respond(ExchangeError::TooLarge.reply()));
+    };
 
     if target.chain.policies().is_empty() {
-        let response = forward(&view, target, head, body).await;
+        let response = act(&view, client, route, head, body).await;
         return end.respond(response.unwrap_or_else(|error| respond(error.reply())));
     }
     let exchange = Box::new(Exchange {
@@ -45,19 +49,33 @@ pub async fn serve(
     });
     let run = Run::new(view.chain(route), exchange);
     end.set_run(&run);
-    let response = request_side(&view, target, &run, body).await;
+    let response = request_side(&view, client, route, &run, body).await;
     let response = response.unwrap_or_else(|error| respond(error.reply()));
     end.respond(run.on_response(response).await)
 }
 
-/// Request hooks, then the upstream, unless a filter replies.
-async fn request_side(view: &View, target: &Target, run: &Run, body: Body) -> Result<Response<Body>, ExchangeError> {
+/// The body, unless it is known to be longer than the route allows.
+fn bounded(target: &Target, body: Body) -> Option<Body> {
+    match target.body_limit {
+        Some(limit) => body.limited(limit),
+        None => Some(body),
+    }
+}
+
+/// Request hooks, then what the route does, unless a filter replies.
+async fn request_side(
+    view: &View,
+    client: &ClientInfo,
+    route: usize,
+    run: &Run,
+    body: Body,
+) -> Result<Response<Body>, ExchangeError> {
     let body = match run.on_request(body).await? {
         Step::Forward(body) => body,
         Step::Reply(reply) => return Ok(respond(reply)),
     };
-    let head = run.take_request(target.chain.keeps_request_fields());
-    let response = forward(view, target, head, body).await;
+    let head = run.take_request(view.snapshot.targets[route].chain.keeps_request_fields());
+    let response = act(view, client, route, head, body).await;
     // A body hook may have decided while the request was on its way; then the call failed for its sake.
     match (response, run.verdict()) {
         (Err(_), Some(Ok(reply))) => Ok(respond(reply)),
@@ -66,13 +84,40 @@ async fn request_side(view: &View, target: &Target, run: &Run, body: Body) -> Re
     }
 }
 
-async fn forward(
+/// What the route does with a request that has passed its filters.
+async fn act(
     view: &View,
-    target: &Target,
+    client: &ClientInfo,
+    route: usize,
     head: request::Parts,
     body: Body,
 ) -> Result<Response<Body>, ExchangeError> {
-    let mut response = view.pool(target.upstream).call(Request::from_parts(head, body)).await?;
+    match &view.snapshot.targets[route].action {
+        Action::Forward(way) => forward(view, client, route, way, head, body).await,
+        Action::Redirect(redirect) => {
+            let reply = redirect.reply(&head, client.scheme);
+            reply.map(respond).ok_or(ExchangeError::BadRequest("a request for this path has a Host field"))
+        }
+        Action::Respond(answer) => Ok(respond(answer.reply())),
+    }
+}
+
+async fn forward(
+    view: &View,
+    client: &ClientInfo,
+    route: usize,
+    way: &Forward,
+    mut head: request::Parts,
+    mut body: Body,
+) -> Result<Response<Body>, ExchangeError> {
+    let upstream = way.to.pick(&head.headers, client, view.turns(route));
+    if let Some(rewrite) = &way.rewrite {
+        rewrite.apply(&mut head)?;
+    }
+    if let Some(mirror) = &way.mirror {
+        body = copy_to(mirror, view, route, &mut head, body);
+    }
+    let mut response = view.pool(upstream).call(Request::from_parts(head, body)).await?;
     proxy_headers::to_client(response.headers_mut());
     *response.version_mut() = Version::HTTP_11;
     Ok(response)
@@ -88,7 +133,14 @@ fn find_route(view: &View, client: &ClientInfo, head: &request::Parts) -> Result
         return Err(ExchangeError::Method);
     }
     let host = host(head)?;
-    let found = view.snapshot.routes.find(&client.listener, host, &head.method, head.uri.path(), &head.headers);
+    let found = view.snapshot.routes.find(&Lookup {
+        listener: &client.listener,
+        host,
+        method: &head.method,
+        path: head.uri.path(),
+        query: head.uri.query().unwrap_or_default(),
+        fields: &head.headers,
+    });
     found.copied().ok_or(ExchangeError::NoRoute)
 }
 

@@ -27,6 +27,12 @@ pub enum BodyError {
     /// A filter faulted on a piece of the body and its policy denies on faults.
     #[error("policy {0} faulted on the body")]
     Fault(std::sync::Arc<str>),
+    /// There is more of it than the route allows.
+    #[error("the body is larger than {0} bytes")]
+    TooLarge(u64),
+    /// It is a copy, and what it is a copy of has broken off or has been faster than it for too long.
+    #[error("the copy of a body broke off")]
+    Copy,
 }
 
 /// A message's content. Only what is polled is read: back-pressure reaches the sender.

@@ -115,6 +115,12 @@ impl Reply {
         Self::new(status, fields, document.to_string().into())
     }
 
+    /// The answer to a request with more of a body than is allowed.
+    #[must_use]
+    pub fn too_large() -> Self {
+        Self::problem(StatusCode::PAYLOAD_TOO_LARGE, "the request body is too large")
+    }
+
     /// Splits into head and body.
     #[must_use]
     pub fn into_parts(self) -> (response::Parts, super::Body) {

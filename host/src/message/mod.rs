@@ -5,6 +5,7 @@ mod body;
 mod edit;
 mod exchange;
 mod fact;
+mod limit;
 
 pub use activity::{Activity, Seconds};
 pub use body::{Body, BodyError, IdleTimeout};

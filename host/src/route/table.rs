@@ -1,59 +1,32 @@
 //! The table of routes, built once per snapshot and searched once per request.
 
+use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, Method};
-use regex::Regex;
+use http::{HeaderMap, Method};
 
-use super::path::prefixes;
+use super::conditions::{Conditions, HostCondition};
+use super::paths::Paths;
 
-/// What a request must look like for a route. Empty lists match everything.
-#[derive(Clone, Debug)]
-pub struct Conditions {
-    /// Any of these listeners, by name.
-    pub listeners: Vec<Arc<str>>,
-    /// Any of these hosts.
-    pub hosts: Vec<HostCondition>,
-    /// Any of these methods.
-    pub methods: Vec<Method>,
-    /// All of these fields.
-    pub fields: Vec<(HeaderName, FieldCondition)>,
-    /// This path.
-    pub path: PathCondition,
-}
+/// The longest host that a route can name (RFC 1035, section 2.3.4).
+const LONGEST_HOST: usize = 253;
 
-/// A condition on the host, in lower case and without port.
-#[derive(Clone, Debug)]
-pub enum HostCondition {
-    /// This host.
-    Exact(String),
-    /// Any host below this domain.
-    Below(String),
-}
-
-/// A condition on a header field.
-#[derive(Clone, Debug)]
-pub enum FieldCondition {
-    /// There is one.
-    Present,
-    /// One has this value.
-    Exact(String),
-    /// One has a value that matches as a whole.
-    Matches(Regex),
-}
-
-/// A condition on the path, without the query.
-#[derive(Clone, Debug)]
-pub enum PathCondition {
-    /// None.
-    Any,
-    /// This path.
-    Exact(String),
-    /// This path and those below it.
-    Prefix(String),
-    /// A path that matches as a whole.
-    Matches(Regex),
+/// What is known of a request when its route is looked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Lookup<'a> {
+    /// The listener that it came in on.
+    pub listener: &'a str,
+    /// Its host, in any case, with or without port.
+    pub host: &'a str,
+    /// Its method.
+    pub method: &'a Method,
+    /// Its path, without the query.
+    pub path: &'a str,
+    /// Its query, empty if it has none.
+    pub query: &'a str,
+    /// Its fields.
+    pub fields: &'a HeaderMap,
 }
 
 /// Finds the route of a request.
@@ -71,13 +44,15 @@ struct Entry<T> {
     target: T,
 }
 
-/// The routes of one host by path; each list is in order of precedence.
-#[derive(Debug, Default)]
-struct Paths {
-    exact: HashMap<String, Vec<usize>>,
-    matches: Vec<usize>,
-    prefix: HashMap<String, Vec<usize>>,
-    any: Vec<usize>,
+/// A route as it stands in the order of precedence: once for each of its hosts.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a, T> {
+    /// The host; none if the route takes any.
+    pub host: Option<&'a HostCondition>,
+    /// All conditions.
+    pub conditions: &'a Conditions,
+    /// What the route leads to.
+    pub target: &'a T,
 }
 
 impl<T> RouteTable<T> {
@@ -91,46 +66,86 @@ impl<T> RouteTable<T> {
                 table.any.insert(&conditions.path, index);
             }
             for host in &conditions.hosts {
-                let paths = match host {
-                    HostCondition::Exact(host) => table.exact.entry(host.clone()).or_default(),
-                    HostCondition::Below(domain) => table.below.entry(domain.clone()).or_default(),
-                };
-                paths.insert(&conditions.path, index);
+                table.host(host).insert(&conditions.path, index);
             }
             table.routes.push(Entry { conditions, target });
         }
-        let weights: Vec<_> = table.routes.iter().map(|route| weight(&route.conditions)).collect();
-        table
-            .exact
-            .values_mut()
-            .chain(table.below.values_mut())
-            .chain([&mut table.any])
-            .for_each(|paths| paths.sort(&weights));
+        let weights: Vec<_> = table.routes.iter().map(|route| route.conditions.weight()).collect();
+        let named = table.exact.values_mut().chain(table.below.values_mut());
+        named.chain([&mut table.any]).for_each(|paths| paths.finish(&weights));
         table
     }
 
-    /// The route of a request: the listener that it came in on, its host (in any case, with or without port), method,
-    /// path without query, and fields.
+    fn host(&mut self, host: &HostCondition) -> &mut Paths {
+        match host {
+            HostCondition::Exact(host) => self.exact.entry(host.clone()).or_default(),
+            HostCondition::Below(domain) => self.below.entry(domain.clone()).or_default(),
+        }
+    }
+
+    /// The route of a request. Allocates nothing, unless its host is not in lower case.
     #[must_use]
-    pub fn find(&self, listener: &str, host: &str, method: &Method, path: &str, fields: &HeaderMap) -> Option<&T> {
-        let accepts = |index: &usize| self.routes[*index].conditions.accept(listener, method, fields);
-        let found = self.hosts(host).find_map(|paths| paths.find(path, &self.routes, accepts));
+    pub fn find(&self, request: &Lookup<'_>) -> Option<&T> {
+        let found = self.find_by_host(request).or_else(|| self.find_among(&self.any, request));
         found.map(|index| &self.routes[index].target)
     }
 
-    /// The groups of routes for a host, most specific first.
-    fn hosts<'a>(&'a self, host: &'a str) -> impl Iterator<Item = &'a Paths> {
-        let any = std::iter::once(&self.any);
-        let named = (!self.exact.is_empty() || !self.below.is_empty()).then(|| self.named_hosts(host));
-        named.into_iter().flatten().chain(any)
+    /// Among the routes that name hosts, most specific first.
+    fn find_by_host(&self, request: &Lookup<'_>) -> Option<usize> {
+        if self.exact.is_empty() && self.below.is_empty() {
+            return None;
+        }
+        let host = comparable(request.host);
+        // Else the search among domains would take as long as a client likes.
+        if host.len() > LONGEST_HOST {
+            return None;
+        }
+        let below = host.match_indices('.').filter_map(|(dot, _)| self.below.get(&host[dot + 1..]));
+        self.exact.get(&*host).into_iter().chain(below).find_map(|paths| self.find_among(paths, request))
     }
 
-    fn named_hosts(&self, host: &str) -> Vec<&Paths> {
-        let host = without_port(host).to_ascii_lowercase();
-        let host = host.strip_suffix('.').unwrap_or(&host);
-        let exact = self.exact.get(host);
-        let below = host.match_indices('.').filter_map(|(dot, _)| self.below.get(&host[dot + 1..]));
-        exact.into_iter().chain(below).collect()
+    fn find_among(&self, paths: &Paths, request: &Lookup<'_>) -> Option<usize> {
+        paths.find(request.path, |index| self.routes[index].conditions.accept(request))
+    }
+
+    /// All routes in the order in which they are tried, for people to read.
+    #[must_use]
+    pub fn rows(&self) -> Vec<Row<'_, T>> {
+        let mut hosts: Vec<_> = self.routes.iter().flat_map(|route| &route.conditions.hosts).collect();
+        hosts.sort_by_key(|host| precedence(host));
+        hosts.dedup_by_key(|host| precedence(host));
+        let named = hosts.into_iter().filter_map(|host| Some((Some(host), self.paths_of(host)?)));
+        let row = |host, index: usize| {
+            let Entry { conditions, target } = &self.routes[index];
+            Row { host, conditions, target }
+        };
+        let all = named.chain([(None, &self.any)]);
+        all.flat_map(|(host, paths)| paths.all().map(move |index| row(host, index))).collect()
+    }
+
+    fn paths_of(&self, host: &HostCondition) -> Option<&Paths> {
+        match host {
+            HostCondition::Exact(host) => self.exact.get(host),
+            HostCondition::Below(domain) => self.below.get(domain),
+        }
+    }
+}
+
+/// Exact hosts first, then the longest domains.
+fn precedence(host: &HostCondition) -> (bool, Reverse<usize>, &str) {
+    match host {
+        HostCondition::Exact(host) => (false, Reverse(0), host),
+        HostCondition::Below(domain) => (true, Reverse(domain.len()), domain),
+    }
+}
+
+/// A host as routes name it: in lower case, without port and final dot.
+pub(super) fn comparable(host: &str) -> Cow<'_, str> {
+    let host = without_port(host);
+    let host = host.strip_suffix('.').unwrap_or(host);
+    match host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => Cow::Owned(host.to_ascii_lowercase()),
+        false => Cow::Borrowed(host),
     }
 }
 
@@ -142,79 +157,41 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-/// What goes first among routes of the same host and path.
-fn weight(conditions: &Conditions) -> (std::cmp::Reverse<usize>, bool) {
-    (std::cmp::Reverse(conditions.fields.len()), conditions.methods.is_empty())
-}
-
-impl Paths {
-    fn insert(&mut self, path: &PathCondition, index: usize) {
-        match path {
-            PathCondition::Any => self.any.push(index),
-            PathCondition::Exact(path) => self.exact.entry(path.clone()).or_default().push(index),
-            PathCondition::Prefix(path) => self.prefix.entry(path.clone()).or_default().push(index),
-            PathCondition::Matches(_) => self.matches.push(index),
-        }
-    }
-
-    fn sort(&mut self, weights: &[(std::cmp::Reverse<usize>, bool)]) {
-        let lists = self.exact.values_mut().chain(self.prefix.values_mut()).chain([&mut self.any]);
-        // A stable sort: equal routes stay in the order as written.
-        lists.for_each(|list| list.sort_by_key(|index| weights[*index]));
-    }
-
-    fn find<T>(&self, path: &str, routes: &[Entry<T>], accepts: impl Fn(&usize) -> bool) -> Option<usize> {
-        let first = |list: &Vec<usize>| list.iter().copied().find(&accepts);
-        let matches = |index: &&usize| match &routes[**index].conditions.path {
-            PathCondition::Matches(regex) => regex.is_match(path) && accepts(index),
-            _ => false,
-        };
-        let exact = || self.exact.get(path).and_then(first);
-        let regex = || self.matches.iter().find(matches).copied();
-        let prefix = || prefixes(path).find_map(|prefix| self.prefix.get(prefix).and_then(first));
-        exact().or_else(regex).or_else(prefix).or_else(|| first(&self.any))
-    }
-}
-
-impl Conditions {
-    fn accept(&self, listener: &str, method: &Method, fields: &HeaderMap) -> bool {
-        (self.listeners.is_empty() || self.listeners.iter().any(|name| **name == *listener))
-            && (self.methods.is_empty() || self.methods.contains(method))
-            && self.fields.iter().all(|(name, condition)| condition.accepts(fields, name))
-    }
-}
-
-impl FieldCondition {
-    fn accepts(&self, fields: &HeaderMap, name: &HeaderName) -> bool {
-        let mut values = fields.get_all(name).iter();
-        match self {
-            Self::Present => values.next().is_some(),
-            Self::Exact(value) => values.any(|found| found.as_bytes() == value.as_bytes()),
-            Self::Matches(regex) => values.any(|found| found.to_str().is_ok_and(|found| regex.is_match(found))),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use http::header::ACCEPT;
+    use regex::Regex;
+
+    use super::super::conditions::{PathCondition, ValueCondition};
     use super::*;
+
+    type Table = RouteTable<&'static str>;
 
     fn route(hosts: &[&str], path: PathCondition, name: &'static str) -> (Conditions, &'static str) {
         let hosts = hosts.iter().map(|host| match host.strip_prefix("*.") {
             Some(domain) => HostCondition::Below(domain.into()),
             None => HostCondition::Exact((*host).into()),
         });
-        let conditions =
-            Conditions { listeners: vec![], hosts: hosts.collect(), methods: vec![], fields: vec![], path };
-        (conditions, name)
+        let hosts = hosts.collect();
+        (Conditions { listeners: vec![], hosts, methods: vec![], fields: vec![], query: vec![], path }, name)
     }
 
     fn prefix(path: &str) -> PathCondition {
         PathCondition::Prefix(path.into())
     }
 
-    fn find(table: &RouteTable<&'static str>, host: &str, path: &str) -> Option<&'static str> {
-        table.find("public", host, &Method::GET, path, &HeaderMap::new()).copied()
+    fn regex(expression: &str) -> PathCondition {
+        PathCondition::Matches(Regex::new(&format!("^(?:{expression})$")).unwrap())
+    }
+
+    /// Where `GET` of a path with its query leads.
+    fn find(table: &Table, host: &str, target: &str) -> Option<&'static str> {
+        ask(table, host, &Method::GET, target, &HeaderMap::new())
+    }
+
+    fn ask(table: &Table, host: &str, method: &Method, target: &str, fields: &HeaderMap) -> Option<&'static str> {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        table.find(&Lookup { listener: "public", host, method, path, query, fields }).copied()
     }
 
     #[test]
@@ -232,7 +209,7 @@ mod tests {
             route(&[], PathCondition::Any, "any"),
             route(&[], prefix("/a"), "short"),
             route(&[], prefix("/a/b"), "long"),
-            route(&[], PathCondition::Matches(Regex::new("^(?:/a/.*/z)$").unwrap()), "regex"),
+            route(&[], regex("/a/.*/z"), "regex"),
             route(&[], PathCondition::Exact("/a/b/z".into()), "exact"),
         ]);
         assert_eq!(find(&table, "x", "/a/b/z"), Some("exact"));
@@ -256,19 +233,72 @@ mod tests {
         assert_eq!(find(&table, "a.b.example.com.", "/"), Some("wide"));
         assert_eq!(find(&table, "example.com", "/"), Some("any"));
         assert_eq!(find(&table, "[::1]:80", "/"), Some("any"));
+        assert_eq!(find(&table, &("a.".repeat(200) + "example.com"), "/"), Some("any"), "no such host can be named");
     }
 
     #[test]
     fn more_conditions_go_before_fewer() {
-        let mut with_field = route(&[], prefix("/"), "field");
-        with_field.0.fields.push((http::header::ACCEPT, FieldCondition::Exact("a".into())));
+        let mut with_value = route(&[], prefix("/"), "value");
+        with_value.0.fields.push((ACCEPT, ValueCondition::Exact("a".into())));
+        let mut with_both = route(&[], prefix("/"), "both");
+        with_both.0.fields.push((ACCEPT, ValueCondition::Present));
+        with_both.0.query.push(("v".into(), ValueCondition::Exact("2".into())));
         let mut with_method = route(&[], prefix("/"), "method");
         with_method.0.methods.push(Method::POST);
-        let table = RouteTable::new([route(&[], prefix("/"), "plain"), with_method, with_field]);
+        let table = RouteTable::new([route(&[], prefix("/"), "plain"), with_method, with_value, with_both]);
         let mut fields = HeaderMap::new();
-        assert_eq!(table.find("public", "x", &Method::GET, "/", &fields), Some(&"plain"));
-        assert_eq!(table.find("public", "x", &Method::POST, "/", &fields), Some(&"method"));
-        fields.insert(http::header::ACCEPT, "a".parse().unwrap());
-        assert_eq!(table.find("public", "x", &Method::POST, "/", &fields), Some(&"field"));
+        assert_eq!(ask(&table, "x", &Method::GET, "/?v=2", &fields), Some("plain"));
+        assert_eq!(ask(&table, "x", &Method::POST, "/", &fields), Some("method"));
+        fields.insert(ACCEPT, "a".parse().unwrap());
+        assert_eq!(ask(&table, "x", &Method::POST, "/?v=1", &fields), Some("value"));
+        assert_eq!(ask(&table, "x", &Method::POST, "/?v=1&v=2", &fields), Some("both"));
+    }
+
+    #[test]
+    fn conditions_on_the_query_are_kept_like_those_on_fields() {
+        let with = |condition, name| {
+            let mut route = route(&[], PathCondition::Any, name);
+            route.0.query.push(("v".into(), condition));
+            route
+        };
+        let table = RouteTable::new([
+            with(ValueCondition::Exact("a b".into()), "exact"),
+            with(ValueCondition::Matches(Regex::new("^(?:[0-9]+)$").unwrap()), "regex"),
+            with(ValueCondition::Present, "present"),
+        ]);
+        let taken = ["/?v=a%20b", "/?x&v=17", "/?v=17x", "/?v", "/?x=v", "/"].map(|target| find(&table, "x", target));
+        assert_eq!(taken, [Some("exact"), Some("regex"), Some("present"), Some("present"), None, None]);
+    }
+
+    #[test]
+    fn many_expressions_are_tried_in_the_order_as_written() {
+        let mut beta = route(&[], regex("/v[0-9]/.*"), "beta");
+        beta.0.fields.push((ACCEPT, ValueCondition::Present));
+        let table = RouteTable::new([
+            beta,
+            route(&[], regex("/v1/.*"), "one"),
+            route(&[], regex("/v[12]/users"), "two"),
+            route(&[], regex("/.*/users"), "any"),
+        ]);
+        assert_eq!(find(&table, "x", "/v1/users"), Some("one"));
+        assert_eq!(find(&table, "x", "/v2/users"), Some("two"));
+        assert_eq!(find(&table, "x", "/v3/users"), Some("any"));
+        assert_eq!(find(&table, "x", "/v3"), None);
+        let fields = HeaderMap::from_iter([(ACCEPT, "a".parse().unwrap())]);
+        assert_eq!(ask(&table, "x", &Method::GET, "/v1/users", &fields), Some("beta"));
+    }
+
+    #[test]
+    fn rows_are_in_the_order_in_which_they_are_tried() {
+        let table = RouteTable::new([
+            route(&[], PathCondition::Any, "any"),
+            route(&["*.a.test", "b.test"], prefix("/"), "two hosts"),
+            route(&["*.x.a.test"], prefix("/"), "narrow"),
+            route(&["b.test"], prefix("/long"), "long"),
+            route(&["b.test"], regex("/.*"), "regex"),
+            route(&["b.test"], PathCondition::Exact("/".into()), "exact"),
+        ]);
+        let rows: Vec<_> = table.rows().iter().map(|row| *row.target).collect();
+        assert_eq!(rows, ["exact", "regex", "long", "two hosts", "narrow", "two hosts", "any"]);
     }
 }

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::policies::{PolicyMaker, PolicyState, PolicyStatus};
+use super::routes::conditions;
 use super::{BoundListener, Snapshot, Target};
 use crate::chain::{Chain, Policy};
-use crate::config::{self, Config, HeaderValueMatch, HostPattern, ListenerSet, PathMatch, Problem};
+use crate::config::{self, Config, Problem};
 use crate::listener;
-use crate::route::{Conditions, FieldCondition, HostCondition, PathCondition, RouteTable};
+use crate::route::{Action, RouteTable};
 use crate::sandbox::ModuleCache;
 use crate::telemetry::Metrics;
 use crate::upstream::{Endpoint, HeadLimits, Upstream};
@@ -54,7 +55,7 @@ impl Builder {
         let policies: Vec<_> = policies.into_iter().flatten().collect();
         let listeners = self.listeners(config, previous)?;
         let upstreams = config.upstreams.iter().map(|upstream| self.upstream(upstream, config, previous)).collect();
-        let targets = config.routes.iter().map(|route| self.target(route, &policies)).collect();
+        let targets = config.routes.iter().map(|route| self.target(route, config, &policies)).collect();
         let routes =
             RouteTable::new(config.routes.iter().enumerate().map(|(index, route)| (conditions(route, config), index)));
         self.generation += 1;
@@ -73,13 +74,16 @@ impl Builder {
         Ok(Built { snapshot: Arc::new(snapshot), problems })
     }
 
-    fn target(&self, route: &config::Route, policies: &[Arc<Policy>]) -> Arc<Target> {
+    fn target(&self, route: &config::Route, config: &Config, policies: &[Arc<Policy>]) -> Arc<Target> {
         let named = route.policies.iter().filter_map(|name| policies.iter().find(|policy| *policy.name == **name));
+        let mirrors = matches!(&route.action, Action::Forward(forward) if forward.mirror.is_some());
         Arc::new(Target {
             name: route.name.as_str().into(),
             chain: Chain::new(named.map(Arc::clone).collect()),
-            upstream: route.upstream,
+            action: route.action.clone(),
+            body_limit: route.body_limit.or(config.limits.body_limit),
             metrics: self.metrics.route(&route.name),
+            mirror_metrics: mirrors.then(|| self.metrics.mirror(&route.name)),
         })
     }
 
@@ -167,32 +171,4 @@ impl Upstream {
             && self.body_idle == other.body_idle
             && self.head == other.head
     }
-}
-
-fn conditions(route: &config::Route, config: &Config) -> Conditions {
-    let listeners = match &route.listeners {
-        ListenerSet::All => Vec::new(),
-        ListenerSet::Only(indices) => {
-            indices.iter().map(|index| config.listeners[*index].name.as_str().into()).collect()
-        }
-    };
-    let hosts = route.hosts.iter().map(|host| match host {
-        HostPattern::Exact(host) => HostCondition::Exact(host.clone()),
-        HostPattern::Wildcard(domain) => HostCondition::Below(domain.clone()),
-    });
-    let fields = route.headers.iter().map(|field| {
-        let condition = match &field.value {
-            HeaderValueMatch::Present => FieldCondition::Present,
-            HeaderValueMatch::Exact(value) => FieldCondition::Exact(value.clone()),
-            HeaderValueMatch::Regex(regex) => FieldCondition::Matches(regex.clone()),
-        };
-        (field.name.clone(), condition)
-    });
-    let path = match &route.path {
-        PathMatch::Any => PathCondition::Any,
-        PathMatch::Exact(path) => PathCondition::Exact(path.clone()),
-        PathMatch::Prefix(path) => PathCondition::Prefix(path.clone()),
-        PathMatch::Regex(regex) => PathCondition::Matches(regex.clone()),
-    };
-    Conditions { listeners, hosts: hosts.collect(), methods: route.methods.clone(), fields: fields.collect(), path }
 }

@@ -2,13 +2,16 @@
 //! one that it began with.
 
 mod build;
+mod describe;
 mod listener;
 mod policies;
+mod routes;
 mod store;
 mod view;
 
 pub(crate) use build::bind_problem;
 pub use build::{Builder, Built};
+pub use describe::{Explanation, explain};
 pub use listener::BoundListener;
 pub use policies::{PolicyState, PolicyStatus};
 pub use store::SnapshotStore;
@@ -18,8 +21,8 @@ use std::sync::Arc;
 
 use crate::chain::{Chain, Policy};
 use crate::config::Limits;
-use crate::route::RouteTable;
-use crate::telemetry::{Metrics, RouteMetrics};
+use crate::route::{Action, RouteTable};
+use crate::telemetry::{Metrics, MirrorMetrics, RouteMetrics};
 use crate::upstream::Upstream;
 
 /// Everything that an exchange needs, for all workers.
@@ -52,8 +55,12 @@ pub struct Target {
     pub name: Arc<str>,
     /// Its filters.
     pub chain: Chain,
-    /// Its upstream, an index into `Snapshot::upstreams`.
-    pub upstream: usize,
+    /// What becomes of its requests; upstreams are indices into `Snapshot::upstreams`.
+    pub action: Action,
+    /// How many bytes a request's body may have.
+    pub body_limit: Option<u64>,
     /// Its counters.
     pub metrics: Arc<RouteMetrics>,
+    /// Counters of the copies of its requests, if copies are made.
+    pub mirror_metrics: Option<Arc<MirrorMetrics>>,
 }

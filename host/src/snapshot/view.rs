@@ -1,11 +1,13 @@
 //! A snapshot as one worker uses it: with its own instances and connections.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::Snapshot;
 use crate::chain::{LocalChain, LocalFilter};
+use crate::route::Turns;
 use crate::upstream::Pool;
 
 /// A worker's view of a snapshot. Exchanges hold it to their end; with the last one go the instances and connections that
@@ -15,6 +17,8 @@ pub struct View {
     pub snapshot: Arc<Snapshot>,
     filters: Vec<Rc<LocalFilter>>,
     chains: Vec<LocalChain>,
+    turns: Vec<Turns>,
+    copies: Rc<Cell<usize>>,
     pools: Vec<Rc<Pool>>,
 }
 
@@ -55,13 +59,27 @@ impl View {
                 }
             })
             .collect();
-        Rc::new(Self { snapshot, filters, chains, pools })
+        let turns = snapshot.targets.iter().map(|_| Turns::default()).collect();
+        let copies = previous.map(|view| Rc::clone(&view.copies)).unwrap_or_default();
+        Rc::new(Self { snapshot, filters, chains, turns, copies, pools })
     }
 
     /// This worker's filters of a route.
     #[must_use]
     pub fn chain(&self, route: usize) -> LocalChain {
         Rc::clone(&self.chains[route])
+    }
+
+    /// How this worker divides a route's requests.
+    #[must_use]
+    pub fn turns(&self, route: usize) -> &Turns {
+        &self.turns[route]
+    }
+
+    /// How many copies of requests this worker has under way.
+    #[must_use]
+    pub fn copies(&self) -> &Rc<Cell<usize>> {
+        &self.copies
     }
 
     /// This worker's connections to an upstream.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::counters::Counters;
+use super::mirror::{self, MirrorMetrics};
 use super::names;
 
 /// All metrics of a gateway. Lives across reloads, so counters never go back.
@@ -17,6 +18,7 @@ pub struct Metrics {
     routes: Mutex<BTreeMap<String, Arc<RouteMetrics>>>,
     filters: Mutex<BTreeMap<String, Arc<FilterMetrics>>>,
     upstreams: Mutex<BTreeMap<String, Arc<UpstreamMetrics>>>,
+    mirrors: Mutex<BTreeMap<String, Arc<MirrorMetrics>>>,
 }
 
 impl Metrics {
@@ -35,6 +37,11 @@ impl Metrics {
         entry(&self.upstreams, name)
     }
 
+    /// The counters of the copies of a route's requests.
+    pub fn mirror(&self, route: &str) -> Arc<MirrorMetrics> {
+        entry(&self.mirrors, route)
+    }
+
     /// Everything, in Prometheus' text format.
     #[must_use]
     pub fn render(&self) -> String {
@@ -43,6 +50,7 @@ impl Metrics {
         render_routes(&mut page, &all(&self.routes));
         render_filters(&mut page, &all(&self.filters));
         render_upstreams(&mut page, &all(&self.upstreams));
+        mirror::render(&mut page, &all(&self.mirrors));
         page.0
     }
 }
@@ -316,14 +324,14 @@ fn render_upstreams(page: &mut Page, upstreams: &[(String, Arc<UpstreamMetrics>)
 
 /// A page in the text format.
 #[derive(Default)]
-struct Page(String);
+pub(super) struct Page(String);
 
 impl Page {
-    fn family(&mut self, name: &str, kind: &str, help: &str) {
+    pub(super) fn family(&mut self, name: &str, kind: &str, help: &str) {
         let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 
-    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+    pub(super) fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
         self.0.push_str(name);
         for (place, (key, label)) in labels.iter().enumerate() {
             let label = label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");

@@ -3,8 +3,10 @@
 mod counters;
 mod logging;
 mod metrics;
+mod mirror;
 mod names;
 
 pub use counters::lane;
 pub use logging::{LogFormat, LogGuard, start as start_logging};
 pub use metrics::{FilterMetrics, GatewayMetrics, Metrics, RouteMetrics, UpstreamMetrics};
+pub use mirror::{CopyLost, MirrorMetrics};

@@ -17,3 +17,5 @@ pub(super) const FILTER_MEMORY: &str = "tollgate_filter_memory_high_water_bytes"
 pub(super) const UPSTREAM_REQUESTS: &str = "tollgate_upstream_requests_total";
 pub(super) const UPSTREAM_CONNECTS: &str = "tollgate_upstream_connects_total";
 pub(super) const UPSTREAM_FAILURES: &str = "tollgate_upstream_failures_total";
+pub(super) const MIRROR_ANSWERS: &str = "tollgate_mirror_answers_total";
+pub(super) const MIRROR_LOST: &str = "tollgate_mirror_lost_total";

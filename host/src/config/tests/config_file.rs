@@ -4,6 +4,7 @@ use std::{num::NonZeroUsize, path::Path, time::Duration};
 
 use super::super::{Endpoint, HostPattern, Limits, ListenerSet, OnFault, Overrides, PathMatch, Source, load};
 use super::*;
+use crate::route::{Action, Destination, Forward};
 
 const EXAMPLE: &str = r#"
 policies-dir = "policies"            # watched; optional
@@ -50,7 +51,10 @@ fn the_example_loads() {
     assert_eq!(route.hosts, [HostPattern::Exact("api.example.com".into())]);
     assert!(matches!(&route.path, PathMatch::Prefix(prefix) if prefix == "/orders"));
     assert_eq!(route.policies, ["partner-key", "per-consumer", "stamp"]);
-    assert_eq!(config.upstreams[route.upstream].name, "orders");
+    let Action::Forward(Forward { to: Destination::One(0), rewrite: None, mirror: None }) = route.action else {
+        panic!("{:?}", route.action)
+    };
+    assert_eq!((config.upstreams[0].name.as_str(), route.body_limit), ("orders", None));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Stories: files in a folder, and what loading them gives.
 
+mod actions;
 mod config_file;
 mod flags;
 mod policies;

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::super::{HeaderMatch, HeaderValueMatch, HostPattern, ListenerSet, PathMatch};
+use super::super::{HeaderMatch, HostPattern, ListenerSet, PathMatch, QueryMatch, ValueMatch};
 use super::*;
 
 fn route(text: &str) -> Folder {
@@ -24,6 +24,7 @@ fn conditions_are_read() {
         hosts = ["API.example.com.", "*.Example.org", "[::1]", "127.0.0.1"]
         methods = ["GET", "PURGE"]
         headers = { X-Version = "2", x-any = { present = true }, x-re = { regex = "a|b" } }
+        query = { version = "2", "a b" = { present = true } }
         path.regex = "/v[0-9]+/.*"
         "#,
     )
@@ -42,9 +43,15 @@ fn conditions_are_read() {
     else {
         panic!("three headers")
     };
-    assert!(matches!(exact, HeaderValueMatch::Exact(value) if value == "2"));
-    assert!(matches!(present, HeaderValueMatch::Present));
-    assert!(matches!(regex, HeaderValueMatch::Regex(regex) if regex.is_match("b") && !regex.is_match("ab")));
+    assert!(matches!(exact, ValueMatch::Exact(value) if value == "2"));
+    assert!(matches!(present, ValueMatch::Present));
+    assert!(matches!(regex, ValueMatch::Regex(regex) if regex.is_match("b") && !regex.is_match("ab")));
+    let [QueryMatch { name, value: ValueMatch::Exact(value) }, QueryMatch { value: ValueMatch::Present, .. }] =
+        route.query.as_slice()
+    else {
+        panic!("two parameters")
+    };
+    assert_eq!((name.as_str(), value.as_str()), ("version", "2"));
     assert!(matches!(&route.path, PathMatch::Regex(regex) if regex.is_match("/v1/x") && !regex.is_match("/a/v1/x")));
 }
 
@@ -86,8 +93,9 @@ fn each_wrong_condition_has_its_message() {
         ("headers = { x = { exat = \"1\" } }", "headers.x.exat: unknown key; did you mean \"exact\"?"),
         (
             "headers = { x = { present = false } }",
-            "headers.x.present: is false, which is not supported; write present = true, or leave the header out",
+            "headers.x.present: is false, which is not supported; write present = true, or leave it out",
         ),
+        ("query = { v = {} }", "query.v: needs exactly one of exact, regex, present; write one of them"),
         (
             "headers = { x = \"a\\nb\" }",
             "headers.x: has characters that no header value has; write visible ASCII characters",
@@ -115,7 +123,8 @@ fn each_wrong_condition_has_its_message() {
         ("policies = [\"x\"]", "policies[0]: there is no policy \"x\"; there are no policies"),
         (
             "timeout = 5",
-            "timeout: unknown key; known keys: headers, hosts, listeners, methods, name, path, policies, upstream",
+            "timeout: unknown key; known keys: body-limit, headers, hosts, listeners, methods, mirror, name, path, policies, \
+             query, redirect, respond, rewrite, split, sticky, upstream",
         ),
     ] {
         assert_eq!(problem(written), message);

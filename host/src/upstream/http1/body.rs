@@ -9,6 +9,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::head::{Framing, Length};
+use super::outgoing::SendError;
 use super::{Answer, BadResponse, Connection};
 use crate::message::BodyError;
 use crate::upstream::HeadLimits;
@@ -193,10 +194,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
         })
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let connection = &mut self.connection;
-        // An upstream that takes no more of the request may still tell why.
-        let _ = connection.outgoing.poll(&mut connection.stream, cx);
+        match connection.outgoing.poll(&mut connection.stream, cx) {
+            // A response to a request that has broken off is none to what was asked.
+            Poll::Ready(Err(SendError::Body(error))) => return Poll::Ready(Some(Err(error))),
+            // An upstream that takes no more of the request may still tell why.
+            Poll::Ready(Err(SendError::Stream(_)) | Ok(())) | Poll::Pending => {}
+        }
+        self.poll_content(cx).map(|frame| frame.map(|frame| frame.map_err(BodyError::Upstream)))
+    }
+
+    fn poll_content(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let connection = &mut self.connection;
         loop {
             if let Some(frame) = self.decoder.take(&mut connection.received)? {
                 return Poll::Ready(Some(Ok(frame)));
@@ -222,7 +232,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> HttpBody for Conversation<S> {
     type Error = BodyError;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        self.get_mut().poll(cx).map(|frame| frame.map(|frame| frame.map_err(BodyError::Upstream)))
+        self.get_mut().poll(cx)
     }
 
     fn is_end_stream(&self) -> bool {
