@@ -14,8 +14,10 @@ mod file;
 mod filters;
 mod flags;
 mod json;
+mod listener;
 mod model;
 mod names;
+mod network;
 mod policies;
 mod policy_dir;
 mod policy_file;
@@ -32,10 +34,12 @@ mod tests;
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 
 pub use self::{
+    listener::{CertificateFiles, ClientAuth, ListenerOptions, ProxyProtocol, RedirectHttps, Tls, TlsProfile},
     model::{
         Config, Endpoint, FilterSource, HeaderMatch, HeaderValueMatch, HostPattern, Limits, Listener, ListenerSet,
         OnFault, PathMatch, Place, Policy, PolicyEntry, PolicyLimits, Route, Upstream, UpstreamTimeouts,
     },
+    network::Network,
     problem::Problem,
 };
 

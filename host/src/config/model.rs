@@ -14,7 +14,7 @@ use std::{
 use http::{HeaderName, Method};
 use regex::Regex;
 
-use super::Problem;
+use super::{ListenerOptions, Problem};
 
 /// Everything that the gateway is told from outside.
 #[derive(Debug, Clone)]
@@ -52,6 +52,8 @@ pub struct Listener {
     pub name: String,
     /// The address to bind; port 0 lets the system choose.
     pub address: SocketAddr,
+    /// What it does besides.
+    pub options: ListenerOptions,
 }
 
 /// Bounds on what one connection or request may cost (`[limits]`).
@@ -69,6 +71,8 @@ pub struct Limits {
     pub body_idle: Duration,
     /// `drain`: how long exchanges in flight may take to end on shutdown.
     pub drain: Duration,
+    /// `http2-streams`: how many requests of one HTTP/2 connection may be open at once.
+    pub http2_streams: u32,
 }
 
 impl Default for Limits {
@@ -80,6 +84,7 @@ impl Default for Limits {
             keep_alive: Duration::from_secs(75),
             body_idle: Duration::from_secs(20),
             drain: Duration::from_secs(30),
+            http2_streams: 128,
         }
     }
 }

@@ -26,7 +26,7 @@ pub struct Builder {
 pub struct Built {
     /// The snapshot.
     pub snapshot: Arc<Snapshot>,
-    /// Problems of policies whose older version was kept, or that never were ready.
+    /// Problems of policies and certificates whose older version was kept, and of policies that never were ready.
     pub problems: Vec<Problem>,
 }
 
@@ -45,13 +45,15 @@ impl Builder {
     pub fn build(&mut self, config: &Config, previous: Option<&Snapshot>) -> Result<Built, Vec<Problem>> {
         let (policies, statuses): (Vec<_>, Vec<_>) =
             config.policies.iter().map(|entry| self.policies.make(entry, previous)).unzip();
-        let problems: Vec<_> = statuses.iter().flat_map(|status| status.problems.clone()).collect();
+        let mut problems: Vec<_> = statuses.iter().flat_map(|status| status.problems.clone()).collect();
         let missing = unusable_routes(config, &statuses);
         let rejected = if previous.is_none() { &problems } else { &missing };
         if !rejected.is_empty() {
             return Err(rejected.clone());
         }
         let policies: Vec<_> = policies.into_iter().flatten().collect();
+        let (settings, kept) = super::listener::settings(config, previous)?;
+        problems.extend(kept);
         let listeners = self.listeners(config, previous)?;
         let upstreams = config.upstreams.iter().map(|upstream| self.upstream(upstream, config, previous)).collect();
         let targets = config.routes.iter().map(|route| self.target(route, &policies)).collect();
@@ -65,12 +67,25 @@ impl Builder {
             policies,
             upstreams,
             listeners,
+            settings,
             limits: config.limits.clone(),
             access_log: config.access_log,
             metrics: Arc::clone(&self.metrics),
             statuses,
         };
         Ok(Built { snapshot: Arc::new(snapshot), problems })
+    }
+
+    /// Does everything that `build` does for a first snapshot except to bind addresses.
+    ///
+    /// # Errors
+    /// All problems.
+    pub fn check(&mut self, config: &Config) -> Result<(), Vec<Problem>> {
+        let settings = super::listener::settings(config, None).err().unwrap_or_default();
+        let dry = Config { listeners: Vec::new(), ..config.clone() };
+        let built = self.build(&dry, None).err().unwrap_or_default();
+        let problems: Vec<_> = settings.into_iter().chain(built).collect();
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 
     fn target(&self, route: &config::Route, policies: &[Arc<Policy>]) -> Arc<Target> {

@@ -9,7 +9,7 @@ mod view;
 
 pub(crate) use build::bind_problem;
 pub use build::{Builder, Built};
-pub use listener::BoundListener;
+pub use listener::{BoundListener, ListenerSettings};
 pub use policies::{PolicyState, PolicyStatus};
 pub use store::SnapshotStore;
 pub use view::View;
@@ -36,6 +36,8 @@ pub struct Snapshot {
     pub upstreams: Vec<Arc<Upstream>>,
     /// Where requests come in.
     pub listeners: Vec<Arc<BoundListener>>,
+    /// What is done with new connections, in the order of `listeners`.
+    pub settings: Vec<Arc<ListenerSettings>>,
     /// Bounds on connections.
     pub limits: Limits,
     /// Whether each exchange writes a line.
