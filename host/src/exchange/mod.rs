@@ -3,6 +3,7 @@
 mod end;
 mod error;
 mod proxy_headers;
+mod redirect;
 mod run;
 
 pub use end::ExchangeBody;

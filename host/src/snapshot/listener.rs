@@ -73,7 +73,7 @@ pub(super) fn settings(
         let older = previous.and_then(|snapshot| snapshot.settings_named(&listener.name));
         match (settings_of(listener, older), older) {
             (Ok(settings), _) => all.push(Arc::new(settings)),
-            // One that was plain until now stays so neither way: its clients would send in clear what is meant for TLS.
+            // Not of one that was plain: it would go on without the TLS that it is meant to have now.
             (Err(problems), Some(older)) if older.tls.is_some() => {
                 all.push(Arc::clone(older));
                 kept.extend(problems);

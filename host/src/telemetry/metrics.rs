@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::counters::Counters;
+use super::downstream::DownstreamMetrics;
 use super::names;
 
 /// All metrics of a gateway. Lives across reloads, so counters never go back.
@@ -14,6 +15,8 @@ use super::names;
 pub struct Metrics {
     /// Those without labels.
     pub gateway: GatewayMetrics,
+    /// What clients did wrong before there was a request.
+    pub downstream: DownstreamMetrics,
     routes: Mutex<BTreeMap<String, Arc<RouteMetrics>>>,
     filters: Mutex<BTreeMap<String, Arc<FilterMetrics>>>,
     upstreams: Mutex<BTreeMap<String, Arc<UpstreamMetrics>>>,
@@ -40,6 +43,7 @@ impl Metrics {
     pub fn render(&self) -> String {
         let mut page = Page::default();
         self.gateway.render(&mut page);
+        self.downstream.render(&mut page);
         render_routes(&mut page, &all(&self.routes));
         render_filters(&mut page, &all(&self.filters));
         render_upstreams(&mut page, &all(&self.upstreams));
@@ -316,14 +320,14 @@ fn render_upstreams(page: &mut Page, upstreams: &[(String, Arc<UpstreamMetrics>)
 
 /// A page in the text format.
 #[derive(Default)]
-struct Page(String);
+pub(super) struct Page(String);
 
 impl Page {
-    fn family(&mut self, name: &str, kind: &str, help: &str) {
+    pub(super) fn family(&mut self, name: &str, kind: &str, help: &str) {
         let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 
-    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+    pub(super) fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
         self.0.push_str(name);
         for (place, (key, label)) in labels.iter().enumerate() {
             let label = label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
