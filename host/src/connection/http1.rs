@@ -36,6 +36,8 @@ pub(super) async fn serve(
             .serve_connection(Watched::new(transport, Rc::clone(&known.activity)), service)
     );
     tokio::select! {
+        // A request that has come with the connection is served, even in a drain.
+        biased;
         ended = connection.as_mut() => ended,
         () = known.stop.cancelled() => {
             if known.cut.get() {

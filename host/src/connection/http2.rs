@@ -55,6 +55,7 @@ pub(super) async fn serve(
     let io = TokioIo::new(Watched::new(transport, Rc::clone(&known.activity), metrics));
     let mut connection = pin!(builder(&streams, limits).serve_connection(io, service));
     tokio::select! {
+        biased;
         ended = connection.as_mut() => return ended,
         () = known.stop.cancelled() => {}
     }

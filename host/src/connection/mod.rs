@@ -16,6 +16,7 @@ pub use opening::Arrival;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Response, header};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +26,9 @@ use crate::config::Limits;
 use crate::message::{Activity, ClientInfo, Seconds};
 use crate::snapshot::{ListenerSettings, View};
 use crate::telemetry::Metrics;
+
+/// How long a connection that is accepted at the last moment has to say what it wants.
+const GRACE: Duration = Duration::from_millis(200);
 
 /// What a worker knows of a connection.
 pub struct Connection {
@@ -63,11 +67,12 @@ impl Connection {
         self.place.set(place);
     }
 
-    /// Waits until the connection is cut; a drain lets it go on.
-    async fn is_cut(&self) {
+    /// Waits until the connection may not be opened any more: it is cut, or a drain has begun and what its client had sent
+    /// before has had time to arrive.
+    async fn is_late(&self) {
         self.stop.cancelled().await;
         if !self.cut.get() {
-            std::future::pending::<()>().await;
+            tokio::time::sleep(GRACE).await;
         }
     }
 }
@@ -99,7 +104,7 @@ pub async fn serve(
     let (address, settings) = (arrival.address, Arc::clone(&arrival.settings));
     let opened = tokio::select! {
         opened = arrival.open(Rc::clone(&known.activity)) => opened,
-        () = known.is_cut() => return,
+        () = known.is_late() => return,
     };
     let opened = match opened {
         Ok(opened) => opened,
