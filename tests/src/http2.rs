@@ -26,6 +26,8 @@ pub mod flag {
     pub const END_HEADERS: u8 = 4;
 }
 
+const HEADER_TABLE_SIZE: u16 = 1;
+
 /// A frame as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct H2Frame {
@@ -53,10 +55,12 @@ impl H2Frame {
     #[track_caller]
     pub fn status(&self) -> u16 {
         assert_eq!(self.kind, kind::HEADERS, "{self:?}");
-        match self.payload[0] {
+        // The first block says that there is no dynamic table, as the settings want it.
+        let fields = self.payload.strip_prefix(&[0x20]).unwrap_or(&self.payload);
+        match fields[0] {
             // Of the static table (RFC 7541, appendix A).
             index @ 0x88..=0x8e => [200, 204, 206, 304, 400, 404, 500][usize::from(index - 0x88)],
-            _ => digits(&self.payload[1..]),
+            _ => digits(&fields[1..]),
         }
     }
 }
@@ -78,7 +82,7 @@ impl Http2 {
         stream.set_write_timeout(Some(PATIENCE)).expect("it is a socket");
         let mut connection = Self { stream };
         let setting = |(id, value): &(u16, u32)| [id.to_be_bytes().as_slice(), &value.to_be_bytes()].concat();
-        let payload: Vec<u8> = settings.iter().flat_map(setting).collect();
+        let payload: Vec<u8> = [(HEADER_TABLE_SIZE, 0)].iter().chain(settings).flat_map(setting).collect();
         let preface = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".as_slice(), &frame(kind::SETTINGS, 0, 0, &payload)].concat();
         connection.write(&preface).expect("the gateway reads");
         connection
@@ -209,8 +213,8 @@ fn integer(mut value: usize, out: &mut Vec<u8>) {
 /// Three digits, plain or in Huffman's code (RFC 7541, appendix B).
 #[track_caller]
 fn digits(text: &[u8]) -> u16 {
-    let (length, text) = (usize::from(text[0] & 0x7f), &text[1..]);
-    if length == 3 {
+    let (is_coded, length, text) = (text[0] & 0x80 != 0, usize::from(text[0] & 0x7f), &text[1..]);
+    if !is_coded {
         return String::from_utf8_lossy(&text[..3]).parse().expect("a status");
     }
     let bits = text[..length].iter().fold(0_u32, |bits, byte| (bits << 8) | u32::from(*byte));
