@@ -133,7 +133,7 @@ impl Worker {
             socket,
             stop,
             move |stream, address| {
-                settings = serving.view.borrow().snapshot.settings_of(&listener).cloned().or(settings.take());
+                settings = serving.view().snapshot.settings_of(&listener).cloned().or(settings.take());
                 if let Some(settings) = settings.clone() {
                     serving.serve(Arrival { stream, address, listener: Arc::clone(&listener), settings });
                 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 use crate::gate::PATIENCE;
 
@@ -117,7 +118,7 @@ impl Http2 {
 
     /// The next frame that is no settings and no ping; none if the gateway has closed.
     #[track_caller]
-    pub fn next(&mut self) -> Option<H2Frame> {
+    pub fn next_frame(&mut self) -> Option<H2Frame> {
         loop {
             let frame = self.read()?;
             match frame.kind {
@@ -137,7 +138,8 @@ impl Http2 {
     #[track_caller]
     pub fn next_of(&mut self, kind: u8) -> H2Frame {
         loop {
-            let frame = self.next().unwrap_or_else(|| panic!("the gateway has closed before a frame of type {kind}"));
+            let frame =
+                self.next_frame().unwrap_or_else(|| panic!("the gateway has closed before a frame of type {kind}"));
             if frame.kind == kind {
                 return frame;
             }
@@ -161,10 +163,43 @@ impl Http2 {
         Some(H2Frame { kind, flags, stream: u32::from_be_bytes(stream), payload })
     }
 
+    /// Sends content of a stream for as long as the gateway opens its windows; gives the number of bytes. As with
+    /// `write_until_blocked`, it may come out too small, but never too large.
+    #[track_caller]
+    pub fn upload_until_blocked(&mut self, stream: u32, most: usize) -> usize {
+        self.stream.set_read_timeout(Some(Duration::from_millis(500))).expect("it is a socket");
+        let (mut windows, mut sent) = ([65_535_usize; 2], 0);
+        while sent < most {
+            let now = windows[0].min(windows[1]).min(16 << 10);
+            if now > 0 {
+                self.send(kind::DATA, 0, stream, &vec![b'x'; now]);
+                windows = windows.map(|window| window - now);
+                sent += now;
+                continue;
+            }
+            let mut head = [0; 9];
+            if self.stream.read_exact(&mut head).is_err() {
+                break;
+            }
+            let mut payload = vec![0; usize::from(head[2]) + (usize::from(head[1]) << 8)];
+            self.stream.read_exact(&mut payload).expect("frames are whole");
+            let number = |at: usize| u32::from_be_bytes(payload[at..at + 4].try_into().expect("four bytes")) as usize;
+            match head[3] {
+                kind::WINDOW_UPDATE => windows[usize::from(head[8] != 0)] += number(0),
+                kind::SETTINGS => {
+                    let initial = (0..payload.len()).step_by(6).find(|at| payload[*at..at + 2] == [0, 4]);
+                    windows[1] += initial.map_or(0, |at| number(at + 2) - 65_535);
+                }
+                _ => {}
+            }
+        }
+        sent
+    }
+
     /// Reads until the gateway closes; gives what came.
     #[track_caller]
     pub fn rest(&mut self) -> Vec<H2Frame> {
-        std::iter::from_fn(|| self.next()).collect()
+        std::iter::from_fn(|| self.next_frame()).collect()
     }
 }
 

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use tollgate_tests::http2::{H2Frame, Http2, block, flag, frame, kind, request};
 use tollgate_tests::{Answer, Gate, Request, Response, RunningGateway, TestGateway, Upstream, curl, eventually, tool};
 
@@ -230,6 +233,34 @@ mod connections {
     }
 
     #[test]
+    fn who_does_not_read_makes_the_other_end_wait() {
+        const MUCH: usize = 256 << 20;
+        let gate = Gate::new();
+        let taken = Arc::new(AtomicU64::new(0));
+        let upstream = Upstream::with({
+            let (gate, taken) = (gate.clone(), Arc::clone(&taken));
+            move |call| {
+                if call.request.method == "GET" {
+                    call.write(format!("HTTP/1.1 200 OK\r\ncontent-length: {MUCH}\r\n\r\n").as_bytes())?;
+                    taken.store(call.write_until_blocked(MUCH as u64)?, Ordering::SeqCst);
+                }
+                gate.wait();
+                Ok(false)
+            }
+        });
+        let gateway = before(&upstream);
+        let mut client = http2(&gateway);
+        client.get(1, "/");
+        eventually("the upstream is held up", || taken.load(Ordering::SeqCst) > 0);
+        assert!(taken.load(Ordering::SeqCst) < MUCH as u64 / 4);
+        let mut client = http2(&gateway);
+        client.request(1, &request("POST", "/", "a.test"), false);
+        let sent = client.upload_until_blocked(1, MUCH);
+        assert!((200 << 10..MUCH / 4).contains(&sent), "{sent} bytes were taken");
+        gate.open();
+    }
+
+    #[test]
     fn a_drain_says_goodbye_and_lets_streams_end() {
         let gate = Gate::new();
         let upstream = Upstream::answering(Answer::status(200).wait(&gate).body("done"));
@@ -415,7 +446,7 @@ mod abuse {
         client.get(1, "/");
         let mut bytes = 0;
         loop {
-            let frame = client.next().unwrap();
+            let frame = client.next_frame().unwrap();
             assert_ne!(frame.kind, kind::RST_STREAM);
             if frame.kind == kind::DATA {
                 bytes += frame.payload.len();

@@ -132,6 +132,31 @@ mod handshake {
         }
     }
 
+    /// Versions, kinds of ciphers and the best known mistakes: what takes some seconds rather than minutes.
+    #[test]
+    fn testssl_finds_nothing_weak() {
+        let authority = Authority::new();
+        let pair = authority.server(&["localhost"]);
+        let gateway = files(&authority, &[("one", &pair)], &config(ONE, "")).start();
+        let url = format!("https://localhost:{}", gateway.address().port());
+        let findings = gateway.path().join("findings.csv");
+        let output = tool("testssl", "testssl.sh", |command| {
+            let checks = ["--protocols", "--std", "--heartbleed", "--renegotiation", "--crime"];
+            command.args(["--quiet", "--warnings", "off", "--color", "0", "--ip", "127.0.0.1", "--csvfile"]);
+            command.arg(&findings).args(checks).arg(&url)
+        });
+        let said = std::fs::read_to_string(&findings).unwrap_or_default();
+        let severity = |line: &str| line.split("\",\"").nth(3).unwrap_or_default().to_owned();
+        let bad: Vec<&str> =
+            said.lines().skip(1).filter(|line| !["OK", "INFO", "WARN"].contains(&&*severity(line))).collect();
+        assert!(bad.is_empty(), "{}", bad.join("\n"));
+        for finding in
+            ["\"TLS1_3\"", "\"TLS1\"", "\"ALPN_HTTP2\"", "\"cipherlist_STRONG\"", "\"heartbleed\"", "\"CRIME_TLS\""]
+        {
+            assert!(said.contains(finding), "{finding} is not in {said}{}", String::from_utf8_lossy(&output.stdout));
+        }
+    }
+
     #[test]
     fn openssl_finds_nothing_weak() {
         let authority = Authority::new();
@@ -270,7 +295,7 @@ mod files_change {
         let (upstream, authority) = (Upstream::start(), Authority::new());
         let (old, new) = (authority.server(&["gateway.test"]), authority.server(&["gateway.test"]));
         let files = files(&authority, &[("one", &old)], &config(ONE, "")).upstream(&upstream);
-        let gateway = files.run(&[]);
+        let gateway = files.run(&["--admin", "127.0.0.1:0"]);
         let client = TlsClient::trusting(&authority);
         let shows = |pair: &Pair| client.connect(gateway.address(), "gateway.test").unwrap().is_with(pair);
         assert!(shows(&old));
@@ -287,9 +312,13 @@ mod files_change {
         std::fs::remove_file(folder.path().join("one.pem")).unwrap();
         gateway.line(&["one.pem: cannot be read: there is no such file; correct the path"]);
         assert!(shows(&old));
+        let page = || Connection::open(gateway.admin_address()).request(Request::get("/policies")).json();
+        let shown = || page()["certificates"]["last-error"].as_str().is_some_and(|text| text.contains("no such file"));
+        eventually("the admin page says so", shown);
         folder.replace("one.key", &new.key);
         folder.replace("one.pem", &new.cert);
         eventually("the new certificate is shown", || shows(&new));
+        assert!(page()["certificates"]["last-error"].is_null());
     }
 
     #[test]

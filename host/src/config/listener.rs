@@ -1,10 +1,6 @@
 //! What a listener may say besides its address: TLS, the PROXY protocol, the way to https. Read as written, then checked.
 
-use std::{
-    fmt::Write,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fmt::Write, path::Path, time::Duration};
 
 use http::StatusCode;
 
@@ -12,6 +8,7 @@ use super::{
     network::Network,
     report::{At, Report},
     section::{Item, Section},
+    tls::{Tls, TlsTable},
 };
 
 /// What a listener does besides accepting connections. Nothing of it by default.
@@ -25,53 +22,6 @@ pub struct ListenerOptions {
     pub redirect_https: Option<RedirectHttps>,
     /// `hsts`: the value of `Strict-Transport-Security` (RFC 6797); only with `tls`.
     pub hsts: Option<String>,
-}
-
-/// How a listener speaks TLS. What is in the files is found out when a snapshot is built.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tls {
-    /// `cert` and `key`, or `certificates`: at least one; the first also serves clients that ask for no name or another.
-    pub certificates: Vec<CertificateFiles>,
-    /// `profile`: which versions.
-    pub profile: TlsProfile,
-    /// `client-auth`: whether clients show certificates of their own.
-    pub client_auth: Option<ClientAuth>,
-}
-
-impl Tls {
-    /// Every file that it names.
-    pub fn files(&self) -> impl Iterator<Item = &Path> {
-        let certificates = self.certificates.iter().flat_map(|files| [&files.cert, &files.key]);
-        certificates.chain(self.client_auth.as_ref().map(|auth| &auth.ca)).map(PathBuf::as_path)
-    }
-}
-
-/// A certificate with its chain, and its key. Both are PEM files.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CertificateFiles {
-    /// The certificate, then those that lead to its authority.
-    pub cert: PathBuf,
-    /// The private key.
-    pub key: PathBuf,
-}
-
-/// Which versions of TLS are spoken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum TlsProfile {
-    /// `"modern"`: 1.3 only.
-    Modern,
-    /// `"intermediate"`: 1.2 and 1.3.
-    #[default]
-    Intermediate,
-}
-
-/// Which certificates clients show.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientAuth {
-    /// `ca`: the authorities that are trusted, as a PEM file.
-    pub ca: PathBuf,
-    /// `mode`: `"required"`, or `"optional"` for clients that may have none.
-    pub required: bool,
 }
 
 /// Connections begin with a PROXY protocol header, version 1 or 2.
@@ -97,14 +47,6 @@ pub(super) struct OptionsTable {
     proxy_protocol: Option<Vec<At<String>>>,
     redirect_https: Option<At<RedirectHttps>>,
     hsts: Option<At<String>>,
-}
-
-#[derive(Debug)]
-struct TlsTable {
-    pair: (Option<At<String>>, Option<At<String>>),
-    certificates: Option<At<Vec<(Option<At<String>>, Option<At<String>>)>>>,
-    profile: Option<At<String>>,
-    client_auth: Option<(Option<At<String>>, Option<At<String>>)>,
 }
 
 impl OptionsTable {
@@ -134,92 +76,6 @@ impl OptionsTable {
             redirect_https: self.redirect_https.map(|at| at.value),
             hsts: self.hsts.map(|at| at.value),
         }
-    }
-}
-
-impl TlsTable {
-    fn read(item: Item<'_>) -> Option<(At<()>, Self)> {
-        let place = item.place();
-        if item.is_array() {
-            let remedy = "write tls = { certificates = [ { cert = \"…\", key = \"…\" }, … ] }";
-            item.report().at(&place, "is an array, not a table", remedy);
-            return None;
-        }
-        let mut section = item.section()?;
-        let mut certificates = None;
-        if let Some(item) = section.take("certificates") {
-            let place = item.place();
-            if item.is_empty_array() {
-                item.report().at(&place, "is empty", "add { cert = \"…\", key = \"…\" }");
-            }
-            let pairs = item.array().unwrap_or_default().into_iter().filter_map(Item::section).map(|mut section| {
-                let pair = (need_file(&mut section, "cert"), need_file(&mut section, "key"));
-                section.finish();
-                pair
-            });
-            certificates = Some(place.map(|()| pairs.collect()));
-        }
-        let pair = match certificates {
-            // Asked for all the same, so that they are not unknown; `check` refuses them.
-            Some(_) => (section.take("cert").and_then(Item::string), section.take("key").and_then(Item::string)),
-            None => (need_file(&mut section, "cert"), need_file(&mut section, "key")),
-        };
-        let table = Self {
-            pair,
-            certificates,
-            profile: section.take("profile").and_then(Item::string),
-            client_auth: section.take("client-auth").and_then(Item::section).map(|mut section| {
-                let ca = need_file(&mut section, "ca");
-                let mode = section.need("mode", "add mode = \"required\", or \"optional\"").and_then(Item::string);
-                section.finish();
-                (ca, mode)
-            }),
-        };
-        section.finish();
-        Some((place, table))
-    }
-
-    fn check(self, place: &At<()>, folder: &Path, report: &Report) -> Option<Tls> {
-        let pair = |(cert, key): (Option<At<String>>, Option<At<String>>)| {
-            Some(CertificateFiles { cert: folder.join(cert?.value), key: folder.join(key?.value) })
-        };
-        let certificates = match self.certificates {
-            Some(_) if self.pair.0.is_some() || self.pair.1.is_some() => {
-                report.at(place, "has certificates and cert or key beside them", "move the pair into certificates");
-                Vec::new()
-            }
-            Some(pairs) => pairs.value.into_iter().filter_map(pair).collect(),
-            None => pair(self.pair).into_iter().collect(),
-        };
-        let profile = self.profile.and_then(|at| report.good(&at, profile(&at.value))).unwrap_or_default();
-        let client_auth = self.client_auth.and_then(|(ca, mode)| {
-            let required = mode.and_then(|at| report.good(&at, client_auth_mode(&at.value)))?;
-            Some(ClientAuth { ca: folder.join(ca?.value), required })
-        });
-        (!certificates.is_empty()).then_some(Tls { certificates, profile, client_auth })
-    }
-}
-
-fn need_file(section: &mut Section<'_>, key: &'static str) -> Option<At<String>> {
-    section.need(key, &format!("add {key} = \"FILE.pem\"")).and_then(Item::string)
-}
-
-fn profile(name: &str) -> Result<TlsProfile, (String, String)> {
-    match name {
-        "modern" => Ok(TlsProfile::Modern),
-        "intermediate" => Ok(TlsProfile::Intermediate),
-        _ => {
-            Err((format!("{name:?} is no profile"), "write \"modern\" (TLS 1.3) or \"intermediate\" (1.2 too)".into()))
-        }
-    }
-}
-
-/// Whether a certificate is required.
-fn client_auth_mode(name: &str) -> Result<bool, (String, String)> {
-    match name {
-        "required" => Ok(true),
-        "optional" => Ok(false),
-        _ => Err((format!("{name:?} is no mode"), "write \"required\" or \"optional\"".into())),
     }
 }
 

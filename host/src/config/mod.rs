@@ -25,6 +25,7 @@ mod problem;
 mod report;
 mod route;
 mod section;
+mod tls;
 mod units;
 mod upstream;
 
@@ -34,13 +35,14 @@ mod tests;
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 
 pub use self::{
-    listener::{CertificateFiles, ClientAuth, ListenerOptions, ProxyProtocol, RedirectHttps, Tls, TlsProfile},
+    listener::{ListenerOptions, ProxyProtocol, RedirectHttps},
     model::{
         Config, Endpoint, FilterSource, HeaderMatch, HeaderValueMatch, HostPattern, Limits, Listener, ListenerSet,
         OnFault, PathMatch, Place, Policy, PolicyEntry, PolicyLimits, Route, Upstream, UpstreamTimeouts,
     },
     network::Network,
     problem::Problem,
+    tls::{CertificateFiles, ClientAuth, Tls, TlsProfile},
 };
 
 /// Where the configuration comes from.

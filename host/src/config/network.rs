@@ -1,6 +1,6 @@
 //! Networks as people write them: `10.0.0.0/8`, or a single address.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 /// A network of addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl Network {
 fn bits(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(address) => u128::from(u32::from(address)),
-        IpAddr::V6(address) => u128::from(Ipv6Addr::to_bits(address)),
+        IpAddr::V6(address) => address.to_bits(),
     }
 }
 

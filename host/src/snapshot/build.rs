@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::listener::{AllSettings, settings as listener_settings};
 use super::policies::{PolicyMaker, PolicyState, PolicyStatus};
 use super::{BoundListener, Snapshot, Target};
 use crate::chain::{Chain, Policy};
@@ -52,8 +53,8 @@ impl Builder {
             return Err(rejected.clone());
         }
         let policies: Vec<_> = policies.into_iter().flatten().collect();
-        let (settings, kept) = super::listener::settings(config, previous)?;
-        problems.extend(kept);
+        let AllSettings { settings, kept } = listener_settings(config, previous)?;
+        problems.extend(kept.iter().cloned());
         let listeners = self.listeners(config, previous)?;
         let upstreams = config.upstreams.iter().map(|upstream| self.upstream(upstream, config, previous)).collect();
         let targets = config.routes.iter().map(|route| self.target(route, &policies)).collect();
@@ -71,6 +72,7 @@ impl Builder {
             limits: config.limits.clone(),
             access_log: config.access_log,
             metrics: Arc::clone(&self.metrics),
+            kept_certificates: kept,
             statuses,
         };
         Ok(Built { snapshot: Arc::new(snapshot), problems })
@@ -81,7 +83,7 @@ impl Builder {
     /// # Errors
     /// All problems.
     pub fn check(&mut self, config: &Config) -> Result<(), Vec<Problem>> {
-        let settings = super::listener::settings(config, None).err().unwrap_or_default();
+        let settings = listener_settings(config, None).err().unwrap_or_default();
         let dry = Config { listeners: Vec::new(), ..config.clone() };
         let built = self.build(&dry, None).err().unwrap_or_default();
         let problems: Vec<_> = settings.into_iter().chain(built).collect();

@@ -62,26 +62,29 @@ impl Snapshot {
     }
 }
 
-/// The settings of all listeners. Where a certificate or a key is no good, the older settings are kept and it is said why;
+/// The settings of all listeners, and why some of them are older ones.
+pub(super) struct AllSettings {
+    pub(super) settings: Vec<Arc<ListenerSettings>>,
+    pub(super) kept: Vec<Problem>,
+}
+
+/// Makes the settings of all listeners. Where a certificate or a key is no good, the older settings are kept and it is said why;
 /// where there are none, that is an error.
-pub(super) fn settings(
-    config: &Config,
-    previous: Option<&Snapshot>,
-) -> Result<(Vec<Arc<ListenerSettings>>, Vec<Problem>), Vec<Problem>> {
-    let (mut all, mut kept, mut fatal) = (Vec::new(), Vec::new(), Vec::new());
+pub(super) fn settings(config: &Config, previous: Option<&Snapshot>) -> Result<AllSettings, Vec<Problem>> {
+    let (mut settings, mut kept, mut fatal) = (Vec::new(), Vec::new(), Vec::new());
     for listener in &config.listeners {
         let older = previous.and_then(|snapshot| snapshot.settings_named(&listener.name));
         match (settings_of(listener, older), older) {
-            (Ok(settings), _) => all.push(Arc::new(settings)),
+            (Ok(new), _) => settings.push(Arc::new(new)),
             // Not of one that was plain: it would go on without the TLS that it is meant to have now.
             (Err(problems), Some(older)) if older.tls.is_some() => {
-                all.push(Arc::clone(older));
+                settings.push(Arc::clone(older));
                 kept.extend(problems);
             }
             (Err(problems), _) => fatal.extend(problems),
         }
     }
-    if fatal.is_empty() { Ok((all, kept)) } else { Err(fatal) }
+    if fatal.is_empty() { Ok(AllSettings { settings, kept }) } else { Err(fatal) }
 }
 
 fn settings_of(listener: &Listener, older: Option<&Arc<ListenerSettings>>) -> Result<ListenerSettings, Vec<Problem>> {

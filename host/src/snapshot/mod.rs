@@ -17,7 +17,7 @@ pub use view::View;
 use std::sync::Arc;
 
 use crate::chain::{Chain, Policy};
-use crate::config::Limits;
+use crate::config::{Limits, Problem};
 use crate::route::RouteTable;
 use crate::telemetry::{Metrics, RouteMetrics};
 use crate::upstream::Upstream;
@@ -44,6 +44,8 @@ pub struct Snapshot {
     pub access_log: bool,
     /// The counters.
     pub metrics: Arc<Metrics>,
+    /// Why listeners go on with older certificates, if they do.
+    pub kept_certificates: Vec<Problem>,
     /// What is to be said about each policy, ready or not.
     pub statuses: Vec<PolicyStatus>,
 }

@@ -2,6 +2,7 @@
 
 mod config_file;
 mod flags;
+mod listeners;
 mod policies;
 mod routes;
 
