@@ -87,8 +87,7 @@ impl Gateway {
     pub fn check(source: &Source, overrides: &Overrides) -> Result<Config, StartError> {
         let config = config::load(source, overrides, &bundled::names()).map_err(StartError::Problems)?;
         let mut builder = builder(&config, Arc::default(), 1)?;
-        let dry = Config { listeners: Vec::new(), ..config.clone() };
-        builder.build(&dry, None).map_err(StartError::Problems)?;
+        builder.check(&config).map_err(StartError::Problems)?;
         Ok(config)
     }
 

@@ -3,20 +3,18 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::connection::{self, Connection};
+use crate::connection::{self, Arrival, Connection};
 use crate::listener::accept;
-use crate::message::{ClientInfo, Seconds};
+use crate::message::Seconds;
 use crate::snapshot::{BoundListener, SnapshotStore, View};
 
 /// How often connections are looked at, downstream and upstream.
@@ -128,11 +126,18 @@ impl Worker {
             }
         };
         let (serving, failing) = (Rc::clone(self), Rc::clone(self));
+        // Those that the last connections of a listener that goes away are served with.
+        let mut settings = None;
         let name = Arc::clone(&listener.name);
         tokio::task::spawn_local(accept(
             socket,
             stop,
-            move |stream, client| serving.serve(&listener, stream, client),
+            move |stream, address| {
+                settings = serving.view().snapshot.settings_of(&listener).cloned().or(settings.take());
+                if let Some(settings) = settings.clone() {
+                    serving.serve(Arrival { stream, address, listener: Arc::clone(&listener), settings });
+                }
+            },
             move |error| {
                 failing.view.borrow().snapshot.metrics.gateway.accept_error();
                 tracing::warn!(listener = &*name, %error, "a connection could not be accepted");
@@ -140,14 +145,16 @@ impl Worker {
         ));
     }
 
-    fn serve(self: &Rc<Self>, listener: &BoundListener, stream: TcpStream, address: SocketAddr) {
-        let client = Arc::new(ClientInfo::new(address, Arc::clone(&listener.name), "http"));
+    fn serve(self: &Rc<Self>, arrival: Arrival) {
         let connection = Rc::new(Connection::new(Rc::clone(&self.clock), self.drain.child_token()));
         let open = OpenConnection::new(Rc::clone(self), Rc::clone(&connection));
         tokio::task::spawn_local(async move {
             let worker = &open.worker;
-            let limits = worker.view.borrow().snapshot.limits.clone();
-            connection::serve(stream, client, &connection, &limits, || worker.view()).await;
+            let (limits, metrics) = {
+                let view = worker.view.borrow();
+                (view.snapshot.limits.clone(), Arc::clone(&view.snapshot.metrics))
+            };
+            connection::serve(arrival, &connection, &limits, &metrics, || worker.view()).await;
         });
     }
 

@@ -95,6 +95,13 @@ impl Folder {
         written.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         path
     }
+
+    /// Writes a file beside what was there and renames it, as one should.
+    #[track_caller]
+    pub fn replace(&self, name: &str, content: impl AsRef<[u8]>) {
+        let new = self.write(&format!("{name}.new"), content);
+        fs::rename(&new, self.0.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
 }
 
 impl Drop for Folder {

@@ -72,6 +72,7 @@ impl TestGateway {
     /// Text for `{name}` in the configuration.
     #[must_use]
     pub fn word(mut self, name: &str, text: &str) -> Self {
+        self.words.retain(|(known, _)| known != name);
         self.words.push((name.to_owned(), text.to_owned()));
         self
     }
@@ -87,6 +88,13 @@ impl TestGateway {
     #[must_use]
     pub fn module(self, name: &str, bytes: impl AsRef<[u8]>) -> Self {
         self.folder.write(&format!("policies/{name}.wasm"), bytes);
+        self
+    }
+
+    /// A file of its folder.
+    #[must_use]
+    pub fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
+        self.folder.write(name, content);
         self
     }
 
@@ -320,6 +328,12 @@ impl RunningGateway {
     pub fn replace_module(&self, name: &str, bytes: impl AsRef<[u8]>) {
         let new = self.files.folder.write(&format!("policies/{name}.wasm.new"), bytes);
         fs::rename(&new, new.with_extension("")).expect("the folder can be written to");
+    }
+
+    /// Writes a file beside what was there and renames it.
+    #[track_caller]
+    pub fn replace_file(&self, name: &str, content: impl AsRef<[u8]>) {
+        self.files.folder.replace(name, content);
     }
 
     /// Removes a file of the policies directory.

@@ -13,20 +13,27 @@
 
 mod answer;
 mod binary;
+mod certificates;
 mod client;
+mod curl;
 mod files;
 mod gate;
 mod gateway;
+pub mod http2;
 mod message;
+mod tls;
 mod upstream;
 mod wire;
 
 pub use answer::Answer;
 pub use binary::{Binary, Finished};
+pub use certificates::{Authority, Pair};
 pub use client::{Connection, Request};
+pub use curl::{curl, tool};
 pub use files::{Folder, filter, guest, target_dir};
 pub use gate::{Gate, PATIENCE, eventually};
 pub use gateway::{RunningGateway, TestGateway};
 pub use message::{Echo, Fields, Head, Response};
+pub use tls::{TlsClient, TlsConnection};
 pub use upstream::{Call, ClosedPort, Received, Upstream};
 pub use wire::Chunk;

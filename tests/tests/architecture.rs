@@ -12,7 +12,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("gateway", &["admin", "bundled", "config", "reload", "sandbox", "snapshot", "worker"]),
     // The path.
     ("worker", &["connection", "listener", "message", "snapshot"]),
-    ("listener", &[]),
+    ("listener", &["config"]),
     ("connection", &["config", "exchange", "message", "snapshot"]),
     ("exchange", &["chain", "message", "route", "snapshot", "upstream"]),
     ("chain", &["message", "sandbox"]),

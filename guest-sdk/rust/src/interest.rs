@@ -5,7 +5,8 @@ use crate::Hook;
 /// The facts that a filter's hooks will read, and the hooks that its configuration makes needless.
 ///
 /// Names of facts: a header field; `:method`, `:path`, `:authority`, `:scheme`; `:status` (response only);
-/// `@client-address`, `@client-port`, `@listener`, `@route`, `@consumer`, `@attr:NAME`; and, for the response,
+/// `@client-address`, `@client-port`, `@listener`, `@route`, `@consumer`, `@attr:NAME`; on TLS connections `@tls-version`,
+/// `@tls-sni` and, where the client has shown a certificate, `@tls-subject`, `@tls-san`, `@spiffe-id`; and, for the response,
 /// `@request:NAME`: a fact of the request as it was sent to the upstream. At most 64 for each direction. Case does not
 /// matter, and naming a fact twice is the same as naming it once.
 ///

@@ -45,6 +45,7 @@ impl Admin {
         json!({
             "generation": snapshot.generation,
             "rejected-change": rejection,
+            "certificates": { "last-error": problems(&snapshot.kept_certificates) },
             "policies": snapshot.statuses.iter().map(policy).collect::<Vec<_>>(),
             "routes": snapshot.targets.iter().map(|target| json!({
                 "name": &*target.name,

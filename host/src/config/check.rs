@@ -1,6 +1,11 @@
 //! From the config file as written to the configuration as run on: all problems at once, or none.
 
-use std::{collections::BTreeMap, net::SocketAddr, num::NonZeroUsize, path::Path};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+};
 
 use super::{
     Config, Listener, Problem, Upstream,
@@ -29,7 +34,7 @@ fn check(file: ConfigFile, bundled: &[&str], report: &Report) -> Config {
     let folder = path.parent().unwrap_or(Path::new(""));
     let policies_dir = file.policies_dir.map(|at| at.map(|dir| folder.join(dir)));
     let policies = Policies::gather(policies_dir.as_ref(), file.policies, bundled, report);
-    let listeners = listeners(&file.listeners, report);
+    let listeners = listeners(file.listeners, folder, report);
     let upstreams: Vec<Upstream> = file.upstreams.into_iter().map(|table| upstream(table, report)).collect();
     let known = Known { listeners: &listeners, upstreams: &upstreams, policies: &policies };
     Config {
@@ -41,17 +46,17 @@ fn check(file: ConfigFile, bundled: &[&str], report: &Report) -> Config {
         limits: file.limits,
         routes: route::check_all(file.routes, &known, report),
         from_file: true,
-        files: [path.to_owned()].into_iter().chain(policies.files()).collect(),
+        files: [path.to_owned()].into_iter().chain(policies.files()).chain(tls_files(&listeners)).collect(),
         policies: policies.into_entries(path),
         listeners,
         upstreams,
     }
 }
 
-fn listeners(tables: &[ListenerTable], report: &Report) -> Vec<Listener> {
+fn listeners(tables: Vec<ListenerTable>, folder: &Path, report: &Report) -> Vec<Listener> {
     let names = unique_names(tables.iter().map(|table| (&table.place, &table.name)), "listener", report);
     let mut listeners: Vec<Listener> = Vec::new();
-    for (table, name) in tables.iter().zip(names) {
+    for (table, name) in tables.into_iter().zip(names) {
         let address = table.address.as_ref().and_then(|at| address(at, "127.0.0.1:8080", report));
         // Unspecified stands in for an address with a problem, so that the indices stay true.
         let address = address.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)));
@@ -59,9 +64,17 @@ fn listeners(tables: &[ListenerTable], report: &Report) -> Vec<Listener> {
             let message = format!("{address} is the address of listener {:?} already", other.name);
             table.address.iter().for_each(|at| report.at(at, message.clone(), "give each listener its own address"));
         }
-        listeners.push(Listener { name, address });
+        listeners.push(Listener { name, address, options: table.options.check(folder, report) });
     }
     listeners
+}
+
+fn tls_files(listeners: &[Listener]) -> Vec<PathBuf> {
+    let tls = listeners.iter().filter_map(|listener| listener.options.tls.as_ref());
+    let mut files: Vec<PathBuf> = tls.flat_map(|tls| tls.files().map(Path::to_owned)).collect();
+    files.sort();
+    files.dedup();
+    files
 }
 
 fn admin(at: &At<String>, listeners: &[Listener], report: &Report) -> Option<SocketAddr> {

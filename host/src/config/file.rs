@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::{
     Limits, UpstreamTimeouts,
+    listener::OptionsTable,
     policy_file::PolicyTable,
     report::At,
     route_file::ActionTable,
@@ -34,6 +35,7 @@ pub(super) struct ListenerTable {
     pub(super) place: At<()>,
     pub(super) name: Option<At<String>>,
     pub(super) address: Option<At<String>>,
+    pub(super) options: OptionsTable,
 }
 
 /// `[upstreams.NAME]`.
@@ -103,6 +105,7 @@ impl ListenerTable {
             place: section.place(),
             name: section.take("name").and_then(Item::string),
             address: section.need("address", "add address = \"127.0.0.1:8080\"").and_then(Item::string),
+            options: OptionsTable::read(&mut section),
         };
         section.finish();
         table
@@ -220,6 +223,11 @@ fn read_limits(mut section: Section<'_>) -> (Limits, UpstreamTimeouts) {
         body_idle: wait(&mut section, "body-idle", limits.body_idle),
         drain: wait(&mut section, "drain", limits.drain),
         body_limit: body_limit(&mut section),
+        http2_streams: section
+            .take("http2-streams")
+            .and_then(|item| item.count(1, 10_000))
+            .and_then(|count| u32::try_from(count).ok())
+            .unwrap_or(limits.http2_streams),
     };
     let timeouts = UpstreamTimeouts {
         connect: wait(&mut section, "upstream-connect", timeouts.connect),

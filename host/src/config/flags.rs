@@ -3,7 +3,8 @@
 use std::{net::SocketAddr, path::Path};
 
 use super::{
-    Config, Flags, Limits, Listener, ListenerSet, PathMatch, Problem, Route, Upstream, UpstreamTimeouts,
+    Config, Flags, Limits, Listener, ListenerOptions, ListenerSet, PathMatch, Problem, Route, Upstream,
+    UpstreamTimeouts,
     filters::Filters,
     policy_dir::{Found, PolicyDir},
     report::Report,
@@ -49,6 +50,7 @@ fn listeners(addresses: &[SocketAddr], report: &Report) -> Vec<Listener> {
     let listener = |(index, address): (usize, &SocketAddr)| Listener {
         name: format!("listener-{}", index + 1),
         address: *address,
+        options: ListenerOptions::default(),
     };
     addresses.iter().enumerate().map(listener).collect()
 }

@@ -15,8 +15,10 @@ mod file;
 mod filters;
 mod flags;
 mod json;
+mod listener;
 mod model;
 mod names;
+mod network;
 mod policies;
 mod policy_dir;
 mod policy_file;
@@ -26,6 +28,7 @@ mod rewrite;
 mod route;
 mod route_file;
 mod section;
+mod tls;
 mod units;
 mod upstream;
 
@@ -35,11 +38,14 @@ mod tests;
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 
 pub use self::{
+    listener::{ListenerOptions, ProxyProtocol, RedirectHttps},
     model::{
         Config, Endpoint, FilterSource, HeaderMatch, HostPattern, Limits, Listener, ListenerSet, OnFault, PathMatch,
         Place, Policy, PolicyEntry, PolicyLimits, QueryMatch, Route, Upstream, UpstreamTimeouts, ValueMatch,
     },
+    network::Network,
     problem::Problem,
+    tls::{CertificateFiles, ClientAuth, Tls, TlsProfile},
 };
 
 /// Where the configuration comes from.

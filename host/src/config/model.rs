@@ -14,7 +14,7 @@ use std::{
 use http::{HeaderName, Method};
 use regex::Regex;
 
-use super::Problem;
+use super::{ListenerOptions, Problem};
 use crate::route::Action;
 
 /// Everything that the gateway is told from outside.
@@ -53,6 +53,8 @@ pub struct Listener {
     pub name: String,
     /// The address to bind; port 0 lets the system choose.
     pub address: SocketAddr,
+    /// What it does besides.
+    pub options: ListenerOptions,
 }
 
 /// Bounds on what one connection or request may cost (`[limits]`).
@@ -72,6 +74,8 @@ pub struct Limits {
     pub drain: Duration,
     /// `body-limit`: how many bytes a request's body may have, where its route does not say.
     pub body_limit: Option<u64>,
+    /// `http2-streams`: how many requests of one HTTP/2 connection may be open at once.
+    pub http2_streams: u32,
 }
 
 impl Default for Limits {
@@ -84,6 +88,7 @@ impl Default for Limits {
             body_idle: Duration::from_secs(20),
             drain: Duration::from_secs(30),
             body_limit: None,
+            http2_streams: 128,
         }
     }
 }

@@ -116,6 +116,21 @@ impl<'a> Item<'a> {
         self.value.is_str()
     }
 
+    /// Whether it is `true` or `false`.
+    pub(super) fn is_boolean(&self) -> bool {
+        self.value.is_bool()
+    }
+
+    /// Whether it is a number.
+    pub(super) fn is_number(&self) -> bool {
+        self.value.is_integer()
+    }
+
+    /// Whether it is an array.
+    pub(super) fn is_array(&self) -> bool {
+        self.value.is_array()
+    }
+
     /// Whether it is an array without elements.
     pub(super) fn is_empty_array(&self) -> bool {
         self.value.as_array().is_some_and(|array| array.is_empty())

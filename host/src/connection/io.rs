@@ -7,17 +7,17 @@ use std::task::{Context, Poll};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
+use super::transport::Transport;
 use crate::message::Activity;
 
 pub(super) struct Watched {
-    inner: TokioIo<TcpStream>,
+    inner: TokioIo<Transport>,
     activity: Rc<Activity>,
 }
 
 impl Watched {
-    pub(super) fn new(stream: TcpStream, activity: Rc<Activity>) -> Self {
+    pub(super) fn new(stream: Transport, activity: Rc<Activity>) -> Self {
         Self { inner: TokioIo::new(stream), activity }
     }
 }

@@ -1,23 +1,34 @@
 //! One downstream connection, in a task of its own.
 
+mod frames;
+mod http1;
+mod http2;
+mod identity;
 mod io;
+mod opening;
+mod proxy_protocol;
+mod socket;
+mod streams;
+mod transport;
+
+pub use opening::Arrival;
 
 use std::cell::Cell;
-use std::convert::Infallible;
-use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use tokio::net::TcpStream;
+use http::{Response, header};
 use tokio_util::sync::CancellationToken;
 
-use self::io::Watched;
+use self::opening::{OpenError, Protocol};
 use crate::config::Limits;
-use crate::exchange;
 use crate::message::{Activity, ClientInfo, Seconds};
-use crate::snapshot::View;
+use crate::snapshot::{ListenerSettings, View};
+use crate::telemetry::Metrics;
+
+/// How long a connection that is accepted at the last moment has to say what it wants.
+const GRACE: Duration = Duration::from_millis(200);
 
 /// What a worker knows of a connection.
 pub struct Connection {
@@ -37,7 +48,9 @@ impl Connection {
 
     /// Ends the connection if it has waited for longer than it may.
     pub fn cut_if_overdue(&self, limits: &Limits) {
-        if self.activity.is_overdue(limits.header_timeout, limits.keep_alive) {
+        if self.activity.is_overdue(limits.header_timeout, limits.keep_alive)
+            || self.activity.is_stuck(limits.body_idle)
+        {
             self.cut.set(true);
             self.stop.cancel();
         }
@@ -53,40 +66,71 @@ impl Connection {
     pub fn set_place(&self, place: usize) {
         self.place.set(place);
     }
+
+    /// Waits until the connection may not be opened any more: it is cut, or a drain has begun and what its client had sent
+    /// before has had time to arrive.
+    async fn is_late(&self) {
+        self.stop.cancelled().await;
+        if !self.cut.get() {
+            tokio::time::sleep(GRACE).await;
+        }
+    }
 }
 
-/// Serves the requests of a connection one after another, each on the snapshot that is current when it comes. On drain the
-/// running exchange ends and no further one begins.
-pub async fn serve(
-    stream: TcpStream,
+/// Whom a connection's requests come from, and what its listener does with them.
+struct Front {
     client: Arc<ClientInfo>,
+    settings: Arc<ListenerSettings>,
+}
+
+impl Front {
+    /// What the listener says on each response.
+    fn mark<B>(&self, response: &mut Response<B>) {
+        if let Some(hsts) = &self.settings.hsts {
+            response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, hsts.clone());
+        }
+    }
+}
+
+/// Serves the requests of a connection, each on the snapshot that is current when it comes. On drain the running exchanges
+/// end and no further one begins.
+pub async fn serve(
+    arrival: Arrival,
     known: &Connection,
     limits: &Limits,
+    metrics: &Arc<Metrics>,
     view: impl Fn() -> Rc<View>,
 ) {
-    // Heads and small bodies go out at once.
-    let _ = stream.set_nodelay(true);
-    let service = service_fn(|request| {
-        let (view, client, activity) = (view(), &client, Rc::clone(&known.activity));
-        async move { Ok::<_, Infallible>(exchange::serve(view, client, activity, request).await) }
-    });
-    let mut connection = pin!(
-        http1::Builder::new()
-            .max_headers(limits.header_fields)
-            .max_buf_size(limits.header_bytes)
-            .serve_connection(Watched::new(stream, Rc::clone(&known.activity)), service)
-    );
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = known.stop.cancelled() => {
-            if known.cut.get() {
-                return;
-            }
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let (address, settings) = (arrival.address, Arc::clone(&arrival.settings));
+    let opened = tokio::select! {
+        opened = arrival.open(Rc::clone(&known.activity)) => opened,
+        () = known.is_late() => return,
+    };
+    let opened = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            count(&error, metrics);
+            let source = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::debug!(client = %address, %error, source, "downstream connection not opened");
+            return;
+        }
+    };
+    let front = Front { client: Arc::new(opened.client), settings };
+    let ended = match opened.protocol {
+        Protocol::Http1 => http1::serve(opened.transport, &front, known, limits, view).await,
+        Protocol::Http2 => {
+            http2::serve(opened.transport, Rc::new(front), known, limits, Arc::clone(metrics), view).await
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(client = %client.address, %error, "downstream connection ended");
+        tracing::debug!(client = %address, %error, "downstream connection ended");
+    }
+}
+
+fn count(error: &OpenError, metrics: &Metrics) {
+    match error {
+        OpenError::ProxyHeader(_) | OpenError::Untrusted(_) => metrics.downstream.proxy_header_failed(),
+        OpenError::Handshake(_) => metrics.downstream.handshake_failed(),
+        OpenError::Io(_) => {}
     }
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Response, StatusCode, Uri, header, request};
+use http::{HeaderValue, Method, Response, StatusCode, Uri, Version, header, request};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::chain::Run;
@@ -32,6 +32,7 @@ struct Access {
     method: Method,
     uri: Uri,
     host: Option<HeaderValue>,
+    version: Version,
     sent: u64,
 }
 
@@ -40,12 +41,15 @@ impl ExchangeEnd {
         activity.exchange_begins();
         view.snapshot.metrics.gateway.exchange_opened();
         let access = view.snapshot.access_log.then(|| {
-            let host = head.headers.get(header::HOST).cloned();
+            // HTTP/2 has it in `:authority`.
+            let of_uri = || HeaderValue::from_str(head.uri.authority()?.as_str()).ok();
+            let host = head.headers.get(header::HOST).cloned().or_else(of_uri);
             Box::new(Access {
                 client: Arc::clone(client),
                 method: head.method.clone(),
                 uri: head.uri.clone(),
                 host,
+                version: head.version,
                 sent: 0,
             })
         });
@@ -79,6 +83,11 @@ impl ExchangeEnd {
             consumer = consumer.as_ref().and_then(|name| name.to_str().ok()),
             status = self.status.map(|status| status.as_u16()),
             bytes = access.sent,
+            version = ?access.version,
+            tls = access.client.tls.as_ref().map(|tls| tls.version),
+            sni = access.client.tls.as_ref().and_then(|tls| tls.sni.as_deref()),
+            subject = access.client.identity().map(|identity| &*identity.subject),
+            spiffe_id = access.client.identity().and_then(|identity| identity.spiffe_id.as_deref()),
             ms = self.started.elapsed().as_secs_f64() * 1e3,
             "access"
         );

@@ -13,6 +13,9 @@ pub(super) enum ExchangeError {
     /// The request cannot be understood in one way only.
     #[error("bad request: {0}")]
     BadRequest(&'static str),
+    /// More header fields than there may be. HTTP/1 is told so before it comes here.
+    #[error("too many header fields")]
+    HeadTooLarge,
     /// A method that is not for gateways.
     #[error("method not served")]
     Method,
@@ -38,6 +41,9 @@ impl ExchangeError {
     pub(super) fn reply(&self) -> Reply {
         match self {
             Self::BadRequest(detail) => Reply::problem(StatusCode::BAD_REQUEST, detail),
+            Self::HeadTooLarge => {
+                Reply::problem(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "the request has too many header fields")
+            }
             Self::Method => Reply::problem(StatusCode::NOT_IMPLEMENTED, "this method is not served"),
             Self::NoRoute => Reply::problem(StatusCode::NOT_FOUND, "no route matches this request"),
             Self::TooLarge | Self::Upstream(UpstreamError::Request(BodyError::TooLarge(_))) => Reply::too_large(),

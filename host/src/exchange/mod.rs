@@ -5,6 +5,7 @@ mod end;
 mod error;
 mod mirror;
 mod proxy_headers;
+mod redirect;
 mod run;
 
 pub use end::ExchangeBody;

@@ -18,6 +18,9 @@ pub(super) fn to_upstream(head: &mut request::Parts, client: &ClientInfo) {
     remove_connection_fields(&mut head.headers);
     // Answered here: the server sends 100 (Continue) when the body is first read.
     head.headers.remove(header::EXPECT);
+    if head.version == Version::HTTP_2 {
+        join_cookies(&mut head.headers);
+    }
     head.version = Version::HTTP_11;
     to_origin_form(head);
     add_forwarded(&mut head.headers, client);
@@ -45,6 +48,17 @@ fn remove_connection_fields(headers: &mut HeaderMap) {
     }
     for name in [KEEP_ALIVE, PROXY_CONNECTION, header::TE, header::TRANSFER_ENCODING, header::UPGRADE] {
         headers.remove(name);
+    }
+}
+
+/// HTTP/2 clients may send cookies one by one; whoever comes next expects them in one field (RFC 9113, section 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    if headers.get_all(header::COOKIE).iter().nth(1).is_none() {
+        return;
+    }
+    let cookies: Vec<&[u8]> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if let Ok(joined) = HeaderValue::from_bytes(&cookies.join(b"; ".as_slice())) {
+        headers.insert(header::COOKIE, joined);
     }
 }
 

@@ -9,22 +9,27 @@ use hyper::body::Incoming;
 use super::end::{ExchangeBody, ExchangeEnd};
 use super::error::ExchangeError;
 use super::mirror::copy_to;
-use super::proxy_headers;
+use super::{proxy_headers, redirect};
 use crate::chain::{Run, Step};
 use crate::message::{Activity, Body, ClientInfo, Exchange, Reply};
 use crate::route::{Action, Forward, Lookup};
-use crate::snapshot::{Target, View};
+use crate::snapshot::{ListenerSettings, Target, View};
 
 /// Serves one request on the snapshot that is current now, to its end.
 pub async fn serve(
     view: Rc<View>,
     client: &Arc<ClientInfo>,
+    settings: &ListenerSettings,
     activity: Rc<Activity>,
     request: Request<Incoming>,
 ) -> Response<ExchangeBody> {
     let (mut head, body) = request.into_parts();
     let mut end = ExchangeEnd::new(Rc::clone(&view), client, activity, &head);
 
+    if let Some(redirect) = settings.options.redirect_https {
+        let reply = host(&head).and_then(|host| redirect::to_https(redirect.status, redirect.port, host, &head.uri));
+        return end.respond(respond(reply.unwrap_or_else(|error| error.reply())));
+    }
     let route = match find_route(&view, client, &head) {
         Ok(route) => route,
         Err(error) => return end.respond(respond(error.reply())),
@@ -129,6 +134,9 @@ fn respond(reply: Reply) -> Response<Body> {
 }
 
 fn find_route(view: &View, client: &ClientInfo, head: &request::Parts) -> Result<usize, ExchangeError> {
+    if head.headers.len() > view.snapshot.limits.header_fields {
+        return Err(ExchangeError::HeadTooLarge);
+    }
     if head.method == Method::CONNECT {
         return Err(ExchangeError::Method);
     }
@@ -144,16 +152,25 @@ fn find_route(view: &View, client: &ClientInfo, head: &request::Parts) -> Result
     found.copied().ok_or(ExchangeError::NoRoute)
 }
 
-/// The host that the request is for (RFC 9112, section 3.2): exactly one `Host`, and an absolute URI wins over it.
+/// The host that the request is for. HTTP/1 (RFC 9112, section 3.2): exactly one `Host`, and an absolute URI wins over it.
+/// HTTP/2 (RFC 9113, section 8.3.1): `:authority`, and `Host` says the same if it is there.
 fn host(head: &request::Parts) -> Result<&str, ExchangeError> {
     let mut hosts = head.headers.get_all(header::HOST).iter();
+    let authority = head.uri.authority().map(http::uri::Authority::as_str);
+    let is_http2 = head.version == Version::HTTP_2;
     let host = match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host.to_str().ok().filter(|host| host.bytes().all(is_host_byte)),
+        (None, None) if is_http2 => authority,
+        (Some(host), None) => host.to_str().ok(),
         (None, None) if head.version < Version::HTTP_11 => Some(""),
         _ => None,
     };
-    let host = host.ok_or(ExchangeError::BadRequest("a request has exactly one valid Host field"))?;
-    Ok(head.uri.authority().map_or(host, http::uri::Authority::as_str))
+    let is_valid = |host: &&str| host.bytes().all(is_host_byte);
+    let host = host.filter(is_valid).ok_or(ExchangeError::BadRequest("a request has exactly one valid Host field"))?;
+    let Some(authority) = authority else { return Ok(host) };
+    if is_http2 && !authority.eq_ignore_ascii_case(host) {
+        return Err(ExchangeError::BadRequest("the Host field and :authority differ"));
+    }
+    Some(authority).filter(is_valid).ok_or(ExchangeError::BadRequest("the authority is not a host with a port"))
 }
 
 /// What can stand in a host and its port (RFC 3986, section 3.2.2): no user, no path, no white space.

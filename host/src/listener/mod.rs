@@ -1,4 +1,4 @@
-//! Where connections come in: sockets, and the loop that accepts.
+//! Where connections come in: sockets, the loop that accepts, and the settings of TLS.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -6,8 +6,10 @@ use std::net::{SocketAddr, TcpListener};
 use socket2::{Domain, Protocol, Socket, Type};
 
 mod accept;
+mod tls;
 
 pub use accept::accept;
+pub use tls::TlsSettings;
 
 /// How many connections may wait to be accepted, on each worker.
 const BACKLOG: i32 = 1_024;

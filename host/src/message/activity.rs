@@ -13,6 +13,10 @@ pub struct Activity {
     clock: Seconds,
     phase: Cell<Phase>,
     since: Cell<u32>,
+    /// How many exchanges are open: more than one on HTTP/2 only.
+    exchanges: Cell<u32>,
+    /// Since when the client has taken nothing although there is something for it.
+    blocked: Cell<Option<u32>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +25,7 @@ enum Phase {
     Idle,
     /// Part of a request's head has come.
     Head,
-    /// A request is being served.
+    /// Requests are being served.
     Exchange,
 }
 
@@ -30,7 +34,7 @@ impl Activity {
     #[must_use]
     pub fn new(clock: Seconds) -> Self {
         let since = Cell::new(clock.get());
-        Self { clock, phase: Cell::new(Phase::Head), since }
+        Self { clock, phase: Cell::new(Phase::Head), since, exchanges: Cell::new(0), blocked: Cell::new(None) }
     }
 
     /// Bytes have come.
@@ -40,14 +44,49 @@ impl Activity {
         }
     }
 
+    /// The connection stands, and a request may come or not: HTTP/2 clients often connect before they have one.
+    pub fn opened(&self) {
+        if self.phase.get() == Phase::Head {
+            self.enter(Phase::Idle);
+        }
+    }
+
     /// An exchange has begun.
     pub fn exchange_begins(&self) {
+        self.exchanges.set(self.exchanges.get() + 1);
         self.phase.set(Phase::Exchange);
     }
 
-    /// The exchange has ended.
+    /// An exchange has ended.
     pub fn exchange_ends(&self) {
-        self.enter(Phase::Idle);
+        self.exchanges.set(self.exchanges.get().saturating_sub(1));
+        if self.exchanges.get() == 0 {
+            self.enter(Phase::Idle);
+        }
+    }
+
+    /// The client takes nothing more for now.
+    pub fn blocked(&self) {
+        if self.blocked.get().is_none() {
+            self.blocked.set(Some(self.clock.get()));
+        }
+    }
+
+    /// The client has taken something.
+    pub fn moved(&self) {
+        self.blocked.set(None);
+    }
+
+    /// Whether the client has taken nothing for longer than it may, to the second.
+    #[must_use]
+    pub fn is_stuck(&self, body_idle: Duration) -> bool {
+        self.blocked.get().is_some_and(|since| self.is_past(since, body_idle))
+    }
+
+    /// The clock of the connection's worker.
+    #[must_use]
+    pub fn clock(&self) -> &Seconds {
+        &self.clock
     }
 
     /// Whether the connection has waited for longer than it may, to the second.
@@ -58,7 +97,11 @@ impl Activity {
             Phase::Head => header_timeout,
             Phase::Exchange => return false,
         };
-        u64::from(self.clock.get().wrapping_sub(self.since.get())) > bound.as_secs()
+        self.is_past(self.since.get(), bound)
+    }
+
+    fn is_past(&self, since: u32, bound: Duration) -> bool {
+        u64::from(self.clock.get().wrapping_sub(since)) > bound.as_secs()
     }
 
     fn enter(&self, phase: Phase) {
@@ -91,5 +134,37 @@ mod tests {
         assert!(!overdue());
         clock.set(1_086);
         assert!(overdue(), "the next head is late");
+    }
+
+    #[test]
+    fn a_connection_is_idle_when_its_last_exchange_has_ended() {
+        let clock = Seconds::default();
+        let activity = Activity::new(Rc::clone(&clock));
+        let overdue = || activity.is_overdue(Duration::from_secs(10), Duration::from_secs(75));
+        activity.opened();
+        clock.set(75);
+        assert!(!overdue(), "it may take its time for the first request");
+        activity.exchange_begins();
+        activity.exchange_begins();
+        activity.exchange_ends();
+        clock.set(1_000);
+        assert!(!overdue(), "one of two has not ended");
+        activity.exchange_ends();
+        clock.set(1_076);
+        assert!(overdue());
+    }
+
+    #[test]
+    fn who_takes_nothing_is_stuck_after_a_while() {
+        let clock = Seconds::default();
+        let activity = Activity::new(Rc::clone(&clock));
+        let stuck = || activity.is_stuck(Duration::from_secs(20));
+        activity.blocked();
+        clock.set(15);
+        activity.blocked();
+        clock.set(21);
+        assert!(stuck(), "it counts from the first time");
+        activity.moved();
+        assert!(!stuck());
     }
 }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, request, response};
 
+use super::tls::{Identity, TlsInfo};
+
 /// Which head of an exchange is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message {
@@ -26,6 +28,8 @@ pub struct ClientInfo {
     pub listener: Arc<str>,
     /// `http` or `https`, as the client used it.
     pub scheme: &'static str,
+    /// What the handshake has told, if the connection is TLS.
+    pub tls: Option<TlsInfo>,
 }
 
 impl ClientInfo {
@@ -35,7 +39,21 @@ impl ClientInfo {
         let ip = address.ip().to_canonical();
         let address_text =
             HeaderValue::from_str(&ip.to_string()).unwrap_or_else(|_| HeaderValue::from_static("unknown"));
-        Self { address: SocketAddr::new(ip, address.port()), address_text, listener, scheme }
+        Self { address: SocketAddr::new(ip, address.port()), address_text, listener, scheme, tls: None }
+    }
+}
+
+impl ClientInfo {
+    /// A client that came over TLS.
+    #[must_use]
+    pub fn over_tls(address: SocketAddr, listener: Arc<str>, tls: TlsInfo) -> Self {
+        Self { tls: Some(tls), ..Self::new(address, listener, "https") }
+    }
+
+    /// What the client's certificate says, if it has shown one.
+    #[must_use]
+    pub fn identity(&self) -> Option<&Identity> {
+        self.tls.as_ref().and_then(|tls| tls.identity.as_ref())
     }
 }
 

@@ -27,6 +27,16 @@ pub enum Fact {
     ClientPort,
     /// `@listener`
     Listener,
+    /// `@tls-version`
+    TlsVersion,
+    /// `@tls-sni`
+    TlsSni,
+    /// `@tls-subject`
+    TlsSubject,
+    /// `@tls-san`
+    TlsNames,
+    /// `@spiffe-id`
+    SpiffeId,
     /// `@route`
     Route,
     /// `@consumer`
@@ -40,7 +50,8 @@ pub enum Fact {
 /// A name that is no fact.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{name:?} is not a fact of a {}; known are header fields in lower case, :method, :path, :authority, :scheme, \
-         :status (response), @client-address, @client-port, @listener, @route, @consumer, @attr:NAME and, for a response, \
+         :status (response), @client-address, @client-port, @listener, @tls-version, @tls-sni, @tls-subject, @tls-san, \
+         @spiffe-id, @route, @consumer, @attr:NAME and, for a response, \
          @request:FACT", if *.message == Message::Request { "request" } else { "response" })]
 pub struct FactError {
     name: String,
@@ -64,6 +75,11 @@ impl Fact {
             "@client-address" => Ok(Self::ClientAddress),
             "@client-port" => Ok(Self::ClientPort),
             "@listener" => Ok(Self::Listener),
+            "@tls-version" => Ok(Self::TlsVersion),
+            "@tls-sni" => Ok(Self::TlsSni),
+            "@tls-subject" => Ok(Self::TlsSubject),
+            "@tls-san" => Ok(Self::TlsNames),
+            "@spiffe-id" => Ok(Self::SpiffeId),
             "@route" => Ok(Self::Route),
             "@consumer" => Ok(Self::Consumer),
             _ => {
@@ -101,6 +117,15 @@ impl Fact {
             Self::ClientAddress => append(out, exchange.client.address_text.as_bytes()),
             Self::ClientPort => write!(out, "{}", exchange.client.address.port()).is_ok(),
             Self::Listener => append(out, &*exchange.client.listener),
+            Self::TlsVersion => exchange.client.tls.as_ref().is_some_and(|tls| append(out, tls.version)),
+            Self::TlsSni => append_some(out, exchange.client.tls.as_ref().and_then(|tls| tls.sni.as_deref())),
+            Self::TlsSubject => append_some(out, exchange.client.identity().map(|identity| &*identity.subject)),
+            Self::TlsNames => {
+                append_some(out, exchange.client.identity().and_then(|identity| identity.alternative_names.as_deref()))
+            }
+            Self::SpiffeId => {
+                append_some(out, exchange.client.identity().and_then(|identity| identity.spiffe_id.as_deref()))
+            }
             Self::Route => append(out, &*exchange.route),
             Self::Consumer => exchange.context.consumer.as_ref().is_some_and(|name| append(out, name.as_bytes())),
             Self::Attribute(name) => {
@@ -115,6 +140,10 @@ impl Fact {
 fn append(out: &mut Vec<u8>, value: impl AsRef<[u8]>) -> bool {
     out.extend_from_slice(value.as_ref());
     true
+}
+
+fn append_some(out: &mut Vec<u8>, value: Option<&str>) -> bool {
+    value.is_some_and(|value| append(out, value))
 }
 
 /// Several fields of one name become one value (RFC 9110, section 5.3; for cookies RFC 9113, section 8.2.3).

@@ -6,9 +6,11 @@ mod edit;
 mod exchange;
 mod fact;
 mod limit;
+mod tls;
 
 pub use activity::{Activity, Seconds};
 pub use body::{Body, BodyError, IdleTimeout};
 pub use edit::{Change, Edit, EditError};
 pub use exchange::{ClientInfo, Context, Exchange, Message, Reply};
 pub use fact::{Fact, FactError};
+pub use tls::{Identity, TlsInfo};

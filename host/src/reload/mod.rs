@@ -84,7 +84,7 @@ impl Reload {
         let (events, received) = channel();
         let mut watch = Watch::new(events.clone()).map_err(io::Error::other)?;
         let mut files = Files::of(&reloader.source, config);
-        watch.follow(&files.directories);
+        watch.follow(&files.directories, &files.files);
         if files.changed_since(read_at) {
             let _ = events.send(Event::Asked);
         }
@@ -158,7 +158,7 @@ impl Reloader {
             if let Some(config) = self.reload() {
                 *files = Files::of(&self.source, &config);
             }
-            if watch.follow(&files.directories) && files.changed_since(read_at) {
+            if watch.follow(&files.directories, &files.files) && files.changed_since(read_at) {
                 let _ = again.send(Event::Asked);
             }
         }

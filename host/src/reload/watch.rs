@@ -1,6 +1,6 @@
 //! Which directories are watched, and which events matter.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
@@ -13,6 +13,8 @@ pub(super) struct Watch {
     watcher: RecommendedWatcher,
     /// With device and inode, as a directory of the same name may be another one; none while it does not exist.
     directories: BTreeMap<PathBuf, Option<(u64, u64)>>,
+    /// Files that matter by name, whatever their ending.
+    files: BTreeSet<PathBuf>,
 }
 
 impl Watch {
@@ -24,12 +26,13 @@ impl Watch {
                 drop(events.send(Event::Asked));
             }
         })?;
-        Ok(Self { watcher, directories: BTreeMap::new() })
+        Ok(Self { watcher, directories: BTreeMap::new(), files: BTreeSet::new() })
     }
 
     /// Watches these directories and no others; says whether one of them is new, so that what changed in it before now
     /// was not seen. One that does not exist is watched once it does: its parent is among them.
-    pub(super) fn follow(&mut self, directories: &[PathBuf]) -> bool {
+    pub(super) fn follow(&mut self, directories: &[PathBuf], files: &[PathBuf]) -> bool {
+        self.files = files.iter().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone())).collect();
         for gone in self.directories.keys().filter(|known| !directories.contains(known)) {
             // Fails if it no longer exists, which is the usual reason for this.
             let _ = self.watcher.unwatch(gone);
@@ -56,7 +59,7 @@ impl Watch {
         let of_interest = |path: &PathBuf| {
             let by_ending = path.extension().is_some_and(|ending| ending == "wasm" || ending == "toml");
             // Kubernetes replaces the files of a volume by renaming this link.
-            by_ending || self.directories.contains_key(path) || path.ends_with("..data")
+            by_ending || self.files.contains(path) || self.directories.contains_key(path) || path.ends_with("..data")
         };
         let reads = matches!(event.kind, EventKind::Access(access) if !is_end_of_write(access));
         !reads && (event.need_rescan() || event.paths.iter().any(of_interest))

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::listener::{AllSettings, settings as listener_settings};
 use super::policies::{PolicyMaker, PolicyState, PolicyStatus};
 use super::routes::conditions;
 use super::{BoundListener, Snapshot, Target};
@@ -27,7 +28,7 @@ pub struct Builder {
 pub struct Built {
     /// The snapshot.
     pub snapshot: Arc<Snapshot>,
-    /// Problems of policies whose older version was kept, or that never were ready.
+    /// Problems of policies and certificates whose older version was kept, and of policies that never were ready.
     pub problems: Vec<Problem>,
 }
 
@@ -46,13 +47,15 @@ impl Builder {
     pub fn build(&mut self, config: &Config, previous: Option<&Snapshot>) -> Result<Built, Vec<Problem>> {
         let (policies, statuses): (Vec<_>, Vec<_>) =
             config.policies.iter().map(|entry| self.policies.make(entry, previous)).unzip();
-        let problems: Vec<_> = statuses.iter().flat_map(|status| status.problems.clone()).collect();
+        let mut problems: Vec<_> = statuses.iter().flat_map(|status| status.problems.clone()).collect();
         let missing = unusable_routes(config, &statuses);
         let rejected = if previous.is_none() { &problems } else { &missing };
         if !rejected.is_empty() {
             return Err(rejected.clone());
         }
         let policies: Vec<_> = policies.into_iter().flatten().collect();
+        let AllSettings { settings, kept } = listener_settings(config, previous)?;
+        problems.extend(kept.iter().cloned());
         let listeners = self.listeners(config, previous)?;
         let upstreams = config.upstreams.iter().map(|upstream| self.upstream(upstream, config, previous)).collect();
         let targets = config.routes.iter().map(|route| self.target(route, config, &policies)).collect();
@@ -66,12 +69,26 @@ impl Builder {
             policies,
             upstreams,
             listeners,
+            settings,
             limits: config.limits.clone(),
             access_log: config.access_log,
             metrics: Arc::clone(&self.metrics),
+            kept_certificates: kept,
             statuses,
         };
         Ok(Built { snapshot: Arc::new(snapshot), problems })
+    }
+
+    /// Does everything that `build` does for a first snapshot except to bind addresses.
+    ///
+    /// # Errors
+    /// All problems.
+    pub fn check(&mut self, config: &Config) -> Result<(), Vec<Problem>> {
+        let settings = listener_settings(config, None).err().unwrap_or_default();
+        let dry = Config { listeners: Vec::new(), ..config.clone() };
+        let built = self.build(&dry, None).err().unwrap_or_default();
+        let problems: Vec<_> = settings.into_iter().chain(built).collect();
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 
     fn target(&self, route: &config::Route, config: &Config, policies: &[Arc<Policy>]) -> Arc<Target> {

@@ -1,7 +1,14 @@
-//! Sockets that are bound before a snapshot goes live, so that an address that cannot be bound rejects the change.
+//! Sockets that are bound before a snapshot goes live, so that an address that cannot be bound rejects the change, and what
+//! is done with the connections that come on them.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError};
+
+use http::HeaderValue;
+
+use super::Snapshot;
+use crate::config::{Config, Listener, ListenerOptions, Problem};
+use crate::listener::TlsSettings;
 
 /// A listener's sockets: one for each worker, on the same address (`SO_REUSEPORT`), so the kernel spreads connections.
 pub struct BoundListener {
@@ -27,4 +34,63 @@ impl BoundListener {
     pub fn take_socket(&self, worker: usize) -> Option<TcpListener> {
         self.sockets.lock().unwrap_or_else(PoisonError::into_inner).get_mut(worker).and_then(Option::take)
     }
+}
+
+/// What a listener does with new connections. Replaced by a reload while the sockets stay; a connection keeps what it was
+/// accepted with.
+#[derive(Debug)]
+pub struct ListenerSettings {
+    /// As configured.
+    pub options: ListenerOptions,
+    /// For handshakes, if the listener speaks TLS.
+    pub tls: Option<Arc<TlsSettings>>,
+    /// What `Strict-Transport-Security` says on each response, if anything.
+    pub hsts: Option<HeaderValue>,
+}
+
+impl Snapshot {
+    /// The settings of a listener, unless it is gone.
+    #[must_use]
+    pub fn settings_of(&self, listener: &Arc<BoundListener>) -> Option<&Arc<ListenerSettings>> {
+        let place = self.listeners.iter().position(|known| Arc::ptr_eq(known, listener))?;
+        self.settings.get(place)
+    }
+
+    fn settings_named(&self, name: &str) -> Option<&Arc<ListenerSettings>> {
+        let place = self.listeners.iter().position(|known| *known.name == *name)?;
+        self.settings.get(place)
+    }
+}
+
+/// The settings of all listeners, and why some of them are older ones.
+pub(super) struct AllSettings {
+    pub(super) settings: Vec<Arc<ListenerSettings>>,
+    pub(super) kept: Vec<Problem>,
+}
+
+/// Makes the settings of all listeners. Where a certificate or a key is no good, the older settings are kept and it is said why;
+/// where there are none, that is an error.
+pub(super) fn settings(config: &Config, previous: Option<&Snapshot>) -> Result<AllSettings, Vec<Problem>> {
+    let (mut settings, mut kept, mut fatal) = (Vec::new(), Vec::new(), Vec::new());
+    for listener in &config.listeners {
+        let older = previous.and_then(|snapshot| snapshot.settings_named(&listener.name));
+        match (settings_of(listener, older), older) {
+            (Ok(new), _) => settings.push(Arc::new(new)),
+            // Not of one that was plain: it would go on without the TLS that it is meant to have now.
+            (Err(problems), Some(older)) if older.tls.is_some() => {
+                settings.push(Arc::clone(older));
+                kept.extend(problems);
+            }
+            (Err(problems), _) => fatal.extend(problems),
+        }
+    }
+    if fatal.is_empty() { Ok(AllSettings { settings, kept }) } else { Err(fatal) }
+}
+
+fn settings_of(listener: &Listener, older: Option<&Arc<ListenerSettings>>) -> Result<ListenerSettings, Vec<Problem>> {
+    let options = listener.options.clone();
+    let older = older.and_then(|older| older.tls.as_ref());
+    let tls = options.tls.as_ref().map(|tls| TlsSettings::load(tls, older)).transpose()?;
+    let hsts = options.hsts.as_ref().and_then(|value| HeaderValue::from_str(value).ok());
+    Ok(ListenerSettings { options, tls, hsts })
 }

@@ -12,7 +12,7 @@ mod view;
 pub(crate) use build::bind_problem;
 pub use build::{Builder, Built};
 pub use describe::{Explanation, explain};
-pub use listener::BoundListener;
+pub use listener::{BoundListener, ListenerSettings};
 pub use policies::{PolicyState, PolicyStatus};
 pub use store::SnapshotStore;
 pub use view::View;
@@ -20,7 +20,7 @@ pub use view::View;
 use std::sync::Arc;
 
 use crate::chain::{Chain, Policy};
-use crate::config::Limits;
+use crate::config::{Limits, Problem};
 use crate::route::{Action, RouteTable};
 use crate::telemetry::{Metrics, MirrorMetrics, RouteMetrics};
 use crate::upstream::Upstream;
@@ -39,12 +39,16 @@ pub struct Snapshot {
     pub upstreams: Vec<Arc<Upstream>>,
     /// Where requests come in.
     pub listeners: Vec<Arc<BoundListener>>,
+    /// What is done with new connections, in the order of `listeners`.
+    pub settings: Vec<Arc<ListenerSettings>>,
     /// Bounds on connections.
     pub limits: Limits,
     /// Whether each exchange writes a line.
     pub access_log: bool,
     /// The counters.
     pub metrics: Arc<Metrics>,
+    /// Why listeners go on with older certificates, if they do.
+    pub kept_certificates: Vec<Problem>,
     /// What is to be said about each policy, ready or not.
     pub statuses: Vec<PolicyStatus>,
 }

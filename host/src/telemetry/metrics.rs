@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::counters::Counters;
+use super::downstream::DownstreamMetrics;
 use super::mirror::{self, MirrorMetrics};
 use super::names;
 
@@ -15,6 +16,8 @@ use super::names;
 pub struct Metrics {
     /// Those without labels.
     pub gateway: GatewayMetrics,
+    /// What clients did wrong before there was a request.
+    pub downstream: DownstreamMetrics,
     routes: Mutex<BTreeMap<String, Arc<RouteMetrics>>>,
     filters: Mutex<BTreeMap<String, Arc<FilterMetrics>>>,
     upstreams: Mutex<BTreeMap<String, Arc<UpstreamMetrics>>>,
@@ -47,6 +50,7 @@ impl Metrics {
     pub fn render(&self) -> String {
         let mut page = Page::default();
         self.gateway.render(&mut page);
+        self.downstream.render(&mut page);
         render_routes(&mut page, &all(&self.routes));
         render_filters(&mut page, &all(&self.filters));
         render_upstreams(&mut page, &all(&self.upstreams));

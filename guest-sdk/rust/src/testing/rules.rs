@@ -22,6 +22,7 @@ pub(super) fn fact(name: &str, message: Message) -> Result<(), String> {
     let known = match (name, message) {
         (":method" | ":path" | ":authority" | ":scheme", Message::Request) | (":status", Message::Response) => true,
         ("@client-address" | "@client-port" | "@listener" | "@route" | "@consumer", _) => true,
+        ("@tls-version" | "@tls-sni" | "@tls-subject" | "@tls-san" | "@spiffe-id", _) => true,
         (name, Message::Response) if name.starts_with("@request:") => {
             return fact(&name["@request:".len()..], Message::Request);
         }

@@ -3,6 +3,7 @@
 mod actions;
 mod config_file;
 mod flags;
+mod listeners;
 mod policies;
 mod routes;
 
