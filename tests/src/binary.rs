@@ -115,6 +115,28 @@ impl Binary {
         Connection::open(self.address()).request(Request::get(target))
     }
 
+    /// Its process number.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How many descriptors it has open.
+    #[must_use]
+    #[track_caller]
+    pub fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.id())).expect("the program runs").count()
+    }
+
+    /// How many KiB of memory it has in use.
+    #[must_use]
+    #[track_caller]
+    pub fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).expect("the program runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).expect("Linux tells it")
+    }
+
     /// Sends a signal, such as `TERM`.
     #[track_caller]
     pub fn signal(&self, name: &str) {

@@ -202,23 +202,38 @@ impl Connection {
         let _ = self.wire.stream.shutdown(Shutdown::Write);
     }
 
+    /// Sends a request and reads the response, if there is one.
+    ///
+    /// # Errors
+    /// If the connection breaks before the response has begun.
+    pub fn try_request(&mut self, request: &Request) -> io::Result<Response> {
+        self.methods.push_back(request.method.clone());
+        self.wire.write(&request.encode())?;
+        let head = self.wire.head()?.ok_or(io::ErrorKind::UnexpectedEof)?;
+        self.rest_of_response(head)
+    }
+
     /// Reads a response to its end, or to where it is cut.
     #[track_caller]
     pub fn response(&mut self) -> Response {
         let head = self.head();
-        let status = head.status().unwrap_or_else(|| panic!("no status line: {head:?}"));
+        self.rest_of_response(head).unwrap_or_else(|error| panic!("no response: {error}"))
+    }
+
+    fn rest_of_response(&mut self, head: Head) -> io::Result<Response> {
+        let status = head.status().ok_or_else(|| io::Error::other(format!("no status line: {head:?}")))?;
         let method = if status < 200 { None } else { self.methods.pop_front() };
         let silent = method.as_deref() == Some("HEAD") || status < 200 || status == 204 || status == 304;
         let framing = if silent { Framing::Length(0) } else { framing(&head.fields, Framing::UntilClose) };
-        let content = self.wire.body(framing).unwrap_or_else(|error| panic!("no body: {error}; {head:?}"));
-        Response {
+        let content = self.wire.body(framing)?;
+        Ok(Response {
             version: head.line.split(' ').next().unwrap_or_default().to_owned(),
             status,
             fields: head.fields,
             body: content.bytes,
             trailers: content.trailers,
             complete: content.complete,
-        }
+        })
     }
 
     /// Reads the head of a response; its body is up to the story.
