@@ -220,16 +220,16 @@ mod the_folder {
         let gateway = with_version_1(&upstream);
         let (live, next, old) =
             (gateway.policies_dir(), gateway.path().join("policies.next"), gateway.path().join("policies.old"));
-        for version in ["2", "3"] {
+        for number in 2..10 {
             fs::create_dir(&next).unwrap();
-            fs::write(next.join("10-headers.toml"), mark(version)).unwrap();
+            fs::write(next.join("10-headers.toml"), mark(&number.to_string())).unwrap();
             fs::rename(&live, &old).unwrap();
             fs::rename(&next, &live).unwrap();
-            becomes(&gateway, version);
+            becomes(&gateway, &number.to_string());
             fs::remove_dir_all(&old).unwrap();
         }
-        gateway.write_policy("10-headers", &mark("4"));
-        becomes(&gateway, "4");
+        gateway.write_policy("10-headers", &mark("last"));
+        becomes(&gateway, "last");
     }
 
     #[test]
@@ -242,6 +242,19 @@ mod the_folder {
         assert!(!gateway.policies()["rejected-change"].is_null());
         fs::write(away.join("10-headers.toml"), mark("2")).unwrap();
         fs::rename(&away, &live).unwrap();
+        becomes(&gateway, "2");
+    }
+
+    #[test]
+    fn may_go_and_come_back() {
+        let upstream = Upstream::start();
+        let gateway = with_version_1(&upstream);
+        let (live, away) = (gateway.policies_dir(), gateway.path().join("away"));
+        gateway.change(|_| {
+            fs::rename(&live, &away).unwrap();
+            fs::rename(&away, &live).unwrap();
+        });
+        gateway.write_policy("10-headers", &mark("2"));
         becomes(&gateway, "2");
     }
 

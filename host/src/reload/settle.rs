@@ -28,7 +28,11 @@ pub(super) struct Changes {
 
 impl Changes {
     /// Waits for a change that concerns us and for its end; none if the gateway stops.
-    pub(super) fn wait(mut self, events: &Receiver<Event>, concerns: impl Fn(&notify::Event) -> bool) -> Option<()> {
+    pub(super) fn wait(
+        mut self,
+        events: &Receiver<Event>,
+        mut concerns: impl FnMut(&notify::Event) -> bool,
+    ) -> Option<()> {
         let mut first = None;
         loop {
             let event = match first {

@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 
+use notify::event::ModifyKind;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 use super::Event;
@@ -15,6 +16,9 @@ pub(super) struct Watch {
     directories: BTreeMap<PathBuf, Option<(u64, u64)>>,
     /// Files that matter by name, whatever their ending.
     files: BTreeSet<PathBuf>,
+    /// Directories that were renamed or removed: the watch has gone with them, even where the same one, or another one with
+    /// the same inode, is there now.
+    moved: BTreeSet<PathBuf>,
 }
 
 impl Watch {
@@ -26,7 +30,8 @@ impl Watch {
                 drop(events.send(Event::Asked));
             }
         })?;
-        Ok(Self { watcher, directories: BTreeMap::new(), files: BTreeSet::new() })
+        let (directories, files, moved) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        Ok(Self { watcher, directories, files, moved })
     }
 
     /// Watches these directories and no others; says whether one of them is new, so that what changed in it before now
@@ -41,7 +46,8 @@ impl Watch {
         let mut followed = BTreeMap::new();
         for directory in directories {
             let identity = std::fs::metadata(directory).ok().map(|found| (found.dev(), found.ino()));
-            if identity.is_some() && self.directories.get(directory) != Some(&identity) {
+            let is_watched = self.directories.get(directory) == Some(&identity) && !self.moved.contains(directory);
+            if identity.is_some() && !is_watched {
                 news = true;
                 let _ = self.watcher.unwatch(directory);
                 if let Err(error) = self.watcher.watch(directory, RecursiveMode::NonRecursive) {
@@ -51,11 +57,15 @@ impl Watch {
             followed.insert(directory.clone(), identity);
         }
         self.directories = followed;
+        self.moved.clear();
         news
     }
 
     /// Whether an event can change what is served.
-    pub(super) fn concerns(&self, event: &notify::Event) -> bool {
+    pub(super) fn concerns(&mut self, event: &notify::Event) -> bool {
+        if matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))) {
+            self.moved.extend(event.paths.iter().filter(|path| self.directories.contains_key(*path)).cloned());
+        }
         let of_interest = |path: &PathBuf| {
             let by_ending = path.extension().is_some_and(|ending| ending == "wasm" || ending == "toml");
             // Kubernetes replaces the files of a volume by renaming this link.
