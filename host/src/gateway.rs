@@ -1,38 +1,38 @@
 //! The one assembler: from a configuration to running workers, with reload and admin beside them.
 
+mod control;
+
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use tokio::runtime::{Builder as RuntimeBuilder, LocalOptions};
 use tokio_util::sync::CancellationToken;
 
+use self::control::Control;
 use crate::admin::{self, Admin};
 use crate::bundled;
 use crate::config::{self, Config, Overrides, Problem, Source};
-use crate::reload::{Outcome, Reload, Reloader};
+use crate::listener::Inherited;
+use crate::reload::{Reload, Reloader};
 use crate::sandbox::{ModuleCache, Sandbox};
 use crate::snapshot::{self, Builder, Explanation, Snapshot, SnapshotStore};
 use crate::telemetry::Metrics;
 use crate::worker;
 
-/// How often rate limit cells that are idle are forgotten.
-const LIMITER_SWEEP: Duration = Duration::from_secs(10);
-
 /// A running gateway. Dropped, it stops at once; `shutdown` lets exchanges end.
 pub struct Gateway {
     store: Arc<SnapshotStore>,
-    metrics: Arc<Metrics>,
-    admin: Option<SocketAddr>,
+    pages: Arc<Admin>,
+    admin: Option<TcpListener>,
     reload: Option<Reload>,
     drain: CancellationToken,
-    stop: CancellationToken,
     workers: Vec<JoinHandle<()>>,
-    control: Option<JoinHandle<()>>,
+    control: Control,
 }
 
 /// Why a gateway could not start.
@@ -52,32 +52,45 @@ impl Gateway {
     /// # Errors
     /// If anything at all is wrong; all problems are reported at once.
     pub fn start(source: Source, overrides: Overrides) -> Result<Self, StartError> {
+        Self::start_on(source, overrides, Inherited::default())
+    }
+
+    /// As `start`, on sockets that another process has bound; addresses for which there is none are bound here.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub fn start_on(source: Source, overrides: Overrides, mut sockets: Inherited) -> Result<Self, StartError> {
         let read_at = SystemTime::now();
         let config = config::load(&source, &overrides, &bundled::names()).map_err(StartError::Problems)?;
         let count = worker_count(&config);
         let metrics = Arc::new(Metrics::default());
         let mut builder = builder(&config, Arc::clone(&metrics), count)?;
-        let admin_socket = config.admin.map(|address| bind_admin(&config, &overrides, address)).transpose()?;
-        let admin = admin_socket.as_ref().map(std::net::TcpListener::local_addr).transpose().map_err(system)?;
+        let inherited = config.admin.and_then(|address| sockets.take(None, address).into_iter().next());
+        let takes_over = inherited.is_some();
+        let bind_admin = || config.admin.map(|address| bind_admin(&config, &overrides, address)).transpose();
+        let admin = inherited.map_or_else(bind_admin, |socket| Ok(Some(socket)))?;
+        builder.inherit(sockets);
+
+        let pages = Arc::new(Admin::new(Arc::clone(&metrics)));
+        let start_control = || -> io::Result<Control> {
+            let socket = admin.as_ref().map(TcpListener::try_clone).transpose()?;
+            Control::start(Arc::clone(&pages), socket)
+        };
+        // The pages of a predecessor are true until this process serves.
+        let control = (!takes_over).then(start_control).transpose().map_err(system)?;
         let built = builder.build(&config, None).map_err(StartError::Problems)?;
         metrics.gateway.set_generation(built.snapshot.generation);
         let store = SnapshotStore::new(built.snapshot);
 
-        let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
-        let outcome = Arc::new(Outcome::default());
+        let drain = CancellationToken::new();
         let workers = (0..count).map(|index| worker::start(index, Arc::clone(&store), drain.clone()));
         let workers = workers.collect::<io::Result<Vec<_>>>().map_err(system)?;
-        let pages = Admin {
-            store: Arc::clone(&store),
-            metrics: Arc::clone(&metrics),
-            outcome: Arc::clone(&outcome),
-            drain: drain.clone(),
-        };
-        let control = start_control(pages, admin_socket, Arc::clone(&store), stop.clone()).map_err(system)?;
-        let reloader =
-            Reloader { source, overrides, builder, store: Arc::clone(&store), metrics: Arc::clone(&metrics), outcome };
-        let reload = Reload::start(reloader, &config, read_at).map_err(system)?;
-        Ok(Self { store, metrics, admin, reload: Some(reload), drain, stop, workers, control: Some(control) })
+        pages.show(Arc::clone(&store));
+        let control = control.map_or_else(start_control, Ok).map_err(system)?;
+        let (outcome, metrics) = (Arc::clone(&pages.outcome), Arc::clone(&pages.metrics));
+        let reloader = Reloader { source, overrides, builder, store: Arc::clone(&store), metrics, outcome };
+        let reload = Some(Reload::start(reloader, &config, read_at).map_err(system)?);
+        Ok(Self { store, pages, admin, reload, drain, workers, control })
     }
 
     /// Does everything that `start` does except to bind addresses and to serve.
@@ -119,7 +132,23 @@ impl Gateway {
     /// The address of the admin listener as bound.
     #[must_use]
     pub fn admin_address(&self) -> Option<SocketAddr> {
-        self.admin
+        self.admin.as_ref().and_then(|socket| socket.local_addr().ok())
+    }
+
+    /// Duplicates of all sockets for a successor, by the names of their listeners; the one without a name is that of the
+    /// admin pages.
+    ///
+    /// # Errors
+    /// If there are not enough descriptors.
+    pub fn sockets(&self) -> io::Result<Vec<(Option<String>, OwnedFd)>> {
+        let mut sockets = Vec::new();
+        for listener in &self.snapshot().listeners {
+            sockets.extend(listener.duplicate()?.into_iter().map(|socket| (Some(listener.name.to_string()), socket)));
+        }
+        if let Some(socket) = &self.admin {
+            sockets.push((None, socket.try_clone()?.into()));
+        }
+        Ok(sockets)
     }
 
     /// What serves now.
@@ -131,7 +160,7 @@ impl Gateway {
     /// The counters.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
-        &self.metrics
+        &self.pages.metrics
     }
 
     /// Reads everything again, as if a file had changed.
@@ -142,7 +171,19 @@ impl Gateway {
     }
 
     /// Stops to accept, lets exchanges end within the drain time, and returns when the last is done.
-    pub fn shutdown(mut self) {
+    pub fn shutdown(self) {
+        self.pages.unready.cancel();
+        self.drain();
+    }
+
+    /// As `shutdown`, when a successor accepts on the same sockets: the admin pages are its own from now on.
+    pub fn hand_over(mut self) {
+        self.admin = None;
+        self.control.release_admin();
+        self.drain();
+    }
+
+    fn drain(mut self) {
         self.reload = None;
         self.drain.cancel();
         for worker in self.workers.drain(..) {
@@ -156,10 +197,6 @@ impl Drop for Gateway {
     fn drop(&mut self) {
         self.reload = None;
         self.drain.cancel();
-        self.stop.cancel();
-        if let Some(control) = self.control.take() {
-            let _ = control.join();
-        }
     }
 }
 
@@ -186,46 +223,12 @@ fn default_state_dir() -> Option<PathBuf> {
     Some(base.join("tollgate"))
 }
 
-fn bind_admin(
-    config: &Config,
-    overrides: &Overrides,
-    address: SocketAddr,
-) -> Result<std::net::TcpListener, StartError> {
+fn bind_admin(config: &Config, overrides: &Overrides, address: SocketAddr) -> Result<TcpListener, StartError> {
     admin::bind(address).map_err(|error| {
         let mut problem = crate::snapshot::bind_problem(config, address, &error);
         if overrides.admin.is_some() {
             problem.file = PathBuf::from("--admin");
         }
         StartError::Problems(vec![problem])
-    })
-}
-
-/// The thread for everything that is not traffic: admin pages and small chores.
-fn start_control(
-    pages: Admin,
-    socket: Option<std::net::TcpListener>,
-    store: Arc<SnapshotStore>,
-    stop: CancellationToken,
-) -> io::Result<JoinHandle<()>> {
-    std::thread::Builder::new().name("control".into()).spawn(move || {
-        let runtime = RuntimeBuilder::new_current_thread().enable_all().build_local(LocalOptions::default());
-        let Ok(runtime) = runtime.inspect_err(|error| tracing::error!(%error, "no admin listener")) else { return };
-        runtime.block_on(async {
-            if let Some(socket) = socket {
-                let serve = Arc::new(pages).serve(socket, stop.clone());
-                tokio::task::spawn_local(async move {
-                    if let Err(error) = serve.await {
-                        tracing::error!(%error, "the admin listener ended");
-                    }
-                });
-            }
-            let mut sweep = tokio::time::interval(LIMITER_SWEEP);
-            loop {
-                tokio::select! {
-                    () = stop.cancelled() => break,
-                    _ = sweep.tick() => store.load().policies.iter().for_each(|policy| policy.filter.settings.limiter.sweep()),
-                }
-            }
-        });
     })
 }

@@ -5,7 +5,7 @@
 //! - the assembler: [`gateway`]
 //! - the path: [`worker`] → [`listener`] → [`connection`] → [`exchange`] → [`chain`] → [`upstream`]
 //! - the ground it stands on: [`message`], [`route`], [`sandbox`]
-//! - control: [`config`] → [`snapshot`] → [`reload`], and [`admin`], [`telemetry`], [`bundled`]
+//! - control: [`config`] → [`snapshot`] → [`reload`], [`handover`], and [`admin`], [`telemetry`], [`bundled`]
 //!
 //! A request takes one immutable [`snapshot::Snapshot`] at its start and keeps it to its end; a reload only swaps a pointer.
 //! ARCHITECTURE.md has the table of who may use whom; a test holds the code to it.
@@ -26,6 +26,7 @@ pub mod sandbox;
 pub mod admin;
 pub mod bundled;
 pub mod config;
+pub mod handover;
 pub mod reload;
 pub mod snapshot;
 pub mod telemetry;

@@ -3,19 +3,23 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use tokio::net::TcpStream;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::Notify;
+use tokio::time::Interval;
 use tokio_util::sync::CancellationToken;
 
 use crate::connection::{self, Arrival, Connection};
-use crate::listener::accept;
+use crate::listener::{Accepted, Admitted, accept};
 use crate::message::Seconds;
-use crate::snapshot::{BoundListener, SnapshotStore, View};
+use crate::snapshot::{BoundListener, ListenerSettings, SnapshotStore, View};
+use crate::telemetry::Refusal;
 
 /// How often connections are looked at, downstream and upstream.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -45,8 +49,7 @@ struct Worker {
     store: Arc<SnapshotStore>,
     drain: CancellationToken,
     view: RefCell<Rc<View>>,
-    /// The listeners that this worker accepts on; cancelled to stop.
-    listeners: RefCell<Vec<(Arc<BoundListener>, CancellationToken)>>,
+    listeners: RefCell<Vec<OpenListener>>,
     connections: RefCell<Vec<Rc<Connection>>>,
     clock: Seconds,
     idle: Notify,
@@ -58,7 +61,8 @@ impl Worker {
         Rc::new(Self {
             index,
             store,
-            drain,
+            // A token of its own: connections add themselves to it.
+            drain: drain.child_token(),
             view: RefCell::new(view),
             listeners: RefCell::default(),
             connections: RefCell::default(),
@@ -81,10 +85,35 @@ impl Worker {
                 _ = sweep.tick() => self.sweep(),
             }
         }
-        self.listeners.borrow().iter().for_each(|(_, stop)| stop.cancel());
         let bound = self.view().snapshot.limits.drain;
-        if tokio::time::timeout(bound, self.connections_gone()).await.is_err() {
-            tracing::warn!(connections = self.connections.borrow().len(), after = ?bound, "connections cut: the drain time is over");
+        tokio::select! {
+            () = self.drained() => {}
+            () = tokio::time::sleep(bound) => {
+                let connections = self.connections.borrow().len();
+                tracing::warn!(connections, after = ?bound, "connections cut: the drain time is over");
+            }
+            () = self.sweep_in_drain(sweep) => {}
+        }
+    }
+
+    /// Ends when the last connection has, of those that were accepted or waited to be.
+    async fn drained(&self) {
+        let listeners = self.listeners.take();
+        listeners.iter().for_each(|listener| listener.close(self.index));
+        for accepting in listeners.into_iter().flat_map(|listener| listener.accepting) {
+            // It panicked, and has logged why, or has nothing to say.
+            let _ = accepting.await;
+        }
+        self.connections_gone().await;
+    }
+
+    async fn sweep_in_drain(&self, mut sweep: Interval) {
+        loop {
+            sweep.tick().await;
+            self.sweep();
+            for connection in self.connections.borrow().iter() {
+                connection.cut_if_idle();
+            }
         }
     }
 
@@ -101,53 +130,50 @@ impl Worker {
     fn update_listeners(self: &Rc<Self>) {
         let snapshot = Arc::clone(&self.view.borrow().snapshot);
         let mut listeners = self.listeners.borrow_mut();
-        listeners.retain(|(known, stop)| {
-            let wanted = snapshot.listeners.iter().any(|listener| Arc::ptr_eq(listener, known));
+        listeners.retain(|known| {
+            let wanted = snapshot.listeners.iter().any(|listener| Arc::ptr_eq(listener, &known.bound));
             if !wanted {
-                stop.cancel();
+                known.close(self.index);
             }
             wanted
         });
         for listener in &snapshot.listeners {
-            if let Some(socket) = listener.take_socket(self.index) {
-                let stop = self.drain.child_token();
-                listeners.push((Arc::clone(listener), stop.clone()));
-                self.accept(Arc::clone(listener), socket, stop);
+            let sockets = listener.take_sockets(self.index);
+            if !sockets.is_empty() {
+                let stop = CancellationToken::new();
+                let accept = |socket| self.accept(listener, socket, &stop);
+                let accepting = sockets.into_iter().filter_map(accept).collect();
+                listeners.push(OpenListener { bound: Arc::clone(listener), stop, accepting });
             }
         }
     }
 
-    fn accept(self: &Rc<Self>, listener: Arc<BoundListener>, socket: std::net::TcpListener, stop: CancellationToken) {
-        let socket = match tokio::net::TcpListener::from_std(socket) {
-            Ok(socket) => socket,
-            Err(error) => {
-                tracing::error!(listener = &*listener.name, %error, "cannot accept on a socket");
-                return;
-            }
-        };
-        let (serving, failing) = (Rc::clone(self), Rc::clone(self));
-        // Those that the last connections of a listener that goes away are served with.
-        let mut settings = None;
-        let name = Arc::clone(&listener.name);
-        tokio::task::spawn_local(accept(
-            socket,
-            stop,
-            move |stream, address| {
-                settings = serving.view().snapshot.settings_of(&listener).cloned().or(settings.take());
-                if let Some(settings) = settings.clone() {
-                    serving.serve(Arrival { stream, address, listener: Arc::clone(&listener), settings });
-                }
-            },
-            move |error| {
-                failing.view.borrow().snapshot.metrics.gateway.accept_error();
-                tracing::warn!(listener = &*name, %error, "a connection could not be accepted");
-            },
-        ));
+    fn accept(
+        self: &Rc<Self>,
+        listener: &Arc<BoundListener>,
+        socket: std::net::TcpListener,
+        stop: &CancellationToken,
+    ) -> Option<tokio::task::JoinHandle<()>> {
+        let socket = tokio::net::TcpListener::from_std(socket);
+        let failed =
+            |error: &io::Error| tracing::error!(listener = &*listener.name, %error, "cannot accept on a socket");
+        let mut accepting = Accepting { worker: Rc::clone(self), listener: Arc::clone(listener), settings: None };
+        let stop = stop.clone();
+        let run = |socket| async move { accept(socket, stop, &mut accepting).await };
+        socket.inspect_err(failed).ok().map(|socket| tokio::task::spawn_local(run(socket)))
+    }
+
+    /// Room for a connection, if there is any; otherwise it is to be closed at once.
+    fn admit(&self, address: SocketAddr) -> Option<Admitted> {
+        let view = self.view.borrow();
+        let admitted = view.snapshot.admission.connect(address.ip(), &view.snapshot.bounds);
+        admitted.inspect_err(|refusal| refused(&view, *refusal)).ok()
     }
 
     fn serve(self: &Rc<Self>, arrival: Arrival) {
+        let Some(admitted) = self.admit(arrival.address) else { return };
         let connection = Rc::new(Connection::new(Rc::clone(&self.clock), self.drain.child_token()));
-        let open = OpenConnection::new(Rc::clone(self), Rc::clone(&connection));
+        let open = OpenConnection::new(Rc::clone(self), Rc::clone(&connection), admitted);
         tokio::task::spawn_local(async move {
             let worker = &open.worker;
             let (limits, metrics) = {
@@ -176,20 +202,73 @@ impl Worker {
     }
 }
 
+/// A listener that this worker accepts on.
+struct OpenListener {
+    bound: Arc<BoundListener>,
+    stop: CancellationToken,
+    accepting: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl OpenListener {
+    fn close(&self, worker: usize) {
+        self.stop.cancel();
+        self.bound.close(worker);
+    }
+}
+
+/// What comes of accepting on a listener.
+struct Accepting {
+    worker: Rc<Worker>,
+    listener: Arc<BoundListener>,
+    /// Those that the last connections of a listener that goes away are served with.
+    settings: Option<Arc<ListenerSettings>>,
+}
+
+impl Accepted for Accepting {
+    fn serve(&mut self, stream: TcpStream, address: SocketAddr) {
+        self.settings = self.worker.view().snapshot.settings_of(&self.listener).cloned().or(self.settings.take());
+        if let Some(settings) = self.settings.clone() {
+            self.worker.serve(Arrival { stream, address, listener: Arc::clone(&self.listener), settings });
+        }
+    }
+
+    fn failed(&mut self, error: &io::Error) {
+        if let Some(held_back) = self.worker.view.borrow().snapshot.metrics.gateway.accept_error() {
+            tracing::warn!(listener = &*self.listener.name, %error, held_back, "a connection could not be accepted");
+        }
+    }
+
+    fn make_room(&mut self) {
+        self.worker.view.borrow().release_idle();
+        self.worker.connections.borrow().iter().any(|connection| connection.cut_if_idle());
+    }
+
+    fn closed(&mut self, connections: usize) {
+        (0..connections).for_each(|_| refused(&self.worker.view.borrow(), Refusal::ConnectionDescriptors));
+    }
+}
+
+fn refused(view: &View, refusal: Refusal) {
+    if let Some(held_back) = view.snapshot.metrics.gateway.refused(refusal) {
+        tracing::warn!(reason = refusal.label(), held_back, "connections are closed at once");
+    }
+}
+
 /// Keeps a connection among the worker's for as long as its task lives.
 struct OpenConnection {
     worker: Rc<Worker>,
     connection: Rc<Connection>,
+    _admitted: Admitted,
 }
 
 impl OpenConnection {
-    fn new(worker: Rc<Worker>, connection: Rc<Connection>) -> Self {
+    fn new(worker: Rc<Worker>, connection: Rc<Connection>, admitted: Admitted) -> Self {
         let mut connections = worker.connections.borrow_mut();
         connection.set_place(connections.len());
         connections.push(Rc::clone(&connection));
         drop(connections);
         worker.view.borrow().snapshot.metrics.gateway.connection_opened();
-        Self { worker, connection }
+        Self { worker, connection, _admitted: admitted }
     }
 }
 

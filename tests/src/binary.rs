@@ -16,6 +16,8 @@ use crate::message::Response;
 /// A running `tollgate`. Killed when dropped.
 pub struct Binary {
     child: Child,
+    /// The process that has taken over, if one has.
+    successor: Option<u32>,
     log: Arc<Log>,
     files: Option<TestGateway>,
 }
@@ -42,7 +44,37 @@ impl Binary {
     #[must_use]
     #[track_caller]
     pub fn spawn(environment: &[(&str, &str)], args: &[impl AsRef<OsStr>]) -> Self {
-        let mut command = command(Path::new("."));
+        Self::start(command(Path::new(".")), environment, args)
+    }
+
+    /// Starts another file as if it were the program.
+    #[must_use]
+    #[track_caller]
+    pub fn spawn_file(file: &Path, environment: &[(&str, &str)], args: &[impl AsRef<OsStr>]) -> Self {
+        let mut command = Command::new(file);
+        command.env_remove("TOLLGATE_LOG");
+        Self::start(command, environment, args)
+    }
+
+    /// The file of the program.
+    #[must_use]
+    #[track_caller]
+    pub fn file() -> PathBuf {
+        program()
+    }
+
+    /// Starts it from a shell, after these commands, such as `ulimit -n 100`.
+    #[must_use]
+    #[track_caller]
+    pub fn spawn_after(commands: &str, args: &[impl AsRef<OsStr>]) -> Self {
+        // Not every shell has descriptors above 9.
+        let mut shell = Command::new("bash");
+        shell.args(["-c", &format!("{commands}; exec \"$0\" \"$@\"")]).arg(program()).env_remove("TOLLGATE_LOG");
+        Self::start(shell, &[], args)
+    }
+
+    #[track_caller]
+    fn start(mut command: Command, environment: &[(&str, &str)], args: &[impl AsRef<OsStr>]) -> Self {
         command
             .envs(environment.iter().copied())
             .args(args)
@@ -59,7 +91,7 @@ impl Binary {
             }
             reader.close();
         });
-        Self { child, log, files: None }
+        Self { child, successor: None, log, files: None }
     }
 
     /// Keeps the files for as long as the program runs.
@@ -118,7 +150,39 @@ impl Binary {
     /// Its process number.
     #[must_use]
     pub fn id(&self) -> u32 {
-        self.child.id()
+        self.successor.unwrap_or(self.child.id())
+    }
+
+    /// Has the program replaced by what is in its file now, and waits until the old process has ended.
+    #[track_caller]
+    pub fn hand_over(&mut self) {
+        let old = self.id();
+        self.signal("USR2");
+        self.handed_over();
+        eventually("the old process ends", || self.has_ended(old));
+    }
+
+    /// Waits until a successor serves; from then on it is the program.
+    #[track_caller]
+    pub fn handed_over(&mut self) {
+        let count = usize::from(self.successor.is_some());
+        let handed_over = |line: &&String| line.contains("handed over") && line.contains("process=");
+        let mut lines = Vec::new();
+        eventually("it is handed over", || {
+            lines = self.lines().iter().filter(handed_over).cloned().collect();
+            lines.len() > count
+        });
+        self.successor = lines.last().and_then(|line| process(line));
+        assert!(self.successor.is_some(), "{lines:?}");
+    }
+
+    /// Whether a process of its has ended, waited for or not.
+    fn has_ended(&mut self, process: u32) -> bool {
+        if process == self.child.id() {
+            return self.child.try_wait().expect("it is our child").is_some();
+        }
+        let status = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+        status.rsplit(") ").next().is_none_or(|rest| rest.is_empty() || rest.starts_with('Z'))
     }
 
     /// How many descriptors it has open.
@@ -140,8 +204,8 @@ impl Binary {
     /// Sends a signal, such as `TERM`.
     #[track_caller]
     pub fn signal(&self, name: &str) {
-        let kill = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status();
-        assert!(kill.is_ok_and(|status| status.success()), "no signal {name} for {}", self.child.id());
+        let kill = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.id())]).status();
+        assert!(kill.is_ok_and(|status| status.success()), "no signal {name} for {}", self.id());
     }
 
     /// Waits until it has ended.
@@ -161,7 +225,17 @@ impl Drop for Binary {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        for process in
+            self.lines().iter().filter(|line| line.contains("the successor starts")).filter_map(|line| process(line))
+        {
+            let _ = Command::new("sh").args(["-c", &format!("kill -KILL {process} 2>/dev/null")]).status();
+        }
     }
+}
+
+/// The value behind `process=`.
+fn process(line: &str) -> Option<u32> {
+    line.split("process=").nth(1)?.split(' ').next()?.parse().ok()
 }
 
 impl Log {

@@ -1,7 +1,7 @@
 //! A client that sends what it is told, byte for byte.
 
 use std::io;
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 
 use crate::gate::PATIENCE;
 use crate::message::{Fields, Head, Response};
@@ -139,7 +139,23 @@ impl Connection {
     /// # Errors
     /// If nobody does.
     pub fn try_open(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        Self::over(TcpStream::connect_timeout(&address, PATIENCE)?)
+    }
+
+    /// Connects from an address of this machine, such as 127.0.0.2.
+    #[must_use]
+    #[track_caller]
+    pub fn open_from(source: IpAddr, address: SocketAddr) -> Self {
+        let connect = || -> io::Result<Self> {
+            let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
+            socket.bind(&SocketAddr::new(source, 0).into())?;
+            socket.connect_timeout(&address.into(), PATIENCE)?;
+            Self::over(socket.into())
+        };
+        connect().unwrap_or_else(|error| panic!("cannot connect from {source} to {address}: {error}"))
+    }
+
+    fn over(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;

@@ -164,11 +164,31 @@ impl TestGateway {
     #[must_use]
     #[track_caller]
     pub fn run_with(self, environment: &[(&str, &str)], more: &[&str]) -> Binary {
+        Binary::spawn(environment, &self.run_args(more)).with_files(self)
+    }
+
+    /// As `run`, of another file.
+    #[must_use]
+    #[track_caller]
+    pub fn run_file(self, file: &Path, more: &[&str]) -> Binary {
+        Binary::spawn_file(file, &[], &self.run_args(more)).with_files(self)
+    }
+
+    /// As `run`, from a shell, after these commands, such as `ulimit -n 100`.
+    #[must_use]
+    #[track_caller]
+    pub fn run_after(self, commands: &str, more: &[&str]) -> Binary {
+        Binary::spawn_after(commands, &self.run_args(more)).with_files(self)
+    }
+
+    /// The arguments of `run`.
+    #[must_use]
+    pub fn run_args(&self, more: &[&str]) -> Vec<String> {
         let state = self.state.display().to_string();
         let mut args = vec!["run".to_owned(), "--state-dir".to_owned(), state];
         args.extend(self.source_args());
         args.extend(more.iter().map(|&arg| arg.to_owned()));
-        Binary::spawn(environment, &args).with_files(self)
+        args
     }
 
     /// The arguments that say where its configuration is, for `run` and `check`.
@@ -392,7 +412,10 @@ fn once_there_is_room<T>(start: impl Fn() -> Result<T, StartError>) -> Result<T,
     }
 }
 
-fn metric(page: &str, name: &str) -> f64 {
+/// The value of a metric on the page `/metrics`.
+#[must_use]
+#[track_caller]
+pub fn metric(page: &str, name: &str) -> f64 {
     let value = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     value.map_or(0.0, |value| value.parse().expect("metrics are numbers"))
 }

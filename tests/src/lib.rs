@@ -33,7 +33,7 @@ pub use client::{Connection, Request};
 pub use curl::{curl, tool};
 pub use files::{Folder, filter, guest, target_dir};
 pub use gate::{Gate, PATIENCE, eventually};
-pub use gateway::{RunningGateway, TestGateway};
+pub use gateway::{RunningGateway, TestGateway, metric};
 pub use load::Load;
 pub use message::{Echo, Fields, Head, Response};
 pub use tls::{TlsClient, TlsConnection};

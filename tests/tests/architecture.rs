@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 /// Each module with those that it may name. All may use `telemetry`, and their own children.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
-    ("cli", &["config", "gateway"]),
-    ("gateway", &["admin", "bundled", "config", "reload", "sandbox", "snapshot", "worker"]),
+    ("cli", &["config", "gateway", "handover"]),
+    ("gateway", &["admin", "bundled", "config", "listener", "reload", "sandbox", "snapshot", "worker"]),
     // The path.
     ("worker", &["connection", "listener", "message", "snapshot"]),
     ("listener", &["config"]),
@@ -25,6 +25,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("admin", &["config", "listener", "reload", "snapshot"]),
     ("bundled", &[]),
     ("config", &["route"]),
+    ("handover", &["listener"]),
     ("reload", &["bundled", "config", "sandbox", "snapshot"]),
     ("snapshot", &["bundled", "chain", "config", "listener", "route", "sandbox", "upstream"]),
     ("telemetry", &[]),

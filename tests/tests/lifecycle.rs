@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
-use tollgate_tests::{Answer, Binary, Connection, Gate, Request, TestGateway, Upstream, eventually};
+use tollgate_tests::{Answer, Binary, Connection, Gate, Request, TestGateway, Upstream, eventually, guest};
 
 /// Knows `alice-key`, in the header or as `?key=`.
 const KEYS: &str = r#"
@@ -155,6 +155,19 @@ mod admin_pages {
         let (live, ready) = (gateway.admin("/live"), gateway.admin("/ready"));
         assert_eq!((live.status, live.text().as_str()), (200, "live\n"));
         assert_eq!((ready.status, ready.text().as_str()), (200, "ready\n"));
+    }
+
+    #[test]
+    fn it_lives_and_is_not_ready_before_it_serves() {
+        let upstream = Upstream::start();
+        // Takes its time, and fails then.
+        let slow = "[config]\nin = \"configure\"\ndo = \"loop\"\n[limits]\nconfigure = \"10s\"\n";
+        let gateway = TestGateway::new().upstream(&upstream).module("10-m", guest("misbehave")).policy("10-m", slow);
+        let binary = gateway.run(&ADMIN);
+        let (live, ready, policies) = (admin(&binary, "/live"), admin(&binary, "/ready"), admin(&binary, "/policies"));
+        assert_eq!((live.status, ready.status, ready.text().as_str()), (200, 503, "starting\n"));
+        assert_eq!((policies.status, admin(&binary, "/metrics").status), (503, 200));
+        assert!(!binary.lines().iter().any(|line| line.contains("listening")), "{:?}", binary.lines());
     }
 
     #[test]

@@ -5,29 +5,36 @@ mod pages;
 use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
+use http::{HeaderValue, header};
 use http_body_util::Full;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::listener::accept;
+use crate::listener::{Accepted, accept};
 use crate::reload::Outcome;
-use crate::snapshot::SnapshotStore;
+use crate::snapshot::{Snapshot, SnapshotStore};
 use crate::telemetry::Metrics;
+
+/// How long connections may take to end when the pages are served no longer.
+const LAST_PAGES: Duration = Duration::from_secs(1);
 
 /// What the pages show.
 pub struct Admin {
-    /// What serves.
-    pub store: Arc<SnapshotStore>,
+    /// What serves, once anything does.
+    store: OnceLock<Arc<SnapshotStore>>,
     /// The counters.
     pub metrics: Arc<Metrics>,
     /// The latest reload.
     pub outcome: Arc<Outcome>,
-    /// Cancelled when the gateway drains: it is alive then, but not ready.
-    pub drain: CancellationToken,
+    /// Cancelled when the gateway drains and nobody serves in its place: it is alive then, but not ready.
+    pub unready: CancellationToken,
 }
 
 /// Binds the admin address.
@@ -41,31 +48,69 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 impl Admin {
+    /// The pages of a gateway that does not serve yet.
+    #[must_use]
+    pub fn new(metrics: Arc<Metrics>) -> Self {
+        Self { store: OnceLock::new(), metrics, outcome: Arc::default(), unready: CancellationToken::new() }
+    }
+
+    /// It serves from now on.
+    pub fn show(&self, store: Arc<SnapshotStore>) {
+        // Fails only if it has served before.
+        let _ = self.store.set(store);
+    }
+
+    /// What serves, if anything does.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.store.get().map(|store| store.load())
+    }
+
     /// Serves the pages until `stop` is cancelled.
     ///
     /// # Errors
     /// If the socket cannot be used.
     pub async fn serve(self: Arc<Self>, socket: TcpListener, stop: CancellationToken) -> io::Result<()> {
         let socket = tokio::net::TcpListener::from_std(socket)?;
-        let failed = |error: &io::Error| tracing::warn!(%error, "the admin listener could not accept a connection");
-        let connection = move |stream, _| {
-            let admin = Arc::clone(&self);
-            tokio::task::spawn_local(async move {
-                let service = service_fn(|request: http::Request<hyper::body::Incoming>| {
-                    let page = admin.page(request.method(), request.uri().path());
-                    async move { Ok::<_, Infallible>(page.map(|text| Full::new(bytes::Bytes::from(text)))) }
-                });
-                let served = http1::Builder::new()
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(std::time::Duration::from_secs(60))
-                    .serve_connection(TokioIo::new(stream), service)
-                    .await;
-                if let Err(error) = served {
-                    tracing::debug!(%error, "admin connection ended");
-                }
-            });
-        };
-        accept(socket, stop, connection, failed).await;
+        let mut connections = Connections { pages: self, stop: stop.clone(), open: JoinSet::new() };
+        accept(socket, stop, &mut connections).await;
+        let rest = async { while connections.open.join_next().await.is_some() {} };
+        // Those that are idle are cut.
+        let _ = tokio::time::timeout(LAST_PAGES, rest).await;
         Ok(())
+    }
+}
+
+struct Connections {
+    pages: Arc<Admin>,
+    stop: CancellationToken,
+    open: JoinSet<()>,
+}
+
+impl Accepted for Connections {
+    fn serve(&mut self, stream: TcpStream, _: SocketAddr) {
+        while self.open.try_join_next().is_some() {}
+        let (pages, stop) = (Arc::clone(&self.pages), self.stop.clone());
+        self.open.spawn_local(async move {
+            let service = service_fn(|request: http::Request<hyper::body::Incoming>| {
+                let mut page = pages.page(request.method(), request.uri().path());
+                if stop.is_cancelled() {
+                    page.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                }
+                async move { Ok::<_, Infallible>(page.map(|text| Full::new(bytes::Bytes::from(text)))) }
+            });
+            let served = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(Duration::from_secs(60))
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+            if let Err(error) = served {
+                tracing::debug!(%error, "admin connection ended");
+            }
+        });
+    }
+
+    fn failed(&mut self, error: &io::Error) {
+        tracing::warn!(%error, "the admin listener could not accept a connection");
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Admin;
 use crate::config::Problem;
-use crate::snapshot::PolicyStatus;
+use crate::snapshot::{PolicyStatus, Snapshot};
 
 impl Admin {
     pub(super) fn page(&self, method: &Method, path: &str) -> Response<String> {
@@ -18,11 +18,14 @@ impl Admin {
         }
         match path {
             "/live" => page(StatusCode::OK, "text/plain", "live\n"),
-            "/ready" if self.drain.is_cancelled() => page(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "draining\n"),
+            "/ready" if self.snapshot().is_none() => starting(),
+            "/ready" if self.unready.is_cancelled() => {
+                page(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "draining\n")
+            }
             "/ready" => page(StatusCode::OK, "text/plain", "ready\n"),
             "/metrics" => page(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", self.metrics.render()),
-            "/policies" => page(StatusCode::OK, "application/json", format!("{:#}\n", self.policies())),
-            "/routes" => page(StatusCode::OK, "application/json", format!("{:#}\n", self.routes())),
+            "/policies" => self.about(|snapshot| self.policies(snapshot)),
+            "/routes" => self.about(routes),
             _ => page(
                 StatusCode::NOT_FOUND,
                 "text/plain",
@@ -31,13 +34,15 @@ impl Admin {
         }
     }
 
-    fn routes(&self) -> Value {
-        let snapshot = self.store.load();
-        json!({ "generation": snapshot.generation, "routes": snapshot.describe_routes() })
+    /// A page about what serves.
+    fn about(&self, tell: impl Fn(&Snapshot) -> Value) -> Response<String> {
+        match self.snapshot() {
+            Some(snapshot) => page(StatusCode::OK, "application/json", format!("{:#}\n", tell(&snapshot))),
+            None => starting(),
+        }
     }
 
-    fn policies(&self) -> Value {
-        let snapshot = self.store.load();
+    fn policies(&self, snapshot: &Snapshot) -> Value {
         let rejection = self.outcome.rejection().map(|rejection| {
             let at = rejection.at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
             json!({ "at": at, "problems": problems(&rejection.problems) })
@@ -53,6 +58,15 @@ impl Admin {
             })).collect::<Vec<_>>(),
         })
     }
+}
+
+fn routes(snapshot: &Snapshot) -> Value {
+    json!({ "generation": snapshot.generation, "routes": snapshot.describe_routes() })
+}
+
+/// Nothing serves yet.
+fn starting() -> Response<String> {
+    page(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "starting\n")
 }
 
 fn policy(status: &PolicyStatus) -> Value {

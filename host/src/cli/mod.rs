@@ -1,6 +1,7 @@
 //! The command line: one file for each command.
 
 mod check;
+mod descriptors;
 mod filter_new;
 mod route;
 mod run;

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::{
-    Limits, UpstreamTimeouts,
+    Limits, Overload, UpstreamTimeouts,
     listener::OptionsTable,
     policy_file::PolicyTable,
     report::At,
@@ -228,6 +228,7 @@ fn read_limits(mut section: Section<'_>) -> (Limits, UpstreamTimeouts) {
             .and_then(|item| item.count(1, 10_000))
             .and_then(|count| u32::try_from(count).ok())
             .unwrap_or(limits.http2_streams),
+        overload: Overload::read(&mut section),
     };
     let timeouts = UpstreamTimeouts {
         connect: wait(&mut section, "upstream-connect", timeouts.connect),

@@ -19,6 +19,7 @@ mod listener;
 mod model;
 mod names;
 mod network;
+mod overload;
 mod policies;
 mod policy_dir;
 mod policy_file;
@@ -44,6 +45,7 @@ pub use self::{
         Place, Policy, PolicyEntry, PolicyLimits, QueryMatch, Route, Upstream, UpstreamTimeouts, ValueMatch,
     },
     network::Network,
+    overload::Overload,
     problem::Problem,
     tls::{CertificateFiles, ClientAuth, Tls, TlsProfile},
 };

@@ -14,7 +14,7 @@ use std::{
 use http::{HeaderName, Method};
 use regex::Regex;
 
-use super::{ListenerOptions, Problem};
+use super::{ListenerOptions, Overload, Problem};
 use crate::route::Action;
 
 /// Everything that the gateway is told from outside.
@@ -76,6 +76,8 @@ pub struct Limits {
     pub body_limit: Option<u64>,
     /// `http2-streams`: how many requests of one HTTP/2 connection may be open at once.
     pub http2_streams: u32,
+    /// `connections`, `connections-per-address`, `requests`, `memory`: how much may be open at once.
+    pub overload: Overload,
 }
 
 impl Default for Limits {
@@ -89,6 +91,7 @@ impl Default for Limits {
             drain: Duration::from_secs(30),
             body_limit: None,
             http2_streams: 128,
+            overload: Overload::default(),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! HTTP/1.1: one request after another.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::pin::pin;
 use std::rc::Rc;
 
+use http::{HeaderValue, header};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 
@@ -21,11 +23,15 @@ pub(super) async fn serve(
     limits: &Limits,
     view: impl Fn() -> Rc<View>,
 ) -> hyper::Result<()> {
+    let draining = &Cell::new(false);
     let service = service_fn(|request| {
         let (view, activity) = (view(), Rc::clone(&known.activity));
         async move {
             let mut response = exchange::serve(view, &front.client, &front.settings, activity, request).await;
             front.mark(&mut response);
+            if draining.get() {
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
             Ok::<_, Infallible>(response)
         }
     });
@@ -38,13 +44,16 @@ pub(super) async fn serve(
     tokio::select! {
         // A request that has come with the connection is served, even in a drain.
         biased;
-        ended = connection.as_mut() => ended,
-        () = known.stop.cancelled() => {
-            if known.cut.get() {
-                return Ok(());
-            }
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
+        ended = connection.as_mut() => return ended,
+        () = known.stop.cancelled() => {}
+    }
+    if known.cut.get() {
+        return Ok(());
+    }
+    draining.set(true);
+    tokio::select! {
+        biased;
+        ended = connection => ended,
+        () = known.is_cut() => Ok(()),
     }
 }

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Response, header};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use self::opening::{OpenError, Protocol};
@@ -27,8 +28,8 @@ use crate::message::{Activity, ClientInfo, Seconds};
 use crate::snapshot::{ListenerSettings, View};
 use crate::telemetry::Metrics;
 
-/// How long a connection that is accepted at the last moment has to say what it wants.
-const GRACE: Duration = Duration::from_millis(200);
+/// How long a connection that is not wanted any more stays open for a request that may be on its way.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// What a worker knows of a connection.
 pub struct Connection {
@@ -36,6 +37,7 @@ pub struct Connection {
     /// Cancelled with the worker's drain, or to cut the connection.
     stop: CancellationToken,
     cut: Cell<bool>,
+    cut_now: Notify,
     place: Cell<usize>,
 }
 
@@ -43,7 +45,8 @@ impl Connection {
     /// Of a connection that has just been accepted.
     #[must_use]
     pub fn new(clock: Seconds, stop: CancellationToken) -> Self {
-        Self { activity: Rc::new(Activity::new(clock)), stop, cut: Cell::new(false), place: Cell::new(0) }
+        let activity = Rc::new(Activity::new(clock));
+        Self { activity, stop, cut: Cell::new(false), cut_now: Notify::new(), place: Cell::new(0) }
     }
 
     /// Ends the connection if it has waited for longer than it may.
@@ -51,9 +54,24 @@ impl Connection {
         if self.activity.is_overdue(limits.header_timeout, limits.keep_alive)
             || self.activity.is_stuck(limits.body_idle)
         {
-            self.cut.set(true);
-            self.stop.cancel();
+            self.cut();
         }
+    }
+
+    /// Ends the connection if it has been idle for a while, and says whether it has. At once, a request might be on its way
+    /// already, and its client could not tell whether it was served.
+    pub fn cut_if_idle(&self) -> bool {
+        let idle = self.activity.is_idle_for(IDLE);
+        if idle {
+            self.cut();
+        }
+        idle
+    }
+
+    fn cut(&self) {
+        self.cut.set(true);
+        self.stop.cancel();
+        self.cut_now.notify_one();
     }
 
     /// Where the worker keeps it.
@@ -67,13 +85,9 @@ impl Connection {
         self.place.set(place);
     }
 
-    /// Waits until the connection may not be opened any more: it is cut, or a drain has begun and what its client had sent
-    /// before has had time to arrive.
-    async fn is_late(&self) {
-        self.stop.cancelled().await;
-        if !self.cut.get() {
-            tokio::time::sleep(GRACE).await;
-        }
+    /// Waits until the connection is cut: a drain alone does not end what its client may have begun.
+    async fn is_cut(&self) {
+        self.cut_now.notified().await;
     }
 }
 
@@ -92,8 +106,8 @@ impl Front {
     }
 }
 
-/// Serves the requests of a connection, each on the snapshot that is current when it comes. On drain the running exchanges
-/// end and no further one begins.
+/// Serves the requests of a connection, each on the snapshot that is current when it comes. On drain the running exchanges, and
+/// one that is on its way, are served; the response says that it is the last.
 pub async fn serve(
     arrival: Arrival,
     known: &Connection,
@@ -104,7 +118,7 @@ pub async fn serve(
     let (address, settings) = (arrival.address, Arc::clone(&arrival.settings));
     let opened = tokio::select! {
         opened = arrival.open(Rc::clone(&known.activity)) => opened,
-        () = known.is_late() => return,
+        () = known.is_cut() => return,
     };
     let opened = match opened {
         Ok(opened) => opened,

@@ -39,7 +39,7 @@ struct Access {
 impl ExchangeEnd {
     pub(super) fn new(view: Rc<View>, client: &Arc<ClientInfo>, activity: Rc<Activity>, head: &request::Parts) -> Self {
         activity.exchange_begins();
-        view.snapshot.metrics.gateway.exchange_opened();
+        view.exchange_begins();
         let access = view.snapshot.access_log.then(|| {
             // HTTP/2 has it in `:authority`.
             let of_uri = || HeaderValue::from_str(head.uri.authority()?.as_str()).ok();
@@ -97,11 +97,10 @@ impl ExchangeEnd {
 impl Drop for ExchangeEnd {
     fn drop(&mut self) {
         self.activity.exchange_ends();
-        let metrics = &self.view.snapshot.metrics.gateway;
-        metrics.exchange_closed();
+        self.view.exchange_ends();
         match &self.target {
             Some(target) => target.metrics.ended(self.status, self.started.elapsed()),
-            None => metrics.unrouted(),
+            None => self.view.snapshot.metrics.gateway.unrouted(),
         }
         if let Some(access) = &self.access {
             self.write_access_line(access);

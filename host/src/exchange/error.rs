@@ -5,6 +5,7 @@ use http::StatusCode;
 use crate::chain::Denied;
 use crate::message::{BodyError, Reply};
 use crate::route::RewriteError;
+use crate::telemetry::Refusal;
 use crate::upstream::UpstreamError;
 
 /// Why an exchange did not get an upstream's response.
@@ -16,6 +17,9 @@ pub(super) enum ExchangeError {
     /// More header fields than there may be. HTTP/1 is told so before it comes here.
     #[error("too many header fields")]
     HeadTooLarge,
+    /// The gateway has as much to do as it may have.
+    #[error("overloaded: {}", .0.label())]
+    Overloaded(Refusal),
     /// A method that is not for gateways.
     #[error("method not served")]
     Method,
@@ -44,6 +48,8 @@ impl ExchangeError {
             Self::HeadTooLarge => {
                 Reply::problem(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "the request has too many header fields")
             }
+            Self::Overloaded(_) => overloaded(),
+            Self::Upstream(error) if error.lacks_descriptors() => overloaded(),
             Self::Method => Reply::problem(StatusCode::NOT_IMPLEMENTED, "this method is not served"),
             Self::NoRoute => Reply::problem(StatusCode::NOT_FOUND, "no route matches this request"),
             Self::TooLarge | Self::Upstream(UpstreamError::Request(BodyError::TooLarge(_))) => Reply::too_large(),
@@ -58,4 +64,19 @@ impl ExchangeError {
             Self::Upstream(_) => Reply::problem(StatusCode::BAD_GATEWAY, "the upstream gave no valid response"),
         }
     }
+
+    /// What is to be counted as refused, if it is that.
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        match self {
+            Self::Overloaded(refusal) => Some(*refusal),
+            Self::Upstream(error) if error.lacks_descriptors() => Some(Refusal::RequestDescriptors),
+            _ => None,
+        }
+    }
+}
+
+/// It may be better in a moment: the bounds are on what is under way.
+fn overloaded() -> Reply {
+    let detail = "the gateway has too much to do; try again in a moment";
+    Reply::problem(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(1)
 }

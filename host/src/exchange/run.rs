@@ -26,13 +26,16 @@ pub async fn serve(
     let (mut head, body) = request.into_parts();
     let mut end = ExchangeEnd::new(Rc::clone(&view), client, activity, &head);
 
+    if let Err(refusal) = view.admit() {
+        return end.respond(refuse(&view, &ExchangeError::Overloaded(refusal)));
+    }
     if let Some(redirect) = settings.options.redirect_https {
         let reply = host(&head).and_then(|host| redirect::to_https(redirect.status, redirect.port, host, &head.uri));
         return end.respond(respond(reply.unwrap_or_else(|error| error.reply())));
     }
     let route = match find_route(&view, client, &head) {
         Ok(route) => route,
-        Err(error) => return end.respond(respond(error.reply())),
+        Err(error) => return end.respond(refuse(&view, &error)),
     };
     let target = &view.snapshot.targets[route];
     end.set_target(target);
@@ -43,7 +46,7 @@ pub async fn serve(
 
     if target.chain.policies().is_empty() {
         let response = act(&view, client, route, head, body).await;
-        return end.respond(response.unwrap_or_else(|error| respond(error.reply())));
+        return end.respond(response.unwrap_or_else(|error| refuse(&view, &error)));
     }
     let exchange = Box::new(Exchange {
         client: Arc::clone(client),
@@ -55,7 +58,7 @@ pub async fn serve(
     let run = Run::new(view.chain(route), exchange);
     end.set_run(&run);
     let response = request_side(&view, client, route, &run, body).await;
-    let response = response.unwrap_or_else(|error| respond(error.reply()));
+    let response = response.unwrap_or_else(|error| refuse(&view, &error));
     end.respond(run.on_response(response).await)
 }
 
@@ -126,6 +129,16 @@ async fn forward(
     proxy_headers::to_client(response.headers_mut());
     *response.version_mut() = Version::HTTP_11;
     Ok(response)
+}
+
+/// The response to an error of ours.
+fn refuse(view: &View, error: &ExchangeError) -> Response<Body> {
+    if let Some(refusal) = error.refusal()
+        && let Some(held_back) = view.snapshot.metrics.gateway.refused(refusal)
+    {
+        tracing::warn!(reason = refusal.label(), held_back, "requests are refused");
+    }
+    respond(error.reply())
 }
 
 fn respond(reply: Reply) -> Response<Body> {

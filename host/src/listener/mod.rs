@@ -6,27 +6,33 @@ use std::net::{SocketAddr, TcpListener};
 use socket2::{Domain, Protocol, Socket, Type};
 
 mod accept;
+mod admission;
+mod descriptors;
+mod inherited;
 mod tls;
 
-pub use accept::accept;
+pub use accept::{Accepted, accept};
+pub use admission::{Admission, Admitted, Bounds, UnderWay};
+pub use descriptors::room_for_connections;
+pub use inherited::{Inherited, spread};
 pub use tls::TlsSettings;
 
 /// How many connections may wait to be accepted, on each worker.
 const BACKLOG: i32 = 1_024;
 
-/// Binds one socket for each worker to the address. Port 0 lets the system choose a port, the same for all.
+/// Binds a socket for each worker to the address. Port 0 lets the system choose a port, the same for all.
 ///
 /// # Errors
 /// If the address cannot be bound.
-pub fn bind(address: SocketAddr, workers: usize) -> io::Result<(SocketAddr, Vec<TcpListener>)> {
+pub fn bind(address: SocketAddr, workers: usize) -> io::Result<(SocketAddr, Vec<Vec<TcpListener>>)> {
     // The kernel gives connections to any socket of one user on the same address, so another gateway on it would take a
     // share unnoticed. A socket without SO_REUSEPORT tells.
     drop(socket(address, false)?);
     let first = socket(address, true)?;
     let address = first.local_addr()?;
-    let mut sockets = vec![first];
+    let mut sockets = vec![vec![first]];
     for _ in 1..workers.max(1) {
-        sockets.push(socket(address, true)?);
+        sockets.push(vec![socket(address, true)?]);
     }
     Ok((address, sockets))
 }

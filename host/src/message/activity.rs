@@ -21,7 +21,9 @@ pub struct Activity {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// No request has begun.
+    /// Nothing has come since it was accepted.
+    New,
+    /// No further request has begun.
     Idle,
     /// Part of a request's head has come.
     Head,
@@ -34,19 +36,22 @@ impl Activity {
     #[must_use]
     pub fn new(clock: Seconds) -> Self {
         let since = Cell::new(clock.get());
-        Self { clock, phase: Cell::new(Phase::Head), since, exchanges: Cell::new(0), blocked: Cell::new(None) }
+        Self { clock, phase: Cell::new(Phase::New), since, exchanges: Cell::new(0), blocked: Cell::new(None) }
     }
 
     /// Bytes have come.
     pub fn received(&self) {
-        if self.phase.get() == Phase::Idle {
-            self.enter(Phase::Head);
+        match self.phase.get() {
+            Phase::Idle => self.enter(Phase::Head),
+            // Due from the beginning.
+            Phase::New => self.phase.set(Phase::Head),
+            Phase::Head | Phase::Exchange => {}
         }
     }
 
     /// The connection stands, and a request may come or not: HTTP/2 clients often connect before they have one.
     pub fn opened(&self) {
-        if self.phase.get() == Phase::Head {
+        if matches!(self.phase.get(), Phase::New | Phase::Head) {
             self.enter(Phase::Idle);
         }
     }
@@ -94,10 +99,16 @@ impl Activity {
     pub fn is_overdue(&self, header_timeout: Duration, keep_alive: Duration) -> bool {
         let bound = match self.phase.get() {
             Phase::Idle => keep_alive,
-            Phase::Head => header_timeout,
+            Phase::New | Phase::Head => header_timeout,
             Phase::Exchange => return false,
         };
         self.is_past(self.since.get(), bound)
+    }
+
+    /// Whether no request has begun for longer than that, to the second.
+    #[must_use]
+    pub fn is_idle_for(&self, bound: Duration) -> bool {
+        matches!(self.phase.get(), Phase::New | Phase::Idle) && self.is_past(self.since.get(), bound)
     }
 
     fn is_past(&self, since: u32, bound: Duration) -> bool {
@@ -166,5 +177,25 @@ mod tests {
         assert!(stuck(), "it counts from the first time");
         activity.moved();
         assert!(!stuck());
+    }
+
+    #[test]
+    fn a_connection_is_idle_before_its_first_byte_and_between_requests() {
+        let clock = Seconds::default();
+        let activity = Activity::new(Rc::clone(&clock));
+        let idle = || activity.is_idle_for(Duration::from_secs(1));
+        clock.set(1);
+        assert!(!idle());
+        clock.set(2);
+        assert!(idle());
+        activity.received();
+        assert!(!idle(), "a head is on its way");
+        activity.exchange_begins();
+        clock.set(1_000);
+        assert!(!idle());
+        activity.exchange_ends();
+        assert!(!idle(), "it has only just become idle");
+        clock.set(1_002);
+        assert!(idle());
     }
 }

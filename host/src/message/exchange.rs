@@ -139,6 +139,13 @@ impl Reply {
         Self::problem(StatusCode::PAYLOAD_TOO_LARGE, "the request body is too large")
     }
 
+    /// Says after how many seconds to try again (RFC 9110, section 10.2.3).
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.0.headers_mut().insert(http::header::RETRY_AFTER, seconds.into());
+        self
+    }
+
     /// Splits into head and body.
     #[must_use]
     pub fn into_parts(self) -> (response::Parts, super::Body) {

@@ -16,7 +16,7 @@ use self::watch::Watch;
 use crate::bundled;
 use crate::config::{self, Config, Overrides, Problem, Source};
 use crate::snapshot::{Builder, SnapshotStore};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, service_manager};
 
 /// Where the configuration comes from and what it is turned into.
 pub struct Reloader {
@@ -166,6 +166,13 @@ impl Reloader {
 
     /// Reads everything again and swaps, or says why not.
     fn reload(&mut self) -> Option<Config> {
+        service_manager::reloading();
+        let config = self.try_reload();
+        service_manager::ready();
+        config
+    }
+
+    fn try_reload(&mut self) -> Option<Config> {
         let started = Instant::now();
         let current = self.store.load();
         let config = config::load(&self.source, &self.overrides, &bundled::names());

@@ -10,7 +10,7 @@ use super::routes::conditions;
 use super::{BoundListener, Snapshot, Target};
 use crate::chain::{Chain, Policy};
 use crate::config::{self, Config, Problem};
-use crate::listener;
+use crate::listener::{self, Admission, Bounds, Inherited};
 use crate::route::{Action, RouteTable};
 use crate::sandbox::ModuleCache;
 use crate::telemetry::Metrics;
@@ -20,6 +20,8 @@ use crate::upstream::{Endpoint, HeadLimits, Upstream};
 pub struct Builder {
     policies: PolicyMaker,
     metrics: Arc<Metrics>,
+    admission: Arc<Admission>,
+    inherited: Inherited,
     workers: usize,
     generation: u64,
 }
@@ -36,7 +38,14 @@ impl Builder {
     /// A builder for that many workers.
     #[must_use]
     pub fn new(cache: ModuleCache, metrics: Arc<Metrics>, workers: usize) -> Self {
-        Self { policies: PolicyMaker::new(cache, Arc::clone(&metrics), workers), metrics, workers, generation: 0 }
+        let policies = PolicyMaker::new(cache, Arc::clone(&metrics), workers);
+        let (admission, inherited) = (Arc::default(), Inherited::default());
+        Self { policies, metrics, admission, inherited, workers, generation: 0 }
+    }
+
+    /// Uses these sockets, where they fit, for listeners of the first snapshot.
+    pub fn inherit(&mut self, sockets: Inherited) {
+        self.inherited = sockets;
     }
 
     /// Reads and compiles modules, configures filters, binds addresses. Takes as long as that takes: not for workers.
@@ -71,6 +80,8 @@ impl Builder {
             listeners,
             settings,
             limits: config.limits.clone(),
+            bounds: bounds(&config.limits.overload, self.workers),
+            admission: Arc::clone(&self.admission),
             access_log: config.access_log,
             metrics: Arc::clone(&self.metrics),
             kept_certificates: kept,
@@ -125,7 +136,11 @@ impl Builder {
         known.map_or_else(|| Arc::new(new), Arc::clone)
     }
 
-    fn listeners(&self, config: &Config, previous: Option<&Snapshot>) -> Result<Vec<Arc<BoundListener>>, Vec<Problem>> {
+    fn listeners(
+        &mut self,
+        config: &Config,
+        previous: Option<&Snapshot>,
+    ) -> Result<Vec<Arc<BoundListener>>, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut listeners = Vec::new();
         for wanted in &config.listeners {
@@ -133,21 +148,33 @@ impl Builder {
             let mut known = known.filter(|known| *known.name == *wanted.name && known.configured == wanted.address);
             match known.next() {
                 Some(known) => listeners.push(Arc::clone(known)),
-                None => match listener::bind(wanted.address, self.workers) {
-                    Ok((address, sockets)) => {
-                        listeners.push(BoundListener::new(
-                            wanted.name.as_str().into(),
-                            wanted.address,
-                            address,
-                            sockets,
-                        ));
-                    }
+                None => match self.listener(wanted) {
+                    Ok(listener) => listeners.push(listener),
                     Err(error) => problems.push(bind_problem(config, wanted.address, &error)),
                 },
             }
         }
+        for address in self.inherited.close() {
+            tracing::warn!(%address, "a socket was handed over that no listener has a use for; it is closed");
+        }
         if problems.is_empty() { Ok(listeners) } else { Err(problems) }
     }
+
+    fn listener(&mut self, wanted: &config::Listener) -> std::io::Result<Arc<BoundListener>> {
+        let inherited = self.inherited.take(Some(&wanted.name), wanted.address);
+        let (address, sockets) = match inherited.first() {
+            Some(first) => (first.local_addr()?, listener::spread(inherited, self.workers)?),
+            None => listener::bind(wanted.address, self.workers)?,
+        };
+        BoundListener::new(wanted.name.as_str().into(), wanted.address, address, sockets)
+    }
+}
+
+/// What is not configured is what there are descriptors for.
+fn bounds(overload: &config::Overload, workers: usize) -> Bounds {
+    let connections = overload.connections.unwrap_or_else(listener::room_for_connections);
+    let requests = overload.requests.unwrap_or(connections);
+    Bounds { connections, per_address: overload.connections_per_address, requests, share: requests / workers.max(1) }
 }
 
 /// Says why an address cannot be bound.

@@ -2,7 +2,8 @@
 //! is done with the connections that come on them.
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::HeaderValue;
 
@@ -10,7 +11,8 @@ use super::Snapshot;
 use crate::config::{Config, Listener, ListenerOptions, Problem};
 use crate::listener::TlsSettings;
 
-/// A listener's sockets: one for each worker, on the same address (`SO_REUSEPORT`), so the kernel spreads connections.
+/// A listener's sockets, at least one for each worker: where they are ours, all on the same address (`SO_REUSEPORT`), so the
+/// kernel spreads connections.
 pub struct BoundListener {
     /// The name, unique.
     pub name: Arc<str>,
@@ -18,21 +20,59 @@ pub struct BoundListener {
     pub configured: SocketAddr,
     /// As bound.
     pub address: SocketAddr,
-    sockets: Mutex<Vec<Option<TcpListener>>>,
+    workers: Mutex<Vec<Sockets>>,
+}
+
+/// A worker's sockets.
+#[derive(Default)]
+struct Sockets {
+    /// Until the worker has taken them.
+    fresh: Vec<TcpListener>,
+    /// The same again, for as long as the worker accepts on them: what a successor inherits.
+    kept: Vec<TcpListener>,
 }
 
 impl BoundListener {
-    /// Takes sockets that have been bound, one for each worker.
-    #[must_use]
-    pub fn new(name: Arc<str>, configured: SocketAddr, address: SocketAddr, sockets: Vec<TcpListener>) -> Arc<Self> {
-        let sockets = Mutex::new(sockets.into_iter().map(Some).collect());
-        Arc::new(Self { name, configured, address, sockets })
+    /// Takes sockets that have been bound, for each worker its own.
+    ///
+    /// # Errors
+    /// If there are not enough descriptors.
+    pub fn new(
+        name: Arc<str>,
+        configured: SocketAddr,
+        address: SocketAddr,
+        sockets: Vec<Vec<TcpListener>>,
+    ) -> std::io::Result<Arc<Self>> {
+        let twice = |fresh: Vec<TcpListener>| {
+            let kept = fresh.iter().map(TcpListener::try_clone).collect::<std::io::Result<_>>()?;
+            Ok(Sockets { fresh, kept })
+        };
+        let workers = sockets.into_iter().map(twice).collect::<std::io::Result<_>>()?;
+        Ok(Arc::new(Self { name, configured, address, workers: Mutex::new(workers) }))
     }
 
-    /// A worker's socket; given once.
+    /// A worker's sockets; given once.
     #[must_use]
-    pub fn take_socket(&self, worker: usize) -> Option<TcpListener> {
-        self.sockets.lock().unwrap_or_else(PoisonError::into_inner).get_mut(worker).and_then(Option::take)
+    pub fn take_sockets(&self, worker: usize) -> Vec<TcpListener> {
+        self.workers().get_mut(worker).map(|sockets| std::mem::take(&mut sockets.fresh)).unwrap_or_default()
+    }
+
+    /// A worker accepts no longer: its sockets are closed once it has dropped them.
+    pub fn close(&self, worker: usize) {
+        self.workers().get_mut(worker).map(std::mem::take);
+    }
+
+    /// All sockets again, for another process.
+    ///
+    /// # Errors
+    /// If there are not enough descriptors.
+    pub fn duplicate(&self) -> std::io::Result<Vec<OwnedFd>> {
+        let workers = self.workers();
+        workers.iter().flat_map(|sockets| &sockets.kept).map(|socket| Ok(socket.try_clone()?.into())).collect()
+    }
+
+    fn workers(&self) -> MutexGuard<'_, Vec<Sockets>> {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

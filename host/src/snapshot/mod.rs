@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use crate::chain::{Chain, Policy};
 use crate::config::{Limits, Problem};
+use crate::listener::{Admission, Bounds};
 use crate::route::{Action, RouteTable};
 use crate::telemetry::{Metrics, MirrorMetrics, RouteMetrics};
 use crate::upstream::Upstream;
@@ -43,6 +44,10 @@ pub struct Snapshot {
     pub settings: Vec<Arc<ListenerSettings>>,
     /// Bounds on connections.
     pub limits: Limits,
+    /// Bounds on what is open at once.
+    pub bounds: Bounds,
+    /// What is open. The same for all snapshots.
+    pub admission: Arc<Admission>,
     /// Whether each exchange writes a line.
     pub access_log: bool,
     /// The counters.

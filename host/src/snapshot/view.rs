@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use super::Snapshot;
 use crate::chain::{LocalChain, LocalFilter};
+use crate::listener::UnderWay;
 use crate::route::Turns;
+use crate::telemetry::Refusal;
 use crate::upstream::Pool;
 
 /// A worker's view of a snapshot. Exchanges hold it to their end; with the last one go the instances and connections that
@@ -20,6 +22,8 @@ pub struct View {
     turns: Vec<Turns>,
     copies: Rc<Cell<usize>>,
     pools: Vec<Rc<Pool>>,
+    /// What this worker has under way, on this view and others.
+    under_way: Rc<UnderWay>,
 }
 
 impl View {
@@ -61,7 +65,29 @@ impl View {
             .collect();
         let turns = snapshot.targets.iter().map(|_| Turns::default()).collect();
         let copies = previous.map(|view| Rc::clone(&view.copies)).unwrap_or_default();
-        Rc::new(Self { snapshot, filters, chains, turns, copies, pools })
+        let under_way = previous.map(|view| Rc::clone(&view.under_way)).unwrap_or_default();
+        Rc::new(Self { snapshot, filters, chains, turns, copies, pools, under_way })
+    }
+
+    /// An exchange begins.
+    pub fn exchange_begins(&self) {
+        self.snapshot.admission.begin(&self.under_way, self.snapshot.bounds.share);
+        self.snapshot.metrics.gateway.exchange_opened();
+    }
+
+    /// An exchange has ended.
+    pub fn exchange_ends(&self) {
+        self.snapshot.admission.end(&self.under_way);
+        self.snapshot.metrics.gateway.exchange_closed();
+    }
+
+    /// Whether the exchange that has just begun may go on.
+    ///
+    /// # Errors
+    /// If the gateway has too much to do.
+    pub fn admit(&self) -> Result<(), Refusal> {
+        let Snapshot { bounds, admission, metrics, .. } = &*self.snapshot;
+        admission.admit(bounds, || metrics.gateway.exchanges_open())
     }
 
     /// This worker's filters of a route.
@@ -86,6 +112,11 @@ impl View {
     #[must_use]
     pub fn pool(&self, upstream: usize) -> &Rc<Pool> {
         &self.pools[upstream]
+    }
+
+    /// Drops all unused connections to upstreams.
+    pub fn release_idle(&self) {
+        self.pools.iter().for_each(|pool| pool.release_idle());
     }
 
     /// Drops connections that have been unused for too long and samples what filters use. Called once a second.

@@ -9,7 +9,8 @@ use std::time::Duration;
 use super::counters::Counters;
 use super::downstream::DownstreamMetrics;
 use super::mirror::{self, MirrorMetrics};
-use super::names;
+use super::refusal::{Refusal, Refusals};
+use super::{memory, names, panics};
 
 /// All metrics of a gateway. Lives across reloads, so counters never go back.
 #[derive(Debug, Default)]
@@ -75,8 +76,10 @@ fn all<T>(family: &Family<T>) -> Vec<(String, Arc<T>)> {
 #[derive(Debug, Default)]
 pub struct GatewayMetrics {
     counters: Counters<6>,
+    refusals: Refusals,
     reloads: [AtomicU64; 2],
     generation: AtomicU64,
+    log: LogPace,
 }
 
 impl GatewayMetrics {
@@ -90,9 +93,17 @@ impl GatewayMetrics {
         self.counters.add(1, 1);
     }
 
-    /// A connection could not be accepted.
-    pub fn accept_error(&self) {
+    /// A connection could not be accepted. Says whether to log this one, as `FilterMetrics::faulted`.
+    pub fn accept_error(&self) -> Option<u64> {
         self.counters.add(2, 1);
+        self.log.admit()
+    }
+
+    /// A connection was closed instead of served, or a request answered instead of forwarded. Says whether to log this one,
+    /// as `FilterMetrics::faulted`.
+    pub fn refused(&self, refusal: Refusal) -> Option<u64> {
+        self.refusals.count(refusal);
+        self.log.admit()
     }
 
     /// An exchange began.
@@ -135,6 +146,11 @@ impl GatewayMetrics {
         page.sample(names::CONNECTIONS_OPEN, &[], self.counters.sum(0).saturating_sub(self.counters.sum(1)));
         page.family(names::ACCEPT_ERRORS, "counter", "connections that could not be accepted");
         page.sample(names::ACCEPT_ERRORS, &[], self.counters.sum(2));
+        self.refusals.render(page);
+        page.family(names::MEMORY, "gauge", "memory in use");
+        page.sample(names::MEMORY, &[], memory::resident().unwrap_or(0));
+        page.family(names::PANICS, "counter", "faults of the gateway itself; each has closed one connection");
+        page.sample(names::PANICS, &[], panics::count());
         page.family(names::EXCHANGES_OPEN, "gauge", "exchanges whose response has not ended");
         page.sample(names::EXCHANGES_OPEN, &[], self.exchanges_open());
         page.family(names::BAD_REQUESTS, "counter", "requests answered before a route was found");

@@ -3,12 +3,19 @@
 mod counters;
 mod downstream;
 mod logging;
+mod memory;
 mod metrics;
 mod mirror;
 mod names;
+mod panics;
+mod refusal;
+pub mod service_manager;
 
 pub use counters::lane;
 pub use downstream::DownstreamMetrics;
 pub use logging::{LogFormat, LogGuard, start as start_logging};
+pub use memory::{group_limit, resident};
 pub use metrics::{FilterMetrics, GatewayMetrics, Metrics, RouteMetrics, UpstreamMetrics};
 pub use mirror::{CopyLost, MirrorMetrics};
+pub use panics::watch as watch_panics;
+pub use refusal::Refusal;

@@ -55,6 +55,11 @@ impl Pool {
         }
     }
 
+    /// Drops all connections that are unused.
+    pub fn release_idle(&self) {
+        self.idle.borrow_mut().iter_mut().for_each(VecDeque::clear);
+    }
+
     /// A connection to the endpoint: the one used last, else a new one.
     pub(super) async fn connection(&self, endpoint: usize) -> Result<Connection, UpstreamError> {
         match self.take_idle(endpoint) {

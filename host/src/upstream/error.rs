@@ -43,6 +43,13 @@ pub enum UpstreamError {
 pub struct ProtocolError(pub(super) Failure);
 
 impl UpstreamError {
+    /// Whether the gateway itself had no descriptor for a connection.
+    #[must_use]
+    pub fn lacks_descriptors(&self) -> bool {
+        let Self::Connect { source, .. } = self else { return false };
+        matches!(source.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+    }
+
     /// Whether it took too long, rather than being broken.
     #[must_use]
     pub fn is_timeout(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroUsize, path::Path, time::Duration};
 
-use super::super::{Endpoint, HostPattern, Limits, ListenerSet, OnFault, Overrides, PathMatch, Source, load};
+use super::super::{Endpoint, HostPattern, Limits, ListenerSet, OnFault, Overload, Overrides, PathMatch, Source, load};
 use super::*;
 use crate::route::{Action, Destination, Forward};
 
@@ -85,6 +85,10 @@ fn everything_may_be_said() {
         keep-alive = "1m"
         body-idle = "1h"
         drain = "5s"
+        connections = 1000
+        connections-per-address = 10
+        requests = 500
+        memory = "1GiB"
         upstream-connect = "1s"
         [[listeners]]
         address = "[::1]:8080"
@@ -106,6 +110,13 @@ fn everything_may_be_said() {
     assert_eq!(config.limits.header_bytes, 65_536);
     assert_eq!(config.limits.header_timeout, Duration::from_millis(250));
     assert_eq!(config.limits.body_idle, Duration::from_secs(3600));
+    let overload = Overload {
+        connections: Some(1000),
+        connections_per_address: Some(10),
+        requests: Some(500),
+        memory: Some(1 << 30),
+    };
+    assert_eq!(config.limits.overload, overload);
     assert_eq!(config.listeners[1].name, "listener-2");
     assert_eq!(config.upstreams[0].name, "b");
     assert_eq!(config.upstreams[0].endpoints[0].host, "::1");

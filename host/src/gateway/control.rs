@@ -1,0 +1,100 @@
+//! The thread for everything that is not traffic: admin pages and small chores.
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::time::interval;
+use tokio_util::sync::CancellationToken;
+
+use crate::admin::Admin;
+use crate::snapshot::Snapshot;
+use crate::telemetry;
+
+/// How often rate limit cells that are idle are forgotten.
+const LIMITER_SWEEP: Duration = Duration::from_secs(10);
+
+/// How often the memory in use is looked at.
+const MEMORY_CHECK: Duration = Duration::from_secs(1);
+
+/// The running thread. Ends when dropped.
+pub(super) struct Control {
+    stop: CancellationToken,
+    stop_admin: CancellationToken,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Control {
+    pub(super) fn start(pages: Arc<Admin>, socket: Option<TcpListener>) -> io::Result<Self> {
+        if let Some(address) = socket.as_ref().map(TcpListener::local_addr).transpose()? {
+            tracing::info!(%address, "admin pages");
+        }
+        let stop = CancellationToken::new();
+        let stop_admin = stop.child_token();
+        let (chores, serving) = (stop.clone(), stop_admin.clone());
+        let thread = std::thread::Builder::new().name("control".into()).spawn(move || {
+            let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+            let Ok(runtime) = runtime.inspect_err(|error| tracing::error!(%error, "no admin listener")) else { return };
+            runtime.block_on(async {
+                let serve = serve(Arc::clone(&pages), socket, serving);
+                let ((), ()) = tokio::join!(serve, do_chores(&pages, &chores));
+            });
+        })?;
+        Ok(Self { stop, stop_admin, thread: Some(thread) })
+    }
+
+    /// Leaves the admin pages to another process.
+    pub(super) fn release_admin(&self) {
+        self.stop_admin.cancel();
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn serve(pages: Arc<Admin>, socket: Option<TcpListener>, stop: CancellationToken) {
+    let Some(socket) = socket else { return };
+    if let Err(error) = pages.serve(socket, stop).await {
+        tracing::error!(%error, "the admin listener ended");
+    }
+}
+
+async fn do_chores(pages: &Admin, stop: &CancellationToken) {
+    let (mut sweep, mut memory) = (interval(LIMITER_SWEEP), interval(MEMORY_CHECK));
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            _ = memory.tick() => pages.snapshot().iter().for_each(|snapshot| watch_memory(snapshot)),
+            _ = sweep.tick() => pages.snapshot().iter().for_each(|snapshot| sweep_limiters(snapshot)),
+        }
+    }
+}
+
+fn sweep_limiters(snapshot: &Snapshot) {
+    snapshot.policies.iter().for_each(|policy| policy.filter.settings.limiter.sweep());
+}
+
+/// Lets nothing new in while more memory is in use than may be; by default, nine tenths of what the control group allows.
+fn watch_memory(snapshot: &Snapshot) {
+    let allowed = || telemetry::group_limit().map(|limit| limit / 10 * 9);
+    let short = match snapshot.limits.overload.memory.or_else(allowed) {
+        Some(bound) => telemetry::resident().is_some_and(|resident| resident > bound),
+        None => false,
+    };
+    if short != snapshot.admission.is_short_of_memory() {
+        snapshot.admission.set_short_of_memory(short);
+        match short {
+            true => tracing::error!("memory is short: nothing new is let in"),
+            false => tracing::info!("memory is no longer short"),
+        }
+    }
+}
