@@ -164,14 +164,19 @@ impl Worker {
     }
 
     /// Room for a connection, if there is any; otherwise it is to be closed at once.
-    fn admit(&self, address: SocketAddr) -> Option<Admitted> {
+    fn admit(&self, arrival: &Arrival) -> Option<Admitted> {
         let view = self.view.borrow();
-        let admitted = view.snapshot.admission.connect(address.ip(), &view.snapshot.bounds);
+        let mut bounds = view.snapshot.bounds;
+        if arrival.settings.options.proxy_protocol.is_some() {
+            // The address is that of a proxy, which brings the connections of many.
+            bounds.per_address = None;
+        }
+        let admitted = view.snapshot.admission.connect(arrival.address.ip(), &bounds);
         admitted.inspect_err(|refusal| refused(&view, *refusal)).ok()
     }
 
     fn serve(self: &Rc<Self>, arrival: Arrival) {
-        let Some(admitted) = self.admit(arrival.address) else { return };
+        let Some(admitted) = self.admit(&arrival) else { return };
         let connection = Rc::new(Connection::new(Rc::clone(&self.clock), self.drain.child_token()));
         let open = OpenConnection::new(Rc::clone(self), Rc::clone(&connection), admitted);
         tokio::task::spawn_local(async move {

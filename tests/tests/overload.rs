@@ -71,6 +71,18 @@ mod connections {
     }
 
     #[test]
+    fn of_a_proxy_are_those_of_its_clients() {
+        let upstream = Upstream::start();
+        let behind = limited("connections-per-address = 1").replace("[upstreams", "proxy-protocol = true\n[upstreams");
+        let gateway = TestGateway::new().upstream(&upstream).config(&behind).start();
+        let mut clients = [gateway.connect(), gateway.connect(), gateway.connect()];
+        for client in &mut clients {
+            client.write("PROXY TCP4 192.0.2.7 192.0.2.1 1234 80\r\n");
+            assert_eq!(client.request(Request::get("/")).status, 200);
+        }
+    }
+
+    #[test]
     fn have_a_bound_that_follows_a_change() {
         let upstream = Upstream::start();
         let gateway = start(&upstream, "connections = 1");
