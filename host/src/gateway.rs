@@ -18,6 +18,7 @@ use crate::reload::{Outcome, Reload, Reloader};
 use crate::sandbox::{ModuleCache, Sandbox};
 use crate::snapshot::{self, Builder, Explanation, Snapshot, SnapshotStore};
 use crate::telemetry::Metrics;
+use crate::upstream::Caretaker;
 use crate::worker;
 
 /// How often rate limit cells that are idle are forgotten.
@@ -60,6 +61,7 @@ impl Gateway {
         let admin_socket = config.admin.map(|address| bind_admin(&config, &overrides, address)).transpose()?;
         let admin = admin_socket.as_ref().map(std::net::TcpListener::local_addr).transpose().map_err(system)?;
         let built = builder.build(&config, None).map_err(StartError::Problems)?;
+        built.find_names();
         metrics.gateway.set_generation(built.snapshot.generation);
         let store = SnapshotStore::new(built.snapshot);
 
@@ -200,7 +202,7 @@ fn bind_admin(
     })
 }
 
-/// The thread for everything that is not traffic: admin pages and small chores.
+/// The thread for everything that is not traffic: admin pages, looking after upstreams, and small chores.
 fn start_control(
     pages: Admin,
     socket: Option<std::net::TcpListener>,
@@ -220,9 +222,13 @@ fn start_control(
                 });
             }
             let mut sweep = tokio::time::interval(LIMITER_SWEEP);
+            let mut changed = store.subscribe();
+            let mut caretaker = Caretaker::default();
+            caretaker.follow(&store.load().upstreams);
             loop {
                 tokio::select! {
                     () = stop.cancelled() => break,
+                    _ = changed.changed() => caretaker.follow(&store.load().upstreams),
                     _ = sweep.tick() => store.load().policies.iter().for_each(|policy| policy.filter.settings.limiter.sweep()),
                 }
             }

@@ -1,4 +1,5 @@
-//! The admin listener: `/live`, `/ready`, `/metrics`, `/policies`, `/routes`. On loopback unless told otherwise; it changes nothing.
+//! The admin listener: `/live`, `/ready`, `/metrics`, `/policies`, `/routes`, `/upstreams`. On
+//! loopback unless told otherwise; it changes nothing.
 
 mod pages;
 

@@ -23,10 +23,11 @@ impl Admin {
             "/metrics" => page(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", self.metrics.render()),
             "/policies" => page(StatusCode::OK, "application/json", format!("{:#}\n", self.policies())),
             "/routes" => page(StatusCode::OK, "application/json", format!("{:#}\n", self.routes())),
+            "/upstreams" => page(StatusCode::OK, "application/json", format!("{:#}\n", self.upstreams())),
             _ => page(
                 StatusCode::NOT_FOUND,
                 "text/plain",
-                "the pages are /live, /ready, /metrics, /policies and /routes\n",
+                "the pages are /live, /ready, /metrics, /policies, /routes and /upstreams\n",
             ),
         }
     }
@@ -34,6 +35,30 @@ impl Admin {
     fn routes(&self) -> Value {
         let snapshot = self.store.load();
         json!({ "generation": snapshot.generation, "routes": snapshot.describe_routes() })
+    }
+
+    fn upstreams(&self) -> Value {
+        let snapshot = self.store.load();
+        let upstreams = snapshot.upstreams.iter().map(|upstream| {
+            let endpoints = upstream.status().into_iter().map(|status| {
+                json!({
+                    "name": status.endpoint.to_string(),
+                    "address": status.endpoint.address.to_string(),
+                    "weight": status.weight,
+                    "state": status.state.label(),
+                    "used": status.endpoint.metrics.is_up(),
+                    "last-check-error": status.complaint,
+                    "requests": status.endpoint.metrics.requests(),
+                    "failures": status.endpoint.metrics.failures(),
+                })
+            });
+            json!({
+                "name": upstream.name(),
+                "panic": upstream.is_in_panic(),
+                "endpoints": endpoints.collect::<Vec<_>>(),
+            })
+        });
+        json!({ "generation": snapshot.generation, "upstreams": upstreams.collect::<Vec<_>>() })
     }
 
     fn policies(&self) -> Value {

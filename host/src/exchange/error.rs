@@ -1,11 +1,14 @@
 //! What goes wrong on the way of an exchange, and what the client is told. Nothing about the inside.
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 
 use crate::chain::Denied;
 use crate::message::{BodyError, Reply};
 use crate::route::RewriteError;
 use crate::upstream::UpstreamError;
+
+/// Seconds until a client may ask an upstream again that was full or had nobody to serve.
+const RETRY_AFTER: &str = "1";
 
 /// Why an exchange did not get an upstream's response.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +34,9 @@ pub(super) enum ExchangeError {
     /// A filter faulted, and its policy denies then.
     #[error(transparent)]
     Denied(#[from] Denied),
+    /// The route's bound on the whole exchange was met.
+    #[error("the exchange took too long")]
+    Late,
     /// The upstream gave no response.
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
@@ -52,6 +58,12 @@ impl ExchangeError {
             Self::Upstream(UpstreamError::Request(_)) => {
                 Reply::problem(StatusCode::BAD_REQUEST, "the request body ended early")
             }
+            Self::Upstream(error) if error.is_unavailable() => {
+                let reply =
+                    Reply::problem(StatusCode::SERVICE_UNAVAILABLE, "the upstream cannot take this request now");
+                reply.with_field(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER))
+            }
+            Self::Late => Reply::problem(StatusCode::GATEWAY_TIMEOUT, "the exchange took too long"),
             Self::Upstream(error) if error.is_timeout() => {
                 Reply::problem(StatusCode::GATEWAY_TIMEOUT, "the upstream did not answer in time")
             }

@@ -139,6 +139,13 @@ impl Reply {
         Self::problem(StatusCode::PAYLOAD_TOO_LARGE, "the request body is too large")
     }
 
+    /// With a field more.
+    #[must_use]
+    pub fn with_field(mut self, name: http::HeaderName, value: HeaderValue) -> Self {
+        self.0.headers_mut().insert(name, value);
+        self
+    }
+
     /// Splits into head and body.
     #[must_use]
     pub fn into_parts(self) -> (response::Parts, super::Body) {

@@ -6,9 +6,11 @@ mod logging;
 mod metrics;
 mod mirror;
 mod names;
+mod upstream;
 
 pub use counters::lane;
 pub use downstream::DownstreamMetrics;
 pub use logging::{LogFormat, LogGuard, start as start_logging};
-pub use metrics::{FilterMetrics, GatewayMetrics, Metrics, RouteMetrics, UpstreamMetrics};
+pub use metrics::{FilterMetrics, GatewayMetrics, Metrics, RouteMetrics};
 pub use mirror::{CopyLost, MirrorMetrics};
+pub use upstream::{EndpointMetrics, UpstreamMetrics};
