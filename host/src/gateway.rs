@@ -79,6 +79,7 @@ impl Gateway {
         // The pages of a predecessor are true until this process serves.
         let control = (!takes_over).then(start_control).transpose().map_err(system)?;
         let built = builder.build(&config, None).map_err(StartError::Problems)?;
+        built.find_names();
         metrics.gateway.set_generation(built.snapshot.generation);
         let store = SnapshotStore::new(built.snapshot);
 

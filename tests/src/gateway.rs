@@ -62,6 +62,25 @@ impl TestGateway {
         self.word("upstream", &address.to_string())
     }
 
+    /// The full form with one upstream, `pool`, for everything. `of_upstream` are its keys, in which `{a}`, `{b}`, … are the
+    /// addresses of these; `of_route` are keys of the route.
+    #[must_use]
+    pub fn pool(self, upstreams: &[&Upstream], of_upstream: &str, of_route: &str) -> Self {
+        let words =
+            upstreams.iter().zip('a'..).map(|(upstream, name)| (name.to_string(), upstream.address().to_string()));
+        let gateway = words.fold(self, |gateway, (name, address)| gateway.word(&name, &address));
+        gateway.config(&Self::pool_config(of_upstream, of_route))
+    }
+
+    /// The text of that configuration.
+    #[must_use]
+    pub fn pool_config(of_upstream: &str, of_route: &str) -> String {
+        format!(
+            "[[listeners]]\naddress = \"{{listen}}\"\n[upstreams.pool]\n{of_upstream}\n\
+             [[routes]]\nupstream = \"pool\"\n{of_route}\n"
+        )
+    }
+
     /// The full form: the text of a config file. `{listen}` is an address with port 0, `{upstream}` the upstream's.
     #[must_use]
     pub fn config(mut self, text: &str) -> Self {
@@ -310,6 +329,17 @@ impl RunningGateway {
         let page = self.policies();
         let found = page["policies"].as_array().into_iter().flatten().find(|policy| policy["name"] == name);
         found.unwrap_or_else(|| panic!("there is no policy {name}: {page:#}")).clone()
+    }
+
+    /// What the page `/upstreams` says about the endpoint at that address; null if it does not know it.
+    #[must_use]
+    #[track_caller]
+    pub fn endpoint(&self, address: SocketAddr) -> Value {
+        let page = self.admin("/upstreams").json();
+        let upstreams = page["upstreams"].as_array().cloned().unwrap_or_default();
+        let endpoints =
+            upstreams.iter().flat_map(|upstream| upstream["endpoints"].as_array().cloned().unwrap_or_default());
+        endpoints.into_iter().find(|endpoint| endpoint["address"] == address.to_string()).unwrap_or_default()
     }
 
     /// How many times what is served has changed.

@@ -60,10 +60,7 @@ impl Upstream {
     /// Answers every request with what it received, as JSON (see [`crate::Echo`]).
     #[must_use]
     pub fn start() -> Self {
-        Self::listen(Box::new(|call| {
-            let received = call.read_body()?;
-            call.answer(&echo(&received))
-        }))
+        Self::listen(Box::new(answer_with_echo))
     }
 
     /// Answers every request with this, once its body has been read.
@@ -122,8 +119,19 @@ impl Upstream {
         }
     }
 
+    /// As `start`, at an address of loopback.
+    #[must_use]
+    #[track_caller]
+    pub fn start_at(address: SocketAddr) -> Self {
+        Self::listen_at(address, Box::new(answer_with_echo))
+    }
+
     fn listen(handler: Box<Handler>) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
+        Self::listen_at((Ipv4Addr::LOCALHOST, 0).into(), handler)
+    }
+
+    fn listen_at(address: SocketAddr, handler: Box<Handler>) -> Self {
+        let listener = TcpListener::bind(address).unwrap_or_else(|error| panic!("cannot listen on {address}: {error}"));
         let address = listener.local_addr().expect("a bound socket has an address");
         let shared = Arc::new(Shared {
             handler,
@@ -256,6 +264,15 @@ impl Call {
         answer.play(&mut self.wire, &self.request.method)
     }
 
+    /// Resets the connection, and whatever is on its way is lost.
+    ///
+    /// # Errors
+    /// Never; so that a handler can end with it.
+    pub fn reset(&mut self) -> io::Result<bool> {
+        self.wire.reset();
+        Ok(false)
+    }
+
     /// Sends bytes as they are.
     ///
     /// # Errors
@@ -263,6 +280,11 @@ impl Call {
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.wire.write(bytes)
     }
+}
+
+fn answer_with_echo(call: &mut Call) -> io::Result<bool> {
+    let received = call.read_body()?;
+    call.answer(&echo(&received))
 }
 
 fn received(head: &Head) -> Received {

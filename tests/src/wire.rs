@@ -43,6 +43,11 @@ impl Wire {
         Self { stream, buffer: Vec::new() }
     }
 
+    /// Makes the connection end with a reset. The last descriptor of it must be closed for that.
+    pub(crate) fn reset(&mut self) {
+        let _ = socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+    }
+
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)
     }

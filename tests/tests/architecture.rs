@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
     ("cli", &["config", "gateway", "handover"]),
-    ("gateway", &["admin", "bundled", "config", "listener", "reload", "sandbox", "snapshot", "worker"]),
+    ("gateway", &["admin", "bundled", "config", "listener", "reload", "sandbox", "snapshot", "upstream", "worker"]),
     // The path.
     ("worker", &["connection", "listener", "message", "snapshot"]),
     ("listener", &["config"]),
     ("connection", &["config", "exchange", "message", "snapshot"]),
     ("exchange", &["chain", "message", "route", "snapshot", "upstream"]),
     ("chain", &["message", "sandbox"]),
-    ("upstream", &["message"]),
+    ("upstream", &["config", "message"]),
     // The ground.
     ("message", &[]),
     ("route", &["message"]),

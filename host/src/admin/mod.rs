@@ -1,4 +1,5 @@
-//! The admin listener: `/live`, `/ready`, `/metrics`, `/policies`, `/routes`. On loopback unless told otherwise; it changes nothing.
+//! The admin listener: `/live`, `/ready`, `/metrics`, `/policies`, `/routes`, `/upstreams`. On
+//! loopback unless told otherwise; it changes nothing.
 
 mod pages;
 
@@ -14,6 +15,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +31,7 @@ const LAST_PAGES: Duration = Duration::from_secs(1);
 pub struct Admin {
     /// What serves, once anything does.
     store: OnceLock<Arc<SnapshotStore>>,
+    shown: Notify,
     /// The counters.
     pub metrics: Arc<Metrics>,
     /// The latest reload.
@@ -51,13 +54,30 @@ impl Admin {
     /// The pages of a gateway that does not serve yet.
     #[must_use]
     pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self { store: OnceLock::new(), metrics, outcome: Arc::default(), unready: CancellationToken::new() }
+        Self {
+            store: OnceLock::new(),
+            shown: Notify::new(),
+            metrics,
+            outcome: Arc::default(),
+            unready: CancellationToken::new(),
+        }
     }
 
     /// It serves from now on.
     pub fn show(&self, store: Arc<SnapshotStore>) {
         // Fails only if it has served before.
         let _ = self.store.set(store);
+        self.shown.notify_one();
+    }
+
+    /// Where what serves is, as soon as anything does. For one to wait for.
+    pub async fn serving(&self) -> &Arc<SnapshotStore> {
+        loop {
+            if let Some(store) = self.store.get() {
+                return store;
+            }
+            self.shown.notified().await;
+        }
     }
 
     /// What serves, if anything does.

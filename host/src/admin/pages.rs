@@ -26,10 +26,11 @@ impl Admin {
             "/metrics" => page(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", self.metrics.render()),
             "/policies" => self.about(|snapshot| self.policies(snapshot)),
             "/routes" => self.about(routes),
+            "/upstreams" => self.about(upstreams),
             _ => page(
                 StatusCode::NOT_FOUND,
                 "text/plain",
-                "the pages are /live, /ready, /metrics, /policies and /routes\n",
+                "the pages are /live, /ready, /metrics, /policies, /routes and /upstreams\n",
             ),
         }
     }
@@ -58,6 +59,29 @@ impl Admin {
             })).collect::<Vec<_>>(),
         })
     }
+}
+
+fn upstreams(snapshot: &Snapshot) -> Value {
+    let upstreams = snapshot.upstreams.iter().map(|upstream| {
+        let endpoints = upstream.status().into_iter().map(|status| {
+            json!({
+                "name": status.endpoint.to_string(),
+                "address": status.endpoint.address.to_string(),
+                "weight": status.weight,
+                "state": status.state.label(),
+                "used": status.endpoint.metrics.is_up(),
+                "last-check-error": status.complaint,
+                "requests": status.endpoint.metrics.requests(),
+                "failures": status.endpoint.metrics.failures(),
+            })
+        });
+        json!({
+            "name": upstream.name(),
+            "panic": upstream.is_in_panic(),
+            "endpoints": endpoints.collect::<Vec<_>>(),
+        })
+    });
+    json!({ "generation": snapshot.generation, "upstreams": upstreams.collect::<Vec<_>>() })
 }
 
 fn routes(snapshot: &Snapshot) -> Value {

@@ -14,7 +14,6 @@ use super::{
     policies::Policies,
     report::{At, Report},
     route::{self, Known},
-    upstream,
 };
 
 /// The configuration that a file stands for.
@@ -35,7 +34,8 @@ fn check(file: ConfigFile, bundled: &[&str], report: &Report) -> Config {
     let policies_dir = file.policies_dir.map(|at| at.map(|dir| folder.join(dir)));
     let policies = Policies::gather(policies_dir.as_ref(), file.policies, bundled, report);
     let listeners = listeners(file.listeners, folder, report);
-    let upstreams: Vec<Upstream> = file.upstreams.into_iter().map(|table| upstream(table, report)).collect();
+    let (upstreams, endpoint_files): (Vec<Upstream>, Vec<_>) =
+        file.upstreams.into_iter().map(|table| upstream(table, folder, report)).unzip();
     let known = Known { listeners: &listeners, upstreams: &upstreams, policies: &policies };
     Config {
         admin: file.admin.and_then(|at| admin(&at, &listeners, report)),
@@ -46,7 +46,12 @@ fn check(file: ConfigFile, bundled: &[&str], report: &Report) -> Config {
         limits: file.limits,
         routes: route::check_all(file.routes, &known, report),
         from_file: true,
-        files: [path.to_owned()].into_iter().chain(policies.files()).chain(tls_files(&listeners)).collect(),
+        files: [path.to_owned()]
+            .into_iter()
+            .chain(policies.files())
+            .chain(tls_files(&listeners))
+            .chain(endpoint_files.into_iter().flatten())
+            .collect(),
         policies: policies.into_entries(path),
         listeners,
         upstreams,
@@ -95,13 +100,13 @@ fn address(at: &At<String>, example: &str, report: &Report) -> Option<SocketAddr
     parsed
 }
 
-fn upstream(table: UpstreamTable, report: &Report) -> Upstream {
+/// The upstream, and the file of its endpoints if it has one.
+fn upstream(table: UpstreamTable, folder: &Path, report: &Report) -> (Upstream, Option<PathBuf>) {
     if table.name.value.is_empty() {
         report.at(&table.name, "has an empty name", "write [upstreams.NAME]");
     }
-    let endpoint = |at: &At<String>| report.good(at, upstream::parse_endpoint(&at.value));
-    let endpoints = table.endpoints.iter().filter_map(endpoint).collect();
-    Upstream { name: table.name.value, endpoints, timeouts: table.timeouts }
+    let (endpoints, file) = table.endpoints.check(folder, report);
+    (Upstream { name: table.name.value, endpoints, timeouts: table.timeouts, options: table.options }, file)
 }
 
 /// The names of listeners or routes: as written, else by position. No two are the same.

@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 use super::{
-    Limits, Overload, UpstreamTimeouts,
+    CallOptions, Limits, Overload, UpstreamOptions, UpstreamTimeouts, balance, call,
+    endpoints::EndpointsTable,
     listener::OptionsTable,
     policy_file::PolicyTable,
     report::At,
@@ -42,8 +43,9 @@ pub(super) struct ListenerTable {
 #[derive(Debug)]
 pub(super) struct UpstreamTable {
     pub(super) name: At<String>,
-    pub(super) endpoints: Vec<At<String>>,
+    pub(super) endpoints: EndpointsTable,
     pub(super) timeouts: UpstreamTimeouts,
+    pub(super) options: UpstreamOptions,
 }
 
 /// `[[routes]]`.
@@ -60,6 +62,7 @@ pub(super) struct RouteTable {
     pub(super) policies: Vec<At<String>>,
     pub(super) body_limit: Option<u64>,
     pub(super) action: ActionTable,
+    pub(super) call: CallOptions,
 }
 
 /// What the value of a header or of a parameter must be: `"…"`, `{ exact = "…" }`, `{ regex = "…" }` or `{ present = true }`.
@@ -114,15 +117,15 @@ impl ListenerTable {
 
 impl UpstreamTable {
     fn read(name: At<String>, mut section: Section<'_>, defaults: &UpstreamTimeouts) -> Self {
-        let remedy = "add endpoints = [\"127.0.0.1:9000\"]";
         let table = Self {
             name,
-            endpoints: section.need("endpoints", remedy).and_then(|item| item.strings(remedy)).unwrap_or_default(),
+            endpoints: EndpointsTable::read(&mut section),
             timeouts: UpstreamTimeouts {
                 connect: wait(&mut section, "connect-timeout", defaults.connect),
                 first_byte: wait(&mut section, "first-byte-timeout", defaults.first_byte),
                 idle: wait(&mut section, "idle-timeout", defaults.idle),
             },
+            options: balance::read(&mut section),
         };
         section.finish();
         table
@@ -143,6 +146,7 @@ impl RouteTable {
             policies: section.take("policies").and_then(Item::array).map(strings).unwrap_or_default(),
             body_limit: body_limit(&mut section),
             action: ActionTable::read(&mut section),
+            call: call::read(&mut section),
         };
         section.finish();
         table

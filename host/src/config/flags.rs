@@ -3,8 +3,8 @@
 use std::{net::SocketAddr, path::Path};
 
 use super::{
-    Config, Flags, Limits, Listener, ListenerOptions, ListenerSet, PathMatch, Problem, Route, Upstream,
-    UpstreamTimeouts,
+    CallOptions, Config, EndpointSource, Flags, Limits, Listener, ListenerOptions, ListenerSet, PathMatch, Problem,
+    Route, Upstream, UpstreamOptions, UpstreamTimeouts,
     filters::Filters,
     policy_dir::{Found, PolicyDir},
     report::Report,
@@ -58,7 +58,8 @@ fn listeners(addresses: &[SocketAddr], report: &Report) -> Vec<Listener> {
 fn upstream(url: &str, report: &Report) -> Option<Upstream> {
     let endpoint = upstream::parse_url(url).map_err(|(message, remedy)| report.whole(message, remedy)).ok()?;
     let timeouts = UpstreamTimeouts::default();
-    Some(Upstream { name: "upstream".to_owned(), endpoints: vec![endpoint], timeouts })
+    let (endpoints, options) = (vec![EndpointSource::host(endpoint)], UpstreamOptions::default());
+    Some(Upstream { name: "upstream".to_owned(), endpoints, timeouts, options })
 }
 
 fn policies(path: &Path, bundled: &[&str], report: &Report) -> Found {
@@ -84,5 +85,6 @@ fn route_for_all(policies: &Found) -> Route {
         policies: policies.entries.iter().map(|entry| entry.name.clone()).collect(),
         action: Action::Forward(Forward { to: Destination::One(0), rewrite: None, mirror: None }),
         body_limit: None,
+        call: CallOptions::default(),
     }
 }

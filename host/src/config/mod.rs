@@ -9,8 +9,11 @@
 //! form without a config file.
 
 mod action;
+mod balance;
+mod call;
 mod check;
 mod document;
+mod endpoints;
 mod file;
 mod filters;
 mod flags;
@@ -39,10 +42,15 @@ mod tests;
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 
 pub use self::{
+    balance::{
+        Balance, HashKey, HealthCheck, Outlier, Probe, Share, Statuses, Sticky, UpstreamLimits, UpstreamOptions,
+    },
+    call::{CallOptions, Retry},
     listener::{ListenerOptions, ProxyProtocol, RedirectHttps},
     model::{
-        Config, Endpoint, FilterSource, HeaderMatch, HostPattern, Limits, Listener, ListenerSet, OnFault, PathMatch,
-        Place, Policy, PolicyEntry, PolicyLimits, QueryMatch, Route, Upstream, UpstreamTimeouts, ValueMatch,
+        Config, Endpoint, EndpointSource, FilterSource, HeaderMatch, HostPattern, Limits, Listener, ListenerSet,
+        OnFault, PathMatch, Place, Policy, PolicyEntry, PolicyLimits, QueryMatch, Route, Upstream, UpstreamTimeouts,
+        ValueMatch,
     },
     network::Network,
     overload::Overload,

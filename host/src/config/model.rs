@@ -14,7 +14,7 @@ use std::{
 use http::{HeaderName, Method};
 use regex::Regex;
 
-use super::{ListenerOptions, Overload, Problem};
+use super::{CallOptions, ListenerOptions, Overload, Problem, UpstreamOptions};
 use crate::route::Action;
 
 /// Everything that the gateway is told from outside.
@@ -97,14 +97,41 @@ impl Default for Limits {
 }
 
 /// A group of endpoints that serve the same thing (`[upstreams.NAME]`).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Upstream {
     /// Its name, unique.
     pub name: String,
-    /// Where it listens: at least one.
-    pub endpoints: Vec<Endpoint>,
+    /// Where its endpoints come from: at least one source.
+    pub endpoints: Vec<EndpointSource>,
     /// How long to wait for whom.
     pub timeouts: UpstreamTimeouts,
+    /// Which endpoint gets a request, and what else is to be said about them.
+    pub options: UpstreamOptions,
+}
+
+/// Something that stands for endpoints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EndpointSource {
+    /// A host with a port; a name stands for all its addresses.
+    Host {
+        /// Host and port.
+        endpoint: Endpoint,
+        /// The share of each address, against those of others.
+        weight: u32,
+    },
+    /// A service in DNS (RFC 2782), whose records say hosts, ports and weights.
+    Service {
+        /// The name that is asked for, such as `_http._tcp.orders`.
+        name: String,
+    },
+}
+
+impl EndpointSource {
+    /// A host with the weight that all have by default.
+    #[must_use]
+    pub fn host(endpoint: Endpoint) -> Self {
+        Self::Host { endpoint, weight: 1 }
+    }
 }
 
 /// A host and a port of an upstream.
@@ -272,6 +299,8 @@ pub struct Route {
     pub action: Action,
     /// How many bytes a request's body may have, if that is bounded.
     pub body_limit: Option<u64>,
+    /// How its requests are sent.
+    pub call: CallOptions,
 }
 
 /// The listeners of a route.

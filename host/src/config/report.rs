@@ -95,6 +95,11 @@ impl Report {
         self.problems.borrow().iter().any(inside)
     }
 
+    /// Takes over the problems of another file, which is a part of this one.
+    pub(super) fn absorb(&self, other: Self) {
+        self.problems.borrow_mut().extend(other.problems.into_inner());
+    }
+
     /// All problems in the order of their lines.
     pub(super) fn into_problems(self) -> Vec<Problem> {
         let mut problems = self.problems.into_inner();

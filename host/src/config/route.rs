@@ -44,7 +44,8 @@ fn check(table: &RouteTable, name: String, known: &Known<'_>, report: &Report) -
     let policies = policies(&table.policies, known, report);
     let action = action::check(&table.action, path.as_ref(), known, report);
     let (path, action, body_limit) = (path?, action?, table.body_limit);
-    Some(Route { name, listeners, hosts, methods, headers, query, path, policies, action, body_limit })
+    let call = table.call.clone();
+    Some(Route { name, listeners, hosts, methods, headers, query, path, policies, action, body_limit, call })
 }
 
 /// The values that are good; the others are reported.
@@ -103,7 +104,8 @@ pub(super) fn host(text: &str) -> Result<HostPattern, Wrong> {
     }
 }
 
-fn method(text: &str) -> Result<Method, Wrong> {
+/// A method in upper case, as all that are registered are.
+pub(super) fn method(text: &str) -> Result<Method, Wrong> {
     let upper = text.to_uppercase();
     match Method::from_bytes(text.as_bytes()) {
         Ok(method) if text == upper => Ok(method),

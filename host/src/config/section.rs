@@ -6,6 +6,7 @@ use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
 use super::{
+    Share,
     document::Document,
     json, names,
     report::{At, Report},
@@ -131,6 +132,11 @@ impl<'a> Item<'a> {
         self.value.is_array()
     }
 
+    /// Whether it is a table.
+    pub(super) fn is_table(&self) -> bool {
+        self.value.is_table()
+    }
+
     /// Whether it is an array without elements.
     pub(super) fn is_empty_array(&self) -> bool {
         self.value.as_array().is_some_and(|array| array.is_empty())
@@ -164,6 +170,31 @@ impl<'a> Item<'a> {
             self.document.report.key(&self.key, self.line, format!("{number} is out of range"), remedy);
         }
         within
+    }
+
+    /// A part of a whole: a number from 0 to 1.
+    pub(super) fn share(self) -> Option<Share> {
+        let remedy = "write a number from 0 to 1, such as 0.5, without quotes";
+        let text = match &self.value {
+            DeValue::Float(number) => number.as_str().to_owned(),
+            DeValue::Integer(number) => number.to_string(),
+            _ => return self.mismatch("a share", remedy),
+        };
+        let within = text.parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share));
+        if within.is_none() {
+            self.document.report.key(&self.key, self.line, format!("{text} is out of range"), remedy);
+        }
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 1000")]
+        within.map(|share| Share::per_mille((share * 1_000.0).round() as u32))
+    }
+
+    /// A whole number or a string, as text.
+    pub(super) fn number_or_string(self, remedy: &str) -> Option<String> {
+        match self.value {
+            DeValue::String(text) => Some(text.into_owned()),
+            DeValue::Integer(number) => Some(number.to_string()),
+            _ => self.mismatch("a number or a string", remedy),
+        }
     }
 
     /// A duration within bounds.

@@ -60,6 +60,11 @@ impl ExchangeEnd {
         self.target = Some(Arc::clone(target));
     }
 
+    /// Since when it runs.
+    pub(super) fn started(&self) -> Instant {
+        self.started
+    }
+
     pub(super) fn set_run(&mut self, run: &Run) {
         self.run = Some(run.clone());
     }

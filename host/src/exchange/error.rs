@@ -8,6 +8,9 @@ use crate::route::RewriteError;
 use crate::telemetry::Refusal;
 use crate::upstream::UpstreamError;
 
+/// Seconds until a client may ask an upstream again that was full or had nobody to serve.
+const RETRY_AFTER: u32 = 1;
+
 /// Why an exchange did not get an upstream's response.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ExchangeError {
@@ -35,6 +38,9 @@ pub(super) enum ExchangeError {
     /// A filter faulted, and its policy denies then.
     #[error(transparent)]
     Denied(#[from] Denied),
+    /// The route's bound on the whole exchange was met.
+    #[error("the exchange took too long")]
+    Late,
     /// The upstream gave no response.
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
@@ -58,6 +64,12 @@ impl ExchangeError {
             Self::Upstream(UpstreamError::Request(_)) => {
                 Reply::problem(StatusCode::BAD_REQUEST, "the request body ended early")
             }
+            Self::Upstream(error) if error.is_unavailable() => {
+                let reply =
+                    Reply::problem(StatusCode::SERVICE_UNAVAILABLE, "the upstream cannot take this request now");
+                reply.retry_after(RETRY_AFTER)
+            }
+            Self::Late => Reply::problem(StatusCode::GATEWAY_TIMEOUT, "the exchange took too long"),
             Self::Upstream(error) if error.is_timeout() => {
                 Reply::problem(StatusCode::GATEWAY_TIMEOUT, "the upstream did not answer in time")
             }
@@ -78,5 +90,5 @@ impl ExchangeError {
 /// It may be better in a moment: the bounds are on what is under way.
 fn overloaded() -> Reply {
     let detail = "the gateway has too much to do; try again in a moment";
-    Reply::problem(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(1)
+    Reply::problem(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(RETRY_AFTER)
 }

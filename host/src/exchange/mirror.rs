@@ -12,11 +12,11 @@ use http::{HeaderName, HeaderValue, Request, header, request};
 use http_body::Body as _;
 
 use super::copy::copied;
-use crate::message::Body;
+use crate::message::{Body, ClientInfo};
 use crate::route::Mirror;
 use crate::snapshot::View;
 use crate::telemetry::{CopyLost, MirrorMetrics};
-use crate::upstream::Pool;
+use crate::upstream::{CallOptions, Caller, Pool};
 
 /// Tells copies from originals.
 const MARK: HeaderName = HeaderName::from_static("x-tollgate-mirror");
@@ -31,7 +31,14 @@ const LONGEST: Duration = Duration::from_secs(60);
 const MAX_DISCARDED: usize = 1 << 20;
 
 /// Begins a copy of the request, if it is the turn of this one; gives the body for the original.
-pub(super) fn copy_to(mirror: &Mirror, view: &View, route: usize, head: &mut request::Parts, body: Body) -> Body {
+pub(super) fn copy_to(
+    mirror: &Mirror,
+    view: &View,
+    client: &Arc<ClientInfo>,
+    route: usize,
+    head: &mut request::Parts,
+    body: Body,
+) -> Body {
     // Only copies have it, whatever clients send.
     head.headers.remove(MARK);
     let Some(metrics) = &view.snapshot.targets[route].mirror_metrics else { return body };
@@ -45,10 +52,12 @@ pub(super) fn copy_to(mirror: &Mirror, view: &View, route: usize, head: &mut req
     };
     let (body, copy, fate) = copied(body, mirror.buffer);
     let request = marked(head, copy);
+    let client = Arc::clone(client);
     let (pool, metrics) = (Rc::clone(view.pool(mirror.upstream)), Arc::clone(metrics));
     tokio::task::spawn_local(async move {
         let _under_way = under_way;
-        let answered = tokio::time::timeout(LONGEST, send(&pool, request)).await.unwrap_or(Err(CopyLost::Slow));
+        let answered =
+            tokio::time::timeout(LONGEST, send(&pool, request, &client)).await.unwrap_or(Err(CopyLost::Slow));
         count(&metrics, answered, fate.lost());
     });
     body
@@ -65,8 +74,10 @@ fn marked(head: &request::Parts, body: Body) -> Request<Body> {
 }
 
 /// Sends a copy and reads its response for nobody.
-async fn send(pool: &Rc<Pool>, request: Request<Body>) -> Result<(), CopyLost> {
-    let response = pool.call(request).await.map_err(|_| CopyLost::Failed)?;
+async fn send(pool: &Rc<Pool>, request: Request<Body>, client: &ClientInfo) -> Result<(), CopyLost> {
+    // The bounds and retries of the route are for the original.
+    let options = CallOptions::default();
+    let response = pool.call(request, Caller { options: &options, client }).await.map_err(|_| CopyLost::Failed)?;
     let mut body = response.into_body();
     let mut left = MAX_DISCARDED;
     while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {

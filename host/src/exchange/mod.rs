@@ -1,6 +1,7 @@
 //! The story of one exchange: route, request hooks, upstream, response hooks, reply.
 
 mod copy;
+mod deadline;
 mod end;
 mod error;
 mod mirror;

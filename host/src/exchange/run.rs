@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::{Method, Request, Response, Version, header, request};
 use hyper::body::Incoming;
 
+use super::deadline::Deadline;
 use super::end::{ExchangeBody, ExchangeEnd};
 use super::error::ExchangeError;
 use super::mirror::copy_to;
@@ -14,6 +15,7 @@ use crate::chain::{Run, Step};
 use crate::message::{Activity, Body, ClientInfo, Exchange, Reply};
 use crate::route::{Action, Forward, Lookup};
 use crate::snapshot::{ListenerSettings, Target, View};
+use crate::upstream::Caller;
 
 /// Serves one request on the snapshot that is current now, to its end.
 pub async fn serve(
@@ -40,12 +42,14 @@ pub async fn serve(
     let target = &view.snapshot.targets[route];
     end.set_target(target);
     proxy_headers::to_upstream(&mut head, client);
-    let Some(body) = bounded(target, Body::incoming(body, view.snapshot.limits.body_idle)) else {
+    let incoming = Body::incoming(body, target.call.idle.unwrap_or(view.snapshot.limits.body_idle));
+    let Some(body) = bounded(target, incoming) else {
         return end.respond(respond(ExchangeError::TooLarge.reply()));
     };
 
+    let deadline = Deadline::of(target.call.total, end.started());
     if target.chain.policies().is_empty() {
-        let response = act(&view, client, route, head, body).await;
+        let response = deadline.bound(act(&view, client, route, head, body)).await;
         return end.respond(response.unwrap_or_else(|error| refuse(&view, &error)));
     }
     let exchange = Box::new(Exchange {
@@ -57,7 +61,7 @@ pub async fn serve(
     });
     let run = Run::new(view.chain(route), exchange);
     end.set_run(&run);
-    let response = request_side(&view, client, route, &run, body).await;
+    let response = deadline.bound(request_side(&view, client, route, &run, body)).await;
     let response = response.unwrap_or_else(|error| refuse(&view, &error));
     end.respond(run.on_response(response).await)
 }
@@ -73,7 +77,7 @@ fn bounded(target: &Target, body: Body) -> Option<Body> {
 /// Request hooks, then what the route does, unless a filter replies.
 async fn request_side(
     view: &View,
-    client: &ClientInfo,
+    client: &Arc<ClientInfo>,
     route: usize,
     run: &Run,
     body: Body,
@@ -95,7 +99,7 @@ async fn request_side(
 /// What the route does with a request that has passed its filters.
 async fn act(
     view: &View,
-    client: &ClientInfo,
+    client: &Arc<ClientInfo>,
     route: usize,
     head: request::Parts,
     body: Body,
@@ -112,7 +116,7 @@ async fn act(
 
 async fn forward(
     view: &View,
-    client: &ClientInfo,
+    client: &Arc<ClientInfo>,
     route: usize,
     way: &Forward,
     mut head: request::Parts,
@@ -123,9 +127,10 @@ async fn forward(
         rewrite.apply(&mut head)?;
     }
     if let Some(mirror) = &way.mirror {
-        body = copy_to(mirror, view, route, &mut head, body);
+        body = copy_to(mirror, view, client, route, &mut head, body);
     }
-    let mut response = view.pool(upstream).call(Request::from_parts(head, body)).await?;
+    let caller = Caller { options: &view.snapshot.targets[route].call, client };
+    let mut response = view.pool(upstream).call(Request::from_parts(head, body), caller).await?;
     proxy_headers::to_client(response.headers_mut());
     *response.version_mut() = Version::HTTP_11;
     Ok(response)

@@ -1,4 +1,4 @@
-//! The thread for everything that is not traffic: admin pages and small chores.
+//! The thread for everything that is not traffic: admin pages, looking after upstreams, and small chores.
 
 use std::io;
 use std::net::TcpListener;
@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::Admin;
 use crate::snapshot::Snapshot;
 use crate::telemetry;
+use crate::upstream::Caretaker;
 
 /// How often rate limit cells that are idle are forgotten.
 const LIMITER_SWEEP: Duration = Duration::from_secs(10);
@@ -40,7 +41,8 @@ impl Control {
             let Ok(runtime) = runtime.inspect_err(|error| tracing::error!(%error, "no admin listener")) else { return };
             runtime.block_on(async {
                 let serve = serve(Arc::clone(&pages), socket, serving);
-                let ((), ()) = tokio::join!(serve, do_chores(&pages, &chores));
+                let tend = chores.run_until_cancelled(tend_upstreams(&pages));
+                tokio::join!(serve, tend, do_chores(&pages, &chores));
             });
         })?;
         Ok(Self { stop, stop_admin, thread: Some(thread) })
@@ -65,6 +67,17 @@ async fn serve(pages: Arc<Admin>, socket: Option<TcpListener>, stop: Cancellatio
     let Some(socket) = socket else { return };
     if let Err(error) = pages.serve(socket, stop).await {
         tracing::error!(%error, "the admin listener ended");
+    }
+}
+
+async fn tend_upstreams(pages: &Admin) {
+    let store = pages.serving().await;
+    let (mut changed, mut caretaker) = (store.subscribe(), Caretaker::default());
+    loop {
+        caretaker.follow(&store.load().upstreams);
+        if changed.changed().await.is_err() {
+            return;
+        }
     }
 }
 

@@ -24,6 +24,12 @@ pub enum BodyError {
     /// The peer sent nothing for too long.
     #[error("no data for {0:?}")]
     Idle(Duration),
+    /// The exchange has taken too long.
+    #[error("the exchange took longer than {0:?}")]
+    Late(Duration),
+    /// The request is sent again; what sends it still gets no more of the body.
+    #[error("the request is sent again")]
+    Superseded,
     /// A filter faulted on a piece of the body and its policy denies on faults.
     #[error("policy {0} faulted on the body")]
     Fault(std::sync::Arc<str>),

@@ -179,6 +179,7 @@ impl Reloader {
         let built = config.and_then(|config| Ok((self.builder.build(&config, Some(&current))?, config)));
         match built {
             Ok((built, config)) => {
+                built.find_names();
                 let generation = built.snapshot.generation;
                 self.store.swap(built.snapshot);
                 self.outcome.set(None);

@@ -14,7 +14,7 @@ use crate::listener::{self, Admission, Bounds, Inherited};
 use crate::route::{Action, RouteTable};
 use crate::sandbox::ModuleCache;
 use crate::telemetry::Metrics;
-use crate::upstream::{Endpoint, HeadLimits, Upstream};
+use crate::upstream::{self, HeadLimits, Settings, Upstream};
 
 /// Builds snapshots one after another.
 pub struct Builder {
@@ -32,6 +32,13 @@ pub struct Built {
     pub snapshot: Arc<Snapshot>,
     /// Problems of policies and certificates whose older version was kept, and of policies that never were ready.
     pub problems: Vec<Problem>,
+}
+
+impl Built {
+    /// Finds the addresses of endpoints that are new and named, as far as that can be done soon.
+    pub fn find_names(&self) {
+        upstream::find_names(&self.snapshot.upstreams);
+    }
 }
 
 impl Builder {
@@ -110,30 +117,30 @@ impl Builder {
             chain: Chain::new(named.map(Arc::clone).collect()),
             action: route.action.clone(),
             body_limit: route.body_limit.or(config.limits.body_limit),
+            call: route.call.clone(),
             metrics: self.metrics.route(&route.name),
             mirror_metrics: mirrors.then(|| self.metrics.mirror(&route.name)),
         })
     }
 
     fn upstream(&self, upstream: &config::Upstream, config: &Config, previous: Option<&Snapshot>) -> Arc<Upstream> {
-        let endpoints = upstream
-            .endpoints
-            .iter()
-            .map(|endpoint| Endpoint { host: endpoint.host.clone(), port: endpoint.port })
-            .collect();
-        let new = Upstream {
+        let settings = Settings {
             name: upstream.name.as_str().into(),
-            endpoints,
+            sources: upstream.endpoints.clone(),
+            options: upstream.options.clone(),
             connect_timeout: upstream.timeouts.connect,
             first_byte_timeout: upstream.timeouts.first_byte,
             idle_timeout: upstream.timeouts.idle,
             body_idle: config.limits.body_idle,
             head: HeadLimits { fields: config.limits.header_fields, bytes: config.limits.header_bytes },
-            metrics: self.metrics.upstream(&upstream.name),
         };
-        // The same upstream keeps its connections.
-        let known = previous.into_iter().flat_map(|snapshot| &snapshot.upstreams).find(|old| old.same_as(&new));
-        known.map_or_else(|| Arc::new(new), Arc::clone)
+        let mut older = previous.into_iter().flat_map(|snapshot| &snapshot.upstreams);
+        let older = older.find(|older| older.name() == upstream.name);
+        match older {
+            // The same upstream keeps its connections.
+            Some(older) if older.settings == settings => Arc::clone(older),
+            _ => Upstream::new(settings, self.metrics.upstream(&upstream.name), older.map(AsRef::as_ref)),
+        }
     }
 
     fn listeners(
@@ -203,16 +210,4 @@ fn unusable_routes(config: &Config, statuses: &[PolicyStatus]) -> Vec<Problem> {
         .flat_map(|route| route.policies.iter().filter_map(failed))
         .flat_map(|status| status.problems.clone())
         .collect()
-}
-
-impl Upstream {
-    fn same_as(&self, other: &Self) -> bool {
-        self.name == other.name
-            && self.endpoints == other.endpoints
-            && self.connect_timeout == other.connect_timeout
-            && self.first_byte_timeout == other.first_byte_timeout
-            && self.idle_timeout == other.idle_timeout
-            && self.body_idle == other.body_idle
-            && self.head == other.head
-    }
 }

@@ -31,7 +31,7 @@ impl Snapshot {
     /// All routes in the order in which they are tried, once for each of their hosts.
     #[must_use]
     pub fn describe_routes(&self) -> Value {
-        let upstreams: Vec<&str> = self.upstreams.iter().map(|upstream| &*upstream.name).collect();
+        let upstreams: Vec<&str> = self.upstreams.iter().map(|upstream| upstream.name()).collect();
         let describe = |row: &Row<'_, usize>| {
             let target = &self.targets[*row.target];
             let policies = target.chain.policies().iter().map(|policy| &*policy.name).collect();

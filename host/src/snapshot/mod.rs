@@ -20,7 +20,7 @@ pub use view::View;
 use std::sync::Arc;
 
 use crate::chain::{Chain, Policy};
-use crate::config::{Limits, Problem};
+use crate::config::{CallOptions, Limits, Problem};
 use crate::listener::{Admission, Bounds};
 use crate::route::{Action, RouteTable};
 use crate::telemetry::{Metrics, MirrorMetrics, RouteMetrics};
@@ -68,6 +68,8 @@ pub struct Target {
     pub action: Action,
     /// How many bytes a request's body may have.
     pub body_limit: Option<u64>,
+    /// How its requests are sent.
+    pub call: CallOptions,
     /// Its counters.
     pub metrics: Arc<RouteMetrics>,
     /// Counters of the copies of its requests, if copies are made.

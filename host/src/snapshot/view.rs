@@ -10,7 +10,7 @@ use crate::chain::{LocalChain, LocalFilter};
 use crate::listener::UnderWay;
 use crate::route::Turns;
 use crate::telemetry::Refusal;
-use crate::upstream::Pool;
+use crate::upstream::{Pool, Upstream};
 
 /// A worker's view of a snapshot. Exchanges hold it to their end; with the last one go the instances and connections that
 /// no newer view has taken over.
@@ -52,6 +52,10 @@ impl View {
                 local.map(|filter| Rc::clone(filter)).collect()
             })
             .collect();
+        let older = |upstream: &Upstream| {
+            let mut pools = previous.into_iter().flat_map(|view| &view.pools);
+            pools.find(|pool| pool.upstream.name() == upstream.name())
+        };
         let pools = snapshot
             .upstreams
             .iter()
@@ -59,7 +63,7 @@ impl View {
                 let mut known = previous.into_iter().flat_map(|view| &view.pools);
                 match known.find(|pool| Arc::ptr_eq(&pool.upstream, upstream)) {
                     Some(pool) => Rc::clone(pool),
-                    None => Pool::new(Arc::clone(upstream)),
+                    None => Pool::new(Arc::clone(upstream), older(upstream).map(AsRef::as_ref)),
                 }
             })
             .collect();

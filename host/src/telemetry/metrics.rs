@@ -10,6 +10,7 @@ use super::counters::Counters;
 use super::downstream::DownstreamMetrics;
 use super::mirror::{self, MirrorMetrics};
 use super::refusal::{Refusal, Refusals};
+use super::upstream::{UpstreamMetrics, render_upstreams};
 use super::{memory, names, panics};
 
 /// All metrics of a gateway. Lives across reloads, so counters never go back.
@@ -252,7 +253,7 @@ impl FilterMetrics {
 
 /// Lets one line a second through and counts those held back.
 #[derive(Debug)]
-struct LogPace {
+pub(super) struct LogPace {
     start: std::time::Instant,
     next: AtomicU64,
     held_back: AtomicU64,
@@ -265,7 +266,7 @@ impl Default for LogPace {
 }
 
 impl LogPace {
-    fn admit(&self) -> Option<u64> {
+    pub(super) fn admit(&self) -> Option<u64> {
         let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
         let next = self.next.load(Ordering::Relaxed);
         if now >= next && self.next.compare_exchange(next, now + 1_000, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
@@ -300,45 +301,6 @@ fn render_filters(page: &mut Page, filters: &[(String, Arc<FilterMetrics>)]) {
     page.family(names::FILTER_MEMORY, "gauge", "the most memory that an instance of the policy had");
     for (policy, metrics) in filters {
         page.sample(names::FILTER_MEMORY, &[("policy", policy)], metrics.memory.load(Ordering::Relaxed));
-    }
-}
-
-/// Counters of one upstream.
-#[derive(Debug, Default)]
-pub struct UpstreamMetrics {
-    counters: Counters<3>,
-    log: LogPace,
-}
-
-impl UpstreamMetrics {
-    /// A request was sent.
-    pub fn requested(&self) {
-        self.counters.add(0, 1);
-    }
-
-    /// A connection was opened.
-    pub fn connected(&self) {
-        self.counters.add(1, 1);
-    }
-
-    /// A request got no response. Says whether to log this one, as `FilterMetrics::faulted`.
-    pub fn failed(&self) -> Option<u64> {
-        self.counters.add(2, 1);
-        self.log.admit()
-    }
-}
-
-fn render_upstreams(page: &mut Page, upstreams: &[(String, Arc<UpstreamMetrics>)]) {
-    let families = [
-        (names::UPSTREAM_REQUESTS, "requests sent to an upstream"),
-        (names::UPSTREAM_CONNECTS, "connections opened to an upstream"),
-        (names::UPSTREAM_FAILURES, "requests that an upstream did not answer"),
-    ];
-    for (counter, (name, help)) in families.into_iter().enumerate() {
-        page.family(name, "counter", help);
-        for (upstream, metrics) in upstreams {
-            page.sample(name, &[("upstream", upstream)], metrics.counters.sum(counter));
-        }
     }
 }
 

@@ -10,12 +10,14 @@ mod names;
 mod panics;
 mod refusal;
 pub mod service_manager;
+mod upstream;
 
 pub use counters::lane;
 pub use downstream::DownstreamMetrics;
 pub use logging::{LogFormat, LogGuard, start as start_logging};
 pub use memory::{group_limit, resident};
-pub use metrics::{FilterMetrics, GatewayMetrics, Metrics, RouteMetrics, UpstreamMetrics};
+pub use metrics::{FilterMetrics, GatewayMetrics, Metrics, RouteMetrics};
 pub use mirror::{CopyLost, MirrorMetrics};
 pub use panics::watch as watch_panics;
 pub use refusal::Refusal;
+pub use upstream::{EndpointMetrics, UpstreamMetrics};

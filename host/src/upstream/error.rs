@@ -16,6 +16,15 @@ pub enum UpstreamError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// It has no endpoint that could be used, or all have been tried.
+    #[error("no endpoint to send to")]
+    NoEndpoint,
+    /// As much is asked of it as it may be.
+    #[error("no room for more {bound}")]
+    Full {
+        /// Which bound was met.
+        bound: &'static str,
+    },
     /// No response head in time.
     #[error("no response from {endpoint} for {after:?}")]
     Timeout {
@@ -48,6 +57,17 @@ impl UpstreamError {
     pub fn lacks_descriptors(&self) -> bool {
         let Self::Connect { source, .. } = self else { return false };
         matches!(source.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+    }
+
+    /// Whether there was nobody to send to, so that a later request may fare better.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::NoEndpoint | Self::Full { .. })
+    }
+
+    /// Whether it speaks against the endpoint.
+    pub(super) fn is_endpoints(&self) -> bool {
+        matches!(self, Self::Connect { .. } | Self::Timeout { .. } | Self::Protocol { .. }) && !self.lacks_descriptors()
     }
 
     /// Whether it took too long, rather than being broken.

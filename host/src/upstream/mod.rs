@@ -1,27 +1,69 @@
-//! Where requests go: endpoints, this worker's connections to them, and one call.
+//! Where requests go: endpoints, which of them a request goes to, this worker's connections to them, and one call.
+//!
+//! What all workers share is in [`Upstream`]. Its endpoints are a set that is replaced as a whole (`set`); the control thread
+//! finds them and looks after them (`tend`, with what it knows in `roster`). A worker has its own view of the set (`local`)
+//! with its connections (`client`, `queue`, `ahead`), chooses in it (`pick`) and calls (`call`, `again`).
 
+mod again;
+mod ahead;
+mod budget;
 mod call;
 mod client;
+mod endpoint;
 mod error;
 mod http1;
+mod limits;
+mod local;
 mod patience;
 mod pick;
+mod queue;
+mod replay;
+mod roster;
+mod set;
+mod tend;
 
+pub use call::Caller;
 pub use client::Pool;
+pub use endpoint::Endpoint;
 pub use error::{ProtocolError, UpstreamError};
+pub use roster::EndpointState;
+pub use tend::{Caretaker, find_names};
+
+pub use crate::config::CallOptions;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
+use self::limits::Limits;
+use self::roster::Entry;
+use self::set::{Endpoints, Known, Publisher};
+use crate::config::{EndpointSource, UpstreamOptions};
 use crate::telemetry::UpstreamMetrics;
 
 /// A group of endpoints that serve the same thing. Shared by all workers.
 #[derive(Debug)]
 pub struct Upstream {
+    /// What is configured.
+    pub settings: Settings,
+    /// Its counters.
+    pub metrics: Arc<UpstreamMetrics>,
+    endpoints: Endpoints,
+    /// Outlives changes that do not concern it: what is under way counts.
+    limits: Arc<Limits>,
+    /// Whether somebody has waited for its names.
+    searched: AtomicBool,
+}
+
+/// What is configured of an upstream.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
     /// The name, unique.
     pub name: Arc<str>,
-    /// At least one.
-    pub endpoints: Vec<Endpoint>,
+    /// Where its endpoints come from.
+    pub sources: Vec<EndpointSource>,
+    /// Which endpoint a request goes to, and what else is to be said about them.
+    pub options: UpstreamOptions,
     /// Until a connection stands.
     pub connect_timeout: Duration,
     /// From the request's latest progress to the response's head.
@@ -32,27 +74,6 @@ pub struct Upstream {
     pub body_idle: Duration,
     /// Bounds on a response's head.
     pub head: HeadLimits,
-    /// Its counters.
-    pub metrics: Arc<UpstreamMetrics>,
-}
-
-/// A host and a port.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoint {
-    /// A name or an address.
-    pub host: String,
-    /// The TCP port.
-    pub port: u16,
-}
-
-impl std::fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", self.host, self.port)
-        }
-    }
 }
 
 /// How large a message's head may be.
@@ -62,4 +83,79 @@ pub struct HeadLimits {
     pub fields: usize,
     /// Bytes.
     pub bytes: usize,
+}
+
+/// An endpoint as the admin pages show it.
+#[derive(Clone, Debug)]
+pub struct EndpointStatus {
+    /// The endpoint.
+    pub endpoint: Arc<Endpoint>,
+    /// Its configured weight.
+    pub weight: u32,
+    /// How it stands.
+    pub state: EndpointState,
+    /// Why the latest check was bad, if it was.
+    pub complaint: Option<String>,
+}
+
+impl Upstream {
+    /// An upstream whose endpoints keep what is known about them from `previous`, the one of the same name before it.
+    #[must_use]
+    pub fn new(settings: Settings, metrics: Arc<UpstreamMetrics>, previous: Option<&Self>) -> Arc<Self> {
+        let endpoints = Endpoints::new(&settings.sources, previous.map(|previous| &previous.endpoints));
+        let same = |previous: &&Self| previous.settings.options.limits == settings.options.limits;
+        let limits = previous.filter(same).map(|previous| Arc::clone(&previous.limits));
+        let limits = limits.unwrap_or_else(|| Arc::new(Limits::new(&settings.options.limits)));
+        let upstream = Arc::new(Self { settings, metrics, endpoints, limits, searched: AtomicBool::new(false) });
+        upstream.change(|publisher, known, now| publisher.join(known, now));
+        upstream
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.settings.name
+    }
+
+    /// Whether there are names whose addresses have never been looked for. Says so once.
+    fn has_new_names(&self) -> bool {
+        !self.searched.swap(true, Ordering::Relaxed)
+            && (0..self.settings.sources.len()).any(|source| !self.endpoints.is_found(source))
+    }
+
+    /// All endpoints.
+    #[must_use]
+    pub fn status(&self) -> Vec<EndpointStatus> {
+        let status = |entry: &Entry| EndpointStatus {
+            endpoint: Arc::clone(&entry.endpoint),
+            weight: entry.weight(),
+            state: entry.state(&self.settings.options),
+            complaint: entry.complaint.clone(),
+        };
+        self.endpoints.lock().roster.entries.iter().map(status).collect()
+    }
+
+    /// Whether all endpoints are used because too few are well.
+    #[must_use]
+    pub fn is_in_panic(&self) -> bool {
+        self.endpoints.load().selection.panic
+    }
+
+    /// Changes what is known about the endpoints. For the control thread.
+    fn change<T>(&self, change: impl FnOnce(&Publisher<'_>, &mut Known, Instant) -> T) -> T {
+        let publisher = Publisher {
+            upstream: self.name(),
+            options: &self.settings.options,
+            metrics: &self.metrics,
+            endpoints: &self.endpoints,
+        };
+        change(&publisher, &mut self.endpoints.lock(), Instant::now())
+    }
+}
+
+impl Settings {
+    /// Whether connections that were opened under the one can be used under the other.
+    fn speaks_as(&self, other: &Self) -> bool {
+        self.head == other.head
+    }
 }

@@ -20,6 +20,11 @@ impl Patience {
         Self { bound, since: None, timer: None }
     }
 
+    /// The bound of the next request.
+    pub(super) fn set_bound(&mut self, bound: Duration) {
+        self.bound = bound;
+    }
+
     /// A request begins to wait, or has made progress.
     pub(super) fn begin(&mut self) {
         self.since = Some(Instant::now());
@@ -40,6 +45,10 @@ impl Patience {
         let Some(since) = self.since else { return Poll::Pending };
         let due = since + self.bound;
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
+        if timer.deadline() > due {
+            // It was set for a request that was allowed to take longer.
+            timer.as_mut().reset(due);
+        }
         loop {
             ready!(timer.as_mut().poll(cx));
             if Instant::now() >= due {

@@ -2,7 +2,9 @@
 
 use std::{num::NonZeroUsize, path::Path, time::Duration};
 
-use super::super::{Endpoint, HostPattern, Limits, ListenerSet, OnFault, Overload, Overrides, PathMatch, Source, load};
+use super::super::{
+    Endpoint, EndpointSource, HostPattern, Limits, ListenerSet, OnFault, Overload, Overrides, PathMatch, Source, load,
+};
 use super::*;
 use crate::route::{Action, Destination, Forward};
 
@@ -41,7 +43,10 @@ fn the_example_loads() {
     let config = folder.load();
     assert_eq!(config.listeners[0].name, "public");
     assert_eq!(config.listeners[0].address, "127.0.0.1:8080".parse().unwrap());
-    assert_eq!(config.upstreams[0].endpoints, [Endpoint { host: "127.0.0.1".into(), port: 9000 }]);
+    assert_eq!(
+        config.upstreams[0].endpoints,
+        [EndpointSource::host(Endpoint { host: "127.0.0.1".into(), port: 9000 })]
+    );
     assert_eq!(config.policies_dir, Some(folder.path("policies")));
     assert_eq!(config.limits, Limits::default());
     assert_eq!(config.files, [folder.path("tollgate.toml")]);
@@ -119,7 +124,7 @@ fn everything_may_be_said() {
     assert_eq!(config.limits.overload, overload);
     assert_eq!(config.listeners[1].name, "listener-2");
     assert_eq!(config.upstreams[0].name, "b");
-    assert_eq!(config.upstreams[0].endpoints[0].host, "::1");
+    assert_eq!(config.upstreams[0].endpoints[0], EndpointSource::host(Endpoint { host: "::1".into(), port: 1 }));
     assert_eq!(config.upstreams[0].timeouts.connect, Duration::from_secs(1));
     assert_eq!(config.upstreams[0].timeouts.first_byte, Duration::from_secs(3));
     assert_eq!(config.upstreams[1].timeouts.idle, Duration::from_secs(60));

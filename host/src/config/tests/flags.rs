@@ -1,6 +1,6 @@
 //! The form without a config file.
 
-use super::super::{Endpoint, ListenerSet, PathMatch};
+use super::super::{Endpoint, EndpointSource, ListenerSet, PathMatch};
 use super::*;
 
 fn flags(upstream: &str) -> Flags {
@@ -16,7 +16,7 @@ fn shown(flags: Flags, overrides: &Overrides) -> Vec<String> {
 fn everything_goes_to_one_upstream() {
     let config = load(&Source::Flags(flags("http://orders:9000")), &Overrides::default(), BUNDLED).unwrap();
     assert_eq!(config.upstreams[0].name, "upstream");
-    assert_eq!(config.upstreams[0].endpoints, [Endpoint { host: "orders".into(), port: 9000 }]);
+    assert_eq!(config.upstreams[0].endpoints, [EndpointSource::host(Endpoint { host: "orders".into(), port: 9000 })]);
     assert_eq!(config.listeners[0].name, "listener-1");
     let route = &config.routes[0];
     assert!(matches!(route.path, PathMatch::Any));

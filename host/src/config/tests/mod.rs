@@ -6,6 +6,7 @@ mod flags;
 mod listeners;
 mod policies;
 mod routes;
+mod upstreams;
 
 use std::{
     fs,

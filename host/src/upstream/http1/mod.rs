@@ -87,6 +87,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
+    /// How long the next request may wait, from its latest progress.
+    pub(super) fn set_patience(&mut self, first_byte: Duration) {
+        self.patience.set_bound(first_byte);
+    }
+
     /// Whether an unused connection still stands. One that says something unasked is out of step.
     pub(super) fn is_usable(&mut self) -> bool {
         let mut nobody = Context::from_waker(Waker::noop());
