@@ -121,7 +121,8 @@ impl Gateway {
         let mut names = config.listeners.iter().map(|listener| listener.name.as_str());
         let found = names.find(|name| listener.is_none_or(|wanted| *name == wanted));
         let unknown = || format!("there is no listener {:?}", listener.unwrap_or_default());
-        Ok(snapshot::explain(&config, found.ok_or_else(unknown)?, head))
+        let explained = snapshot::explain(&config, found.ok_or_else(unknown)?, head);
+        explained.map_err(|error| format!("{error}; the answer is 400"))
     }
 
     /// The addresses of the listeners as bound, by name.

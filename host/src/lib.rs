@@ -4,7 +4,7 @@
 //!
 //! - the assembler: [`gateway`]
 //! - the path: [`worker`] → [`listener`] → [`connection`] → [`exchange`] → [`chain`] → [`upstream`]
-//! - the ground it stands on: [`message`], [`route`], [`sandbox`]
+//! - the ground it stands on: [`message`], [`framing`], [`route`], [`sandbox`]
 //! - control: [`config`] → [`snapshot`] → [`reload`], [`handover`], and [`admin`], [`telemetry`], [`bundled`]
 //!
 //! A request takes one immutable [`snapshot::Snapshot`] at its start and keeps it to its end; a reload only swaps a pointer.
@@ -19,6 +19,7 @@ pub mod listener;
 pub mod upstream;
 pub mod worker;
 
+pub mod framing;
 pub mod message;
 pub mod route;
 pub mod sandbox;

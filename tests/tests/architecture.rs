@@ -13,11 +13,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // The path.
     ("worker", &["connection", "listener", "message", "snapshot"]),
     ("listener", &["config"]),
-    ("connection", &["config", "exchange", "message", "snapshot"]),
-    ("exchange", &["chain", "message", "route", "snapshot", "upstream"]),
+    ("connection", &["config", "exchange", "framing", "message", "snapshot"]),
+    ("exchange", &["chain", "framing", "message", "route", "snapshot", "upstream"]),
     ("chain", &["message", "sandbox"]),
-    ("upstream", &["config", "message"]),
+    ("upstream", &["config", "framing", "message"]),
     // The ground.
+    ("framing", &[]),
     ("message", &[]),
     ("route", &["message"]),
     ("sandbox", &["message"]),
@@ -27,7 +28,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["route"]),
     ("handover", &["listener"]),
     ("reload", &["bundled", "config", "sandbox", "snapshot"]),
-    ("snapshot", &["bundled", "chain", "config", "listener", "route", "sandbox", "upstream"]),
+    ("snapshot", &["bundled", "chain", "config", "framing", "listener", "route", "sandbox", "upstream"]),
     ("telemetry", &[]),
 ];
 

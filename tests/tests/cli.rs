@@ -65,7 +65,7 @@ mod check_command {
         assert_eq!(
             told,
             [
-                "tollgate.toml:1: listen: unknown key; known keys: access-log, admin, limits, listeners, policies, policies-dir, \
+                "tollgate.toml:1: listen: unknown key; known keys: access-log, admin, limits, listeners, paths, policies, policies-dir, \
                  routes, state-dir, upstreams, workers",
                 "tollgate.toml:8: routes[0].hots: unknown key; did you mean \"hosts\"?",
                 "tollgate.toml:9: routes[0].policies[0]: there is no policy \"missing\"; there are no policies",
@@ -467,6 +467,8 @@ mod route_command {
         let finished = route(&["GET", "http://other.test/"]);
         assert!(!finished.status.success());
         assert_eq!(finished.stderr, "no route matches; the answer is 404\n");
+        let finished = route(&["GET", "http://api.test/../orders"]);
+        assert_eq!(finished.stderr, "the path leads above the root; the answer is 400\n");
         let finished = route(&["GET", "/orders"]);
         assert!(finished.stderr.contains("write it with scheme and host, as http://HOST/PATH"), "{finished:?}");
         let finished = route(&["GET", "http://api.test/", "-H", "x-beta"]);

@@ -333,6 +333,6 @@ mod log {
         let mut client = Connection::open(binary.address());
         client.write("nonsense\r\n\r\n");
         assert_eq!(client.response().status, 400);
-        binary.line(&["DEBUG", "downstream connection ended"]);
+        binary.line(&["DEBUG", "request refused", "request-line"]);
     }
 }

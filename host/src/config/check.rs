@@ -44,6 +44,7 @@ fn check(file: ConfigFile, bundled: &[&str], report: &Report) -> Config {
         state_dir: file.state_dir.map(|at| folder.join(at.value)),
         policies_dir: policies_dir.map(|at| at.value),
         limits: file.limits,
+        paths: file.paths,
         routes: route::check_all(file.routes, &known, report),
         from_file: true,
         files: [path.to_owned()]

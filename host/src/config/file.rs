@@ -3,10 +3,11 @@
 //! Reading reports values of the wrong kind, values out of range and unknown keys; what a value means is up to
 //! [`super::check`].
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{
-    CallOptions, Limits, Overload, UpstreamOptions, UpstreamTimeouts, balance, call,
+    CallOptions, EncodedSlash, Limits, Overload, Paths, UpstreamOptions, UpstreamTimeouts, balance, call,
     endpoints::EndpointsTable,
     listener::OptionsTable,
     policy_file::PolicyTable,
@@ -25,6 +26,7 @@ pub(super) struct ConfigFile {
     pub(super) state_dir: Option<At<String>>,
     pub(super) policies_dir: Option<At<String>>,
     pub(super) limits: Limits,
+    pub(super) paths: Paths,
     pub(super) upstreams: Vec<UpstreamTable>,
     pub(super) policies: Vec<(At<String>, PolicyTable)>,
     pub(super) routes: Vec<RouteTable>,
@@ -93,6 +95,7 @@ impl ConfigFile {
             state_dir: section.take("state-dir").and_then(Item::string),
             policies_dir: section.take("policies-dir").and_then(Item::string),
             limits,
+            paths: section.take("paths").and_then(Item::section).map(read_paths).unwrap_or_default(),
             upstreams: named(section.take("upstreams"), |name, table| UpstreamTable::read(name, table, &timeouts)),
             policies: named(section.take("policies"), |name, table| (name, PolicyTable::read(table))),
             routes: tables(section.take("routes")).into_iter().map(RouteTable::read).collect(),
@@ -222,6 +225,10 @@ fn read_limits(mut section: Section<'_>) -> (Limits, UpstreamTimeouts) {
             .and_then(|item| item.size(8 << 10, 16 << 20))
             .and_then(|size| usize::try_from(size).ok())
             .unwrap_or(limits.header_bytes),
+        request_line_bytes: bytes(&mut section, "request-line-bytes", 256..=32 << 10, limits.request_line_bytes),
+        header_field_bytes: bytes(&mut section, "header-field-bytes", 256..=16 << 20, limits.header_field_bytes),
+        // hyper's own bound is 16 KiB.
+        chunk_extension_bytes: bytes(&mut section, "chunk-extension-bytes", 0..=8 << 10, limits.chunk_extension_bytes),
         header_timeout: wait(&mut section, "header-timeout", limits.header_timeout),
         keep_alive: wait(&mut section, "keep-alive", limits.keep_alive),
         body_idle: wait(&mut section, "body-idle", limits.body_idle),
@@ -252,6 +259,38 @@ fn read_values(item: Option<Item<'_>>) -> Vec<(At<String>, ValueTable)> {
 /// A bound on a request's body, in bytes; 0 is one, too.
 fn body_limit(section: &mut Section<'_>) -> Option<u64> {
     section.take("body-limit").and_then(|item| item.size(0, 1 << 40))
+}
+
+fn read_paths(mut section: Section<'_>) -> Paths {
+    let defaults = Paths::default();
+    let paths = Paths {
+        encoded_slash: section.take("encoded-slash").and_then(read_encoded_slash).unwrap_or(defaults.encoded_slash),
+        merge_slashes: section
+            .take("merge-slashes")
+            .and_then(Item::boolean)
+            .map_or(defaults.merge_slashes, |at| at.value),
+    };
+    section.finish();
+    paths
+}
+
+fn read_encoded_slash(item: Item<'_>) -> Option<EncodedSlash> {
+    let report = item.report();
+    let at = item.string()?;
+    match at.value.as_str() {
+        "reject" => Some(EncodedSlash::Reject),
+        "keep" => Some(EncodedSlash::Keep),
+        other => {
+            report.at(&at, format!("{other:?} is not a way to treat encoded slashes"), "write \"reject\" or \"keep\"");
+            None
+        }
+    }
+}
+
+/// A size that fits in memory.
+fn bytes(section: &mut Section<'_>, key: &'static str, range: RangeInclusive<u64>, default: usize) -> usize {
+    let size = section.take(key).and_then(|item| item.size(*range.start(), *range.end()));
+    size.and_then(|size| usize::try_from(size).ok()).unwrap_or(default)
 }
 
 /// A time to wait: some time, but not for ever.

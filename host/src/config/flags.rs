@@ -3,8 +3,8 @@
 use std::{net::SocketAddr, path::Path};
 
 use super::{
-    CallOptions, Config, EndpointSource, Flags, Limits, Listener, ListenerOptions, ListenerSet, PathMatch, Problem,
-    Route, Upstream, UpstreamOptions, UpstreamTimeouts,
+    CallOptions, Config, EndpointSource, Flags, Limits, Listener, ListenerOptions, ListenerSet, PathMatch, Paths,
+    Problem, Route, Upstream, UpstreamOptions, UpstreamTimeouts,
     filters::Filters,
     policy_dir::{Found, PolicyDir},
     report::Report,
@@ -30,6 +30,7 @@ pub(super) fn load(flags: &Flags, bundled: &[&str]) -> Result<Config, Vec<Proble
         state_dir: None,
         policies_dir: flags.policies.clone(),
         limits: Limits::default(),
+        paths: Paths::default(),
         upstreams: upstream.into_iter().collect(),
         routes: vec![route_for_all(&policies)],
         policies: policies.entries,

@@ -48,9 +48,9 @@ pub use self::{
     call::{CallOptions, Retry},
     listener::{ListenerOptions, ProxyProtocol, RedirectHttps},
     model::{
-        Config, Endpoint, EndpointSource, FilterSource, HeaderMatch, HostPattern, Limits, Listener, ListenerSet,
-        OnFault, PathMatch, Place, Policy, PolicyEntry, PolicyLimits, QueryMatch, Route, Upstream, UpstreamTimeouts,
-        ValueMatch,
+        Config, EncodedSlash, Endpoint, EndpointSource, FilterSource, HeaderMatch, HostPattern, Limits, Listener,
+        ListenerSet, OnFault, PathMatch, Paths, Place, Policy, PolicyEntry, PolicyLimits, QueryMatch, Route, Upstream,
+        UpstreamTimeouts, ValueMatch,
     },
     network::Network,
     overload::Overload,

@@ -34,6 +34,8 @@ pub struct Config {
     pub policies_dir: Option<PathBuf>,
     /// Bounds on what a client may cost.
     pub limits: Limits,
+    /// How paths are read.
+    pub paths: Paths,
     /// Where requests go to.
     pub upstreams: Vec<Upstream>,
     /// The policies of the directory in file-name order, then those of the config file in the order as written.
@@ -64,6 +66,12 @@ pub struct Limits {
     pub header_fields: usize,
     /// `header-bytes`: how large the head of a message may be.
     pub header_bytes: usize,
+    /// `request-line-bytes`: how long a request line may be.
+    pub request_line_bytes: usize,
+    /// `header-field-bytes`: how large a header field may be.
+    pub header_field_bytes: usize,
+    /// `chunk-extension-bytes`: how large all chunk extensions of a message may be.
+    pub chunk_extension_bytes: usize,
     /// `header-timeout`: how long a client may take to send a request head.
     pub header_timeout: Duration,
     /// `keep-alive`: how long an idle client connection is kept.
@@ -85,6 +93,9 @@ impl Default for Limits {
         Self {
             header_fields: 100,
             header_bytes: 32 * 1024,
+            request_line_bytes: 8 * 1024,
+            header_field_bytes: 16 * 1024,
+            chunk_extension_bytes: 1024,
             header_timeout: Duration::from_secs(10),
             keep_alive: Duration::from_secs(75),
             body_idle: Duration::from_secs(20),
@@ -94,6 +105,30 @@ impl Default for Limits {
             overload: Overload::default(),
         }
     }
+}
+
+/// How the paths of requests are read (`[paths]`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Paths {
+    /// `encoded-slash`: what becomes of `%2F` and `%5C`.
+    pub encoded_slash: EncodedSlash,
+    /// `merge-slashes`: whether several slashes in a row are one.
+    pub merge_slashes: bool,
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        Self { encoded_slash: EncodedSlash::Reject, merge_slashes: true }
+    }
+}
+
+/// What becomes of a path with an encoded slash or backslash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EncodedSlash {
+    /// `"reject"`: the request is refused.
+    Reject,
+    /// `"keep"`: it stays encoded, and separates nothing.
+    Keep,
 }
 
 /// A group of endpoints that serve the same thing (`[upstreams.NAME]`).

@@ -4,17 +4,23 @@ use std::cell::Cell;
 use std::convert::Infallible;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use http::{HeaderValue, header};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 
+use super::intake::{Downstream, Intake};
 use super::io::Watched;
 use super::transport::Transport;
 use super::{Connection, Front};
 use crate::config::Limits;
 use crate::exchange;
+use crate::framing::Guarded;
 use crate::snapshot::View;
+
+/// hyper must not find a buffer full that holds a head of the greatest size.
+const SLACK: usize = 1 << 10;
 
 pub(super) async fn serve(
     transport: Transport,
@@ -24,22 +30,29 @@ pub(super) async fn serve(
     view: impl Fn() -> Rc<View>,
 ) -> hyper::Result<()> {
     let draining = &Cell::new(false);
+    let intake = Rc::new(Intake::default());
     let service = service_fn(|request| {
-        let (view, activity) = (view(), Rc::clone(&known.activity));
+        let (view, activity, intake) = (view(), Rc::clone(&known.activity), Rc::clone(&intake));
         async move {
-            let mut response = exchange::serve(view, &front.client, &front.settings, activity, request).await;
+            let mut response = match intake.begin() {
+                None => exchange::serve(view, &front.client, &front.settings, activity, request).await,
+                Some(violation) => exchange::decline(view, &front.client, activity, request, violation),
+            };
             front.mark(&mut response);
             if draining.get() {
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
+            intake.answered(response.status());
             Ok::<_, Infallible>(response)
         }
     });
+    let socket = guarded(Watched::new(transport, Rc::clone(&known.activity)), &intake, front, &view());
     let mut connection = pin!(
         http1::Builder::new()
             .max_headers(limits.header_fields)
-            .max_buf_size(limits.header_bytes)
-            .serve_connection(Watched::new(transport, Rc::clone(&known.activity)), service)
+            // Heads come as a whole and are within their bounds by then.
+            .max_buf_size(limits.header_bytes + SLACK)
+            .serve_connection(socket, service)
     );
     tokio::select! {
         // A request that has come with the connection is served, even in a drain.
@@ -56,4 +69,10 @@ pub(super) async fn serve(
         ended = connection => ended,
         () = known.is_cut() => Ok(()),
     }
+}
+
+/// The socket, behind the rules of the current snapshot; it does not hold on to that.
+fn guarded(socket: Watched, intake: &Rc<Intake>, front: &Front, view: &View) -> Guarded<Watched, Downstream> {
+    let (metrics, client) = (Arc::clone(&view.snapshot.metrics), Arc::clone(&front.client));
+    Guarded::new(socket, Downstream { intake: Rc::clone(intake), metrics, client }, view.snapshot.framing)
 }

@@ -4,6 +4,7 @@ mod frames;
 mod http1;
 mod http2;
 mod identity;
+mod intake;
 mod io;
 mod opening;
 mod proxy_protocol;

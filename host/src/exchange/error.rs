@@ -1,10 +1,11 @@
 //! What goes wrong on the way of an exchange, and what the client is told. Nothing about the inside.
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 
 use crate::chain::Denied;
+use crate::framing::{Violation, violation_in};
 use crate::message::{BodyError, Reply};
-use crate::route::RewriteError;
+use crate::route::{PathError, RewriteError};
 use crate::telemetry::Refusal;
 use crate::upstream::UpstreamError;
 
@@ -23,6 +24,12 @@ pub(super) enum ExchangeError {
     /// The gateway has as much to do as it may have.
     #[error("overloaded: {}", .0.label())]
     Overloaded(Refusal),
+    /// Its bytes could be read in another way.
+    #[error(transparent)]
+    Invalid(Violation),
+    /// The target has no normal form.
+    #[error(transparent)]
+    Path(#[from] PathError),
     /// A method that is not for gateways.
     #[error("method not served")]
     Method,
@@ -56,14 +63,17 @@ impl ExchangeError {
             }
             Self::Overloaded(_) => overloaded(),
             Self::Upstream(error) if error.lacks_descriptors() => overloaded(),
+            Self::Path(error) => Reply::problem(StatusCode::BAD_REQUEST, &error.to_string()),
+            Self::Invalid(violation) => invalid(*violation),
             Self::Method => Reply::problem(StatusCode::NOT_IMPLEMENTED, "this method is not served"),
             Self::NoRoute => Reply::problem(StatusCode::NOT_FOUND, "no route matches this request"),
             Self::TooLarge | Self::Upstream(UpstreamError::Request(BodyError::TooLarge(_))) => Reply::too_large(),
             Self::Rewrite(_) => Reply::problem(StatusCode::BAD_REQUEST, "this path cannot be served"),
             Self::Denied(denied) => denied.reply(),
-            Self::Upstream(UpstreamError::Request(_)) => {
-                Reply::problem(StatusCode::BAD_REQUEST, "the request body ended early")
-            }
+            Self::Upstream(UpstreamError::Request(source)) => match violation_in(source) {
+                Some(violation) => invalid(violation),
+                None => Reply::problem(StatusCode::BAD_REQUEST, "the request body ended early"),
+            },
             Self::Upstream(error) if error.is_unavailable() => {
                 let reply =
                     Reply::problem(StatusCode::SERVICE_UNAVAILABLE, "the upstream cannot take this request now");
@@ -91,4 +101,9 @@ impl ExchangeError {
 fn overloaded() -> Reply {
     let detail = "the gateway has too much to do; try again in a moment";
     Reply::problem(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(RETRY_AFTER)
+}
+
+/// What follows on the connection cannot be understood any more, so it closes.
+fn invalid(violation: Violation) -> Reply {
+    Reply::problem(violation.status(), violation.detail()).with(header::CONNECTION, HeaderValue::from_static("close"))
 }

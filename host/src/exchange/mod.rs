@@ -10,4 +10,4 @@ mod redirect;
 mod run;
 
 pub use end::ExchangeBody;
-pub use run::serve;
+pub use run::{decline, serve};

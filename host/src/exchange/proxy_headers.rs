@@ -24,6 +24,8 @@ pub(super) fn to_upstream(head: &mut request::Parts, client: &ClientInfo) {
     head.version = Version::HTTP_11;
     to_origin_form(head);
     add_forwarded(&mut head.headers, client);
+    // HTTP/1.0 needs none, HTTP/1.1 does, even if there is nothing to say (RFC 9112, section 3.2).
+    head.headers.entry(header::HOST).or_insert(HeaderValue::from_static(""));
 }
 
 /// Makes a received response one that can be forwarded.

@@ -3,7 +3,9 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::{Method, Request, Response, Version, header, request};
+use bytes::Bytes;
+use http::uri::PathAndQuery;
+use http::{Method, Request, Response, Uri, Version, header, request};
 use hyper::body::Incoming;
 
 use super::deadline::Deadline;
@@ -12,8 +14,9 @@ use super::error::ExchangeError;
 use super::mirror::copy_to;
 use super::{proxy_headers, redirect};
 use crate::chain::{Run, Step};
+use crate::framing::Violation;
 use crate::message::{Activity, Body, ClientInfo, Exchange, Reply};
-use crate::route::{Action, Forward, Lookup};
+use crate::route::{self, Action, Forward, Lookup, PathError, PathRules};
 use crate::snapshot::{ListenerSettings, Target, View};
 use crate::upstream::Caller;
 
@@ -30,6 +33,9 @@ pub async fn serve(
 
     if let Err(refusal) = view.admit() {
         return end.respond(refuse(&view, &ExchangeError::Overloaded(refusal)));
+    }
+    if let Err(error) = check_head(&mut head, &view) {
+        return end.respond(respond(error.reply()));
     }
     if let Some(redirect) = settings.options.redirect_https {
         let reply = host(&head).and_then(|host| redirect::to_https(redirect.status, redirect.port, host, &head.uri));
@@ -64,6 +70,19 @@ pub async fn serve(
     let response = deadline.bound(request_side(&view, client, route, &run, body)).await;
     let response = response.unwrap_or_else(|error| refuse(&view, &error));
     end.respond(run.on_response(response).await)
+}
+
+/// Answers a request that is not passed on, because it could be read in more than one way. `request` stands in for it.
+pub fn decline(
+    view: Rc<View>,
+    client: &Arc<ClientInfo>,
+    activity: Rc<Activity>,
+    request: Request<Incoming>,
+    violation: Violation,
+) -> Response<ExchangeBody> {
+    let (head, _) = request.into_parts();
+    let end = ExchangeEnd::new(view, client, activity, &head);
+    end.respond(respond(ExchangeError::Invalid(violation).reply()))
 }
 
 /// The body, unless it is known to be longer than the route allows.
@@ -151,13 +170,18 @@ fn respond(reply: Reply) -> Response<Body> {
     Response::from_parts(head, body)
 }
 
-fn find_route(view: &View, client: &ClientInfo, head: &request::Parts) -> Result<usize, ExchangeError> {
+/// What can be said of a head before anything is done for it; its path gets its normal form.
+fn check_head(head: &mut request::Parts, view: &View) -> Result<(), ExchangeError> {
     if head.headers.len() > view.snapshot.limits.header_fields {
         return Err(ExchangeError::HeadTooLarge);
     }
     if head.method == Method::CONNECT {
         return Err(ExchangeError::Method);
     }
+    normalize(head, view.snapshot.paths)
+}
+
+fn find_route(view: &View, client: &ClientInfo, head: &request::Parts) -> Result<usize, ExchangeError> {
     let host = host(head)?;
     let found = view.snapshot.routes.find(&Lookup {
         listener: &client.listener,
@@ -170,7 +194,19 @@ fn find_route(view: &View, client: &ClientInfo, head: &request::Parts) -> Result
     found.copied().ok_or(ExchangeError::NoRoute)
 }
 
-/// The host that the request is for. HTTP/1 (RFC 9112, section 3.2): exactly one `Host`, and an absolute URI wins over it.
+/// Gives the target its normal form: routes and filters match what the upstream gets.
+fn normalize(head: &mut request::Parts, rules: PathRules) -> Result<(), ExchangeError> {
+    let target = head.uri.path_and_query().map_or("", PathAndQuery::as_str);
+    if let Some(normal) = route::normalize(target, rules)? {
+        let mut parts = std::mem::take(&mut head.uri).into_parts();
+        let normal = PathAndQuery::from_maybe_shared(Bytes::from(normal));
+        parts.path_and_query = Some(normal.map_err(|_| PathError::Character)?);
+        head.uri = Uri::from_parts(parts).map_err(|_| PathError::Character)?;
+    }
+    Ok(())
+}
+
+/// The host that the request is for. HTTP/1 (RFC 9112, section 3.2): exactly one `Host`, and an absolute URI says the same.
 /// HTTP/2 (RFC 9113, section 8.3.1): `:authority`, and `Host` says the same if it is there.
 fn host(head: &request::Parts) -> Result<&str, ExchangeError> {
     let mut hosts = head.headers.get_all(header::HOST).iter();

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, request, response};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, request, response};
 
 use super::tls::{Identity, TlsInfo};
 
@@ -141,8 +141,14 @@ impl Reply {
 
     /// Says after how many seconds to try again (RFC 9110, section 10.2.3).
     #[must_use]
-    pub fn retry_after(mut self, seconds: u32) -> Self {
-        self.0.headers_mut().insert(http::header::RETRY_AFTER, seconds.into());
+    pub fn retry_after(self, seconds: u32) -> Self {
+        self.with(http::header::RETRY_AFTER, seconds.into())
+    }
+
+    /// With one more field.
+    #[must_use]
+    pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.headers_mut().insert(name, value);
         self
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::listener::{AllSettings, settings as listener_settings};
 use super::policies::{PolicyMaker, PolicyState, PolicyStatus};
 use super::routes::conditions;
+use super::rules::{framing_limits, path_rules, unmatched_paths};
 use super::{BoundListener, Snapshot, Target};
 use crate::chain::{Chain, Policy};
 use crate::config::{self, Config, Problem};
@@ -65,9 +66,10 @@ impl Builder {
             config.policies.iter().map(|entry| self.policies.make(entry, previous)).unzip();
         let mut problems: Vec<_> = statuses.iter().flat_map(|status| status.problems.clone()).collect();
         let missing = unusable_routes(config, &statuses);
-        let rejected = if previous.is_none() { &problems } else { &missing };
+        let mut rejected = if previous.is_none() { problems.clone() } else { missing };
+        rejected.extend(unmatched_paths(config));
         if !rejected.is_empty() {
-            return Err(rejected.clone());
+            return Err(rejected);
         }
         let policies: Vec<_> = policies.into_iter().flatten().collect();
         let AllSettings { settings, kept } = listener_settings(config, previous)?;
@@ -89,6 +91,8 @@ impl Builder {
             limits: config.limits.clone(),
             bounds: bounds(&config.limits.overload, self.workers),
             admission: Arc::clone(&self.admission),
+            framing: framing_limits(&config.limits),
+            paths: path_rules(config.paths),
             access_log: config.access_log,
             metrics: Arc::clone(&self.metrics),
             kept_certificates: kept,

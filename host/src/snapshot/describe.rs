@@ -5,10 +5,11 @@ use serde_json::{Map, Value, json};
 
 use super::Snapshot;
 use super::routes::conditions;
+use super::rules::path_rules;
 use crate::config::Config;
 use crate::route::{
-    Action, Conditions, Destination, Forward, HostCondition, Lookup, NewPath, PathCondition, PathRewrite, Redirect,
-    RouteTable, Row, Unmet, ValueCondition,
+    self, Action, Conditions, Destination, Forward, HostCondition, Lookup, NewPath, PathCondition, PathError,
+    PathRewrite, Redirect, RouteTable, Row, Unmet, ValueCondition,
 };
 
 /// What is to be said about a route beside its conditions.
@@ -43,16 +44,24 @@ impl Snapshot {
 }
 
 /// Explains the way of a request that comes in on the given listener, by the configuration alone.
-#[must_use]
-pub fn explain(config: &Config, listener: &str, head: &request::Parts) -> Explanation {
+///
+/// # Errors
+/// If its path has no normal form, so that it is refused.
+pub fn explain(config: &Config, listener: &str, head: &request::Parts) -> Result<Explanation, PathError> {
+    let target = head.uri.path_and_query().map_or("", |target| target.as_str());
+    let normal = route::normalize(target, path_rules(config.paths))?;
+    let (path, query) = match &normal {
+        Some(normal) => normal.split_once('?').unwrap_or((normal, "")),
+        None => (head.uri.path(), head.uri.query().unwrap_or_default()),
+    };
     let routes = config.routes.iter().enumerate();
     let table = RouteTable::new(routes.map(|(index, route)| (conditions(route, config), index)));
     let lookup = Lookup {
         listener,
         host: head.uri.authority().map_or("", |authority| authority.as_str()),
         method: &head.method,
-        path: head.uri.path(),
-        query: head.uri.query().unwrap_or_default(),
+        path,
+        query,
         fields: &head.headers,
     };
     let mut explanation = Explanation { taken: None, passed_over: Vec::new() };
@@ -66,7 +75,7 @@ pub fn explain(config: &Config, listener: &str, head: &request::Parts) -> Explan
             Some(unmet) => explanation.passed_over.push((config.routes[*row.target].name.clone(), unmet.to_string())),
         }
     }
-    explanation
+    Ok(explanation)
 }
 
 fn configured(config: &Config, row: &Row<'_, usize>) -> Value {

@@ -6,6 +6,7 @@ mod describe;
 mod listener;
 mod policies;
 mod routes;
+mod rules;
 mod store;
 mod view;
 
@@ -21,8 +22,9 @@ use std::sync::Arc;
 
 use crate::chain::{Chain, Policy};
 use crate::config::{CallOptions, Limits, Problem};
+use crate::framing;
 use crate::listener::{Admission, Bounds};
-use crate::route::{Action, RouteTable};
+use crate::route::{Action, PathRules, RouteTable};
 use crate::telemetry::{Metrics, MirrorMetrics, RouteMetrics};
 use crate::upstream::Upstream;
 
@@ -48,6 +50,10 @@ pub struct Snapshot {
     pub bounds: Bounds,
     /// What is open. The same for all snapshots.
     pub admission: Arc<Admission>,
+    /// Bounds on what frames messages.
+    pub framing: framing::Limits,
+    /// How paths are read.
+    pub paths: PathRules,
     /// Whether each exchange writes a line.
     pub access_log: bool,
     /// The counters.

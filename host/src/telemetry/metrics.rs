@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::counters::Counters;
 use super::downstream::DownstreamMetrics;
 use super::mirror::{self, MirrorMetrics};
+use super::reasons::Reasons;
 use super::refusal::{Refusal, Refusals};
 use super::upstream::{UpstreamMetrics, render_upstreams};
 use super::{memory, names, panics};
@@ -78,6 +79,7 @@ fn all<T>(family: &Family<T>) -> Vec<(String, Arc<T>)> {
 pub struct GatewayMetrics {
     counters: Counters<6>,
     refusals: Refusals,
+    invalid: Reasons,
     reloads: [AtomicU64; 2],
     generation: AtomicU64,
     log: LogPace,
@@ -122,6 +124,11 @@ impl GatewayMetrics {
         self.counters.add(5, 1);
     }
 
+    /// A request was not passed on, because it could be read in more than one way.
+    pub fn invalid(&self, reason: usize, label: &'static str) {
+        self.invalid.count(reason, label);
+    }
+
     /// A change of configuration went live, or was rejected.
     pub fn reloaded(&self, live: bool) {
         self.reloads[usize::from(live)].fetch_add(1, Ordering::Relaxed);
@@ -156,6 +163,10 @@ impl GatewayMetrics {
         page.sample(names::EXCHANGES_OPEN, &[], self.exchanges_open());
         page.family(names::BAD_REQUESTS, "counter", "requests answered before a route was found");
         page.sample(names::BAD_REQUESTS, &[], self.counters.sum(5));
+        page.family(names::INVALID_REQUESTS, "counter", "requests that could be read in more than one way, by reason");
+        for (reason, count) in self.invalid.counts() {
+            page.sample(names::INVALID_REQUESTS, &[("reason", reason)], count);
+        }
         page.family(names::RELOADS, "counter", "changes of configuration or policies by outcome");
         for (outcome, count) in ["rejected", "live"].iter().zip(&self.reloads) {
             page.sample(names::RELOADS, &[("outcome", outcome)], count.load(Ordering::Relaxed));

@@ -8,6 +8,7 @@ mod metrics;
 mod mirror;
 mod names;
 mod panics;
+mod reasons;
 mod refusal;
 pub mod service_manager;
 mod upstream;

@@ -13,6 +13,7 @@ pub(super) const MEMORY: &str = "tollgate_memory_resident_bytes";
 pub(super) const PANICS: &str = "tollgate_panics_total";
 pub(super) const EXCHANGES_OPEN: &str = "tollgate_exchanges_open";
 pub(super) const BAD_REQUESTS: &str = "tollgate_unrouted_requests_total";
+pub(super) const INVALID_REQUESTS: &str = "tollgate_invalid_requests_total";
 pub(super) const RELOADS: &str = "tollgate_reloads_total";
 pub(super) const GENERATION: &str = "tollgate_snapshot_generation";
 pub(super) const RESPONSES: &str = "tollgate_responses_total";

@@ -3,7 +3,8 @@
 use std::{num::NonZeroUsize, path::Path, time::Duration};
 
 use super::super::{
-    Endpoint, EndpointSource, HostPattern, Limits, ListenerSet, OnFault, Overload, Overrides, PathMatch, Source, load,
+    EncodedSlash, Endpoint, EndpointSource, HostPattern, Limits, ListenerSet, OnFault, Overload, Overrides, PathMatch,
+    Paths, Source, load,
 };
 use super::*;
 use crate::route::{Action, Destination, Forward};
@@ -177,6 +178,37 @@ upstream = "order"
             "tollgate.toml:15: upstreams.none.endpoints: is empty; add endpoints = [\"127.0.0.1:9000\"]",
             "tollgate.toml:17: routes[0].path.prefix: \"orders\" does not begin with \"/\"; write prefix = \"/orders\"",
             "tollgate.toml:18: routes[0].upstream: there is no upstream \"order\"; did you mean \"orders\"?",
+        ]
+    );
+}
+
+#[test]
+fn messages_and_paths_are_bounded_as_said() {
+    let config = Folder::with_more(
+        "[limits]\nrequest-line-bytes = \"4KiB\"\nheader-field-bytes = 8192\nchunk-extension-bytes = 0\n\
+         [paths]\nencoded-slash = \"keep\"\nmerge-slashes = false\n",
+    )
+    .load();
+    let limits = &config.limits;
+    assert_eq!(
+        (limits.request_line_bytes, limits.header_field_bytes, limits.chunk_extension_bytes),
+        (4 << 10, 8 << 10, 0)
+    );
+    assert_eq!(config.paths, Paths { encoded_slash: EncodedSlash::Keep, merge_slashes: false });
+    assert_eq!(Folder::with(LEAST).load().paths, Paths { encoded_slash: EncodedSlash::Reject, merge_slashes: true });
+    let wrong = Folder::with_more(
+        "[limits]\nrequest-line-bytes = 9\n[paths]\nencoded-slash = \"decode\"\nmerge-slashes = 1\nmerge = true\n",
+    );
+    assert_eq!(
+        wrong.problems(),
+        [
+            "tollgate.toml:4: limits.request-line-bytes: \"9\" is out of range; \
+             write a size from \"256\" to \"32KiB\", in KiB, MiB or GiB, or a plain number of bytes",
+            "tollgate.toml:6: paths.encoded-slash: \"decode\" is not a way to treat encoded slashes; \
+             write \"reject\" or \"keep\"",
+            "tollgate.toml:7: paths.merge-slashes: is a number, not true or false; \
+             write true or false, without quotes",
+            "tollgate.toml:8: paths.merge: unknown key; known keys: encoded-slash, merge-slashes",
         ]
     );
 }
