@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::head::{Framing, Length};
 use super::outgoing::SendError;
 use super::{Answer, BadResponse, Connection};
+use crate::framing;
 use crate::message::BodyError;
 use crate::upstream::HeadLimits;
 
@@ -111,13 +112,7 @@ fn take_size(received: &mut BytesMut) -> Result<Option<u64>, BadResponse> {
     };
     let line = received.split_to(feed + 1);
     let line = line.strip_suffix(b"\r\n").ok_or(BAD)?;
-    let digits = line.iter().position(|byte| !byte.is_ascii_hexdigit()).unwrap_or(line.len());
-    let rest = line[digits..].trim_ascii_start();
-    if !(1..=16).contains(&digits) || !(rest.is_empty() || rest[0] == b';') || rest.contains(&b'\r') {
-        return Err(BAD);
-    }
-    let size = std::str::from_utf8(&line[..digits]).ok().and_then(|digits| u64::from_str_radix(digits, 16).ok());
-    size.map(Some).ok_or(BAD)
+    framing::chunk_size(line).map(|(size, _)| Some(size)).map_err(|_| BAD)
 }
 
 /// The fields behind the last chunk, once they are whole.
@@ -148,6 +143,9 @@ fn parse_trailers(block: &Bytes, max_fields: usize) -> Option<http::HeaderMap> {
     };
     let mut trailers = http::HeaderMap::with_capacity(fields.len());
     for field in fields {
+        if !framing::may_be_trailer(field.name.as_bytes()) {
+            return None;
+        }
         let name = http::HeaderName::from_bytes(field.name.as_bytes()).ok()?;
         trailers.append(name, http::HeaderValue::from_maybe_shared(block.slice_ref(field.value)).ok()?);
     }

@@ -62,6 +62,7 @@ impl HeadReader {
                 let framing = framing(&head, method, self.limits)?;
                 return Ok(Some((head, framing)));
             }
+            check_content(&head, length(&head)?)?;
             self.interim += 1;
             if self.interim > MAX_INTERIM {
                 return Err(BadResponse("too many interim responses"));
@@ -112,7 +113,11 @@ fn parse_into<'a>(
         Err(httparse::Error::TooManyHeaders) => return Err(BadResponse("the head has too many fields")),
         _ => return Err(BadResponse("the head is malformed")),
     }
-    let code = parsed.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or(BadResponse("the status is none"))?;
+    let code = parsed
+        .code
+        .filter(|code| *code < 600)
+        .and_then(|code| StatusCode::from_u16(code).ok())
+        .ok_or(BadResponse("the status is none"))?;
     let (mut parts, ()) = Response::new(()).into_parts();
     parts.status = code;
     parts.version = if parsed.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
@@ -139,11 +144,21 @@ fn keep_reason(parts: &mut response::Parts, reason: &str) {
 /// How the content of a response is framed (RFC 9112, section 6.3). More than one way is none.
 fn framing(head: &response::Parts, method: &Method, limits: HeadLimits) -> Result<Framing, BadResponse> {
     let length = length(head)?;
+    check_content(head, length)?;
     let without_content = *method == Method::HEAD
         || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED | StatusCode::SWITCHING_PROTOCOLS);
     let length = if without_content { Length::Known(0) } else { length };
     let persistent = length != Length::UntilClose && is_persistent(head);
     Ok(Framing { length, persistent, limits })
+}
+
+/// Where there can be no content, nothing may announce any (RFC 9110, section 8.6); many servers tell a length of zero.
+fn check_content(head: &response::Parts, length: Length) -> Result<(), BadResponse> {
+    let has_none = head.status.is_informational() || head.status == StatusCode::NO_CONTENT;
+    match length {
+        Length::Known(1..) | Length::Chunked if has_none => Err(BadResponse("content where there can be none")),
+        _ => Ok(()),
+    }
 }
 
 fn length(head: &response::Parts) -> Result<Length, BadResponse> {
@@ -168,7 +183,8 @@ fn decimal(text: &[u8]) -> Option<u64> {
     if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    std::str::from_utf8(text).ok()?.parse().ok()
+    // What cannot be counted in a signed number is an attempt to overflow somebody's.
+    std::str::from_utf8(text).ok()?.parse().ok().filter(|length| i64::try_from(*length).is_ok())
 }
 
 /// Whether the upstream keeps the connection (RFC 9112, section 9.3).

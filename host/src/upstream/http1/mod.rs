@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use http::{Method, request, response};
+use http::{Method, StatusCode, header, request, response};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::io::poll_read_buf;
 
@@ -67,6 +67,10 @@ impl From<BadResponse> for io::Error {
     }
 }
 
+fn asks_to_switch(head: &request::Parts) -> bool {
+    head.headers.contains_key(header::UPGRADE)
+}
+
 /// A response's head and the way of its content.
 pub(super) struct Answer {
     pub(super) head: response::Parts,
@@ -104,7 +108,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.head.begin();
         let answer = poll_fn(|cx| self.poll_call(cx, &head.method)).await;
         self.patience.end();
-        answer
+        match answer {
+            Ok(Answer { head: answer, .. })
+                if answer.status == StatusCode::SWITCHING_PROTOCOLS && !asks_to_switch(head) =>
+            {
+                Err(BadResponse("a switch of protocols that nobody asked for").into())
+            }
+            answer => answer,
+        }
     }
 
     /// The request's body, if the request can go out again on another connection: nothing of it was taken in by the upstream
