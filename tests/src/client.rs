@@ -195,6 +195,16 @@ impl Connection {
         self.wire.write(bytes.as_ref()).unwrap_or_else(|error| panic!("cannot write: {error}"));
     }
 
+    /// Sends bytes as they are, as far as the gateway takes them.
+    pub fn try_write(&mut self, bytes: &[u8]) -> bool {
+        self.wire.write(bytes).is_ok()
+    }
+
+    /// Says that a request of this method is among the bytes that have been written.
+    pub fn expect_answer_to(&mut self, method: &str) {
+        self.methods.push_back(method.to_owned());
+    }
+
     /// Sends a chunk of a request's body.
     #[track_caller]
     pub fn write_chunk(&mut self, data: impl AsRef<[u8]>) {

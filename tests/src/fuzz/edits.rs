@@ -1,0 +1,21 @@
+//! Edits of filters: what is accepted leaves a head that can be sent.
+
+use tollgate::message::{Edit, Message};
+
+pub(super) fn run(data: &[u8]) {
+    let Some((kind, rest)) = data.split_first() else { return };
+    let split = rest.iter().position(|byte| *byte == 0).unwrap_or(rest.len());
+    let (name, value) =
+        (String::from_utf8_lossy(&rest[..split]).into_owned(), rest.get(split + 1..).unwrap_or_default().to_vec());
+    let message = if kind & 1 == 0 { Message::Request } else { Message::Response };
+    let edit = match kind >> 1 & 3 {
+        0 => Edit::Add(&name, &value),
+        1 => Edit::Remove(&name),
+        _ => Edit::Set(&name, &value),
+    };
+    if edit.check(message).is_ok() {
+        let reserved = ["content-length", "transfer-encoding", "host", "connection", "upgrade", "te", "trailer"];
+        assert!(!reserved.contains(&name.as_str()), "{name} can be edited");
+        assert!(!value.iter().any(|byte| b"\r\n\0".contains(byte)) || kind >> 1 & 3 == 1, "{name:?} can be {value:?}");
+    }
+}
