@@ -10,6 +10,7 @@ mod names;
 mod panics;
 mod refusal;
 pub mod service_manager;
+mod tunnels;
 mod upstream;
 
 pub use counters::lane;
@@ -20,4 +21,5 @@ pub use metrics::{FilterMetrics, GatewayMetrics, Metrics, RouteMetrics};
 pub use mirror::{CopyLost, MirrorMetrics};
 pub use panics::watch as watch_panics;
 pub use refusal::Refusal;
+pub use tunnels::TunnelMetrics;
 pub use upstream::{EndpointMetrics, UpstreamMetrics};
