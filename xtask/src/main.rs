@@ -6,6 +6,7 @@ mod build;
 mod demo;
 mod filters;
 mod guests;
+mod peers;
 mod process;
 mod setup;
 mod test;
@@ -25,6 +26,7 @@ cargo xtask COMMAND
   build   [--release]                   the gateway with its filters bundled: target/{debug,release}/tollgate
   filters                               standard filters, test guests, examples: target/{filters,guests,examples}/*.wasm
   filters --path DIR [--target TRIPLE]  one filter project anywhere; prints the path of its module
+  peers                                 the programs of Python that the stories talk to: target/peers
   setup                                 find or make the compiler's parts for WebAssembly guests
   bench   [ARGS]                        measure beside other gateways
 
@@ -51,6 +53,7 @@ fn run(args: &[String]) -> anyhow::Result<()> {
         "build" => build::run(rest),
         "demo" => demo::run(rest),
         "filters" => filters::run(rest),
+        "peers" => peers::run(rest),
         "setup" => setup::run(rest),
         "test" => test::run(rest),
         "help" | "--help" | "-h" => {
