@@ -15,8 +15,10 @@ pub struct Http2Upstream {
     thread: Option<JoinHandle<()>>,
 }
 
+type Handler = dyn Fn(&mut Http2Call) -> io::Result<()> + Send + Sync;
+
 struct Shared {
-    handler: Box<dyn Fn(&mut Http2Call) -> io::Result<()> + Send + Sync>,
+    handler: Box<Handler>,
     settings: Vec<(u16, u32)>,
     connections: AtomicUsize,
     requests: AtomicUsize,

@@ -6,9 +6,18 @@ use std::time::Duration;
 
 use crate::gate::PATIENCE;
 
-/// The lines so far, and whether there will be more.
+/// The lines of one program. Clones are the same.
 #[derive(Clone, Default)]
-pub(crate) struct Lines(Arc<(Mutex<(Vec<String>, bool)>, Condvar)>);
+pub(crate) struct Lines(Arc<Shared>);
+
+/// The lines so far, and whether they have ended.
+type State = (Vec<String>, bool);
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    more: Condvar,
+}
 
 impl Lines {
     /// Reads in a thread of its own.
@@ -37,14 +46,14 @@ impl Lines {
         self.wait(patience, |(_, ended)| !*ended)
     }
 
-    fn update(&self, update: impl FnOnce(&mut (Vec<String>, bool))) {
-        update(&mut self.0.0.lock().unwrap_or_else(PoisonError::into_inner));
-        self.0.1.notify_all();
+    fn update(&self, update: impl FnOnce(&mut State)) {
+        update(&mut self.0.state.lock().unwrap_or_else(PoisonError::into_inner));
+        self.0.more.notify_all();
     }
 
-    fn wait(&self, patience: Duration, waiting: impl FnMut(&mut (Vec<String>, bool)) -> bool) -> Vec<String> {
-        let lines = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.0.1.wait_timeout_while(lines, patience, waiting);
+    fn wait(&self, patience: Duration, waiting: impl FnMut(&mut State) -> bool) -> Vec<String> {
+        let lines = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.0.more.wait_timeout_while(lines, patience, waiting);
         waited.unwrap_or_else(PoisonError::into_inner).0.0.clone()
     }
 }
