@@ -199,6 +199,16 @@ mod connections {
     }
 }
 
+#[test]
+fn health_checks_speak_it_as_well() {
+    let upstream = Http2Upstream::start();
+    let gateway = before(upstream.address(), "health = { http = \"/well\", interval = \"20ms\" }");
+    let endpoint = || gateway.admin("/upstreams").json()["upstreams"][0]["endpoints"][0].clone();
+    eventually("it is well", || endpoint()["state"] == "up");
+    assert_eq!(gateway.get("/").status, 200);
+    assert!(endpoint()["last-check-error"].is_null(), "{}", endpoint());
+}
+
 mod failures {
     use super::*;
 
