@@ -130,18 +130,23 @@ fn opening(
 }
 
 async fn outcome(local: &Local, mut opening: watch::Receiver<Opening>) -> Result<(), UpstreamError> {
-    let failed = |kind: io::ErrorKind, message: String| UpstreamError::Connect {
-        endpoint: local.endpoint.to_string(),
-        source: io::Error::new(kind, message),
-    };
+    let failed = |source| UpstreamError::Connect { endpoint: local.endpoint.to_string(), source };
     let outcome = opening.wait_for(Option::is_some).await.map(|outcome| outcome.clone());
     match outcome {
         Ok(Some(Err(error))) => Err(match &*error {
-            UpstreamError::Connect { source, .. } => failed(source.kind(), source.to_string()),
+            UpstreamError::Connect { source, .. } => failed(same(source)),
             UpstreamError::Full { bound } => UpstreamError::Full { bound },
-            error => failed(io::ErrorKind::Other, error.to_string()),
+            error => failed(io::Error::other(error.to_string())),
         }),
         Ok(_) => Ok(()),
-        Err(_) => Err(failed(io::ErrorKind::Other, "the worker stops".to_owned())),
+        Err(_) => Err(failed(io::Error::other("the worker stops"))),
+    }
+}
+
+/// The same error, for another who waited for the same connection.
+fn same(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::new(error.kind(), error.to_string()),
     }
 }
