@@ -283,6 +283,23 @@ impl Connection {
         self.wire.some().unwrap_or_else(|error| panic!("cannot read: {error}"))
     }
 
+    /// That many bytes, whatever they are.
+    #[track_caller]
+    pub fn exactly(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        while bytes.len() < count {
+            let more = self.some();
+            assert!(
+                !more.is_empty(),
+                "the end came after {} bytes: {:?}",
+                bytes.len(),
+                String::from_utf8_lossy(&bytes)
+            );
+            bytes.extend(more);
+        }
+        bytes
+    }
+
     /// Waits until the gateway closes the connection; fails if it sends anything.
     #[track_caller]
     pub fn expect_close(&mut self) {

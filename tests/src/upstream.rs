@@ -243,6 +243,26 @@ impl Call {
         self.wire.some()
     }
 
+    /// That many bytes, whatever they are.
+    ///
+    /// # Errors
+    /// If the connection breaks before.
+    pub fn read_exactly(&mut self, count: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        while bytes.len() < count {
+            match self.wire.some()? {
+                more if more.is_empty() => return Err(io::ErrorKind::UnexpectedEof.into()),
+                more => bytes.extend(more),
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// Says that nothing more will be sent.
+    pub fn finish_writing(&mut self) {
+        let _ = self.wire.stream.shutdown(Shutdown::Write);
+    }
+
     /// Sends that many bytes, or as many as the other end takes; gives their number.
     ///
     /// # Errors

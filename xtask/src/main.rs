@@ -7,6 +7,7 @@ mod demo;
 mod filters;
 mod fuzz;
 mod guests;
+mod peers;
 mod process;
 mod setup;
 mod test;
@@ -27,6 +28,7 @@ cargo xtask COMMAND
   filters                               standard filters, test guests, examples: target/{filters,guests,examples}/*.wasm
   filters --path DIR [--target TRIPLE]  one filter project anywhere; prints the path of its module
   fuzz    [--seconds N]                 arbitrary bytes for everything that parses bytes, N seconds (20) for each target
+  peers                                 the programs of Python that the stories talk to: target/peers
   setup                                 find or make the compiler's parts for WebAssembly guests
   bench   [ARGS]                        measure beside other gateways
 
@@ -54,6 +56,7 @@ fn run(args: &[String]) -> anyhow::Result<()> {
         "demo" => demo::run(rest),
         "filters" => filters::run(rest),
         "fuzz" => fuzz::run(rest),
+        "peers" => peers::run(rest),
         "setup" => setup::run(rest),
         "test" => test::run(rest),
         "help" | "--help" | "-h" => {

@@ -3,12 +3,14 @@
 use anyhow::Result;
 
 use crate::guests::{self, Group};
+use crate::peers;
 use crate::process::{self, say};
 use crate::workspace::Workspace;
 
 pub(crate) fn run(args: &[String]) -> Result<()> {
     let workspace = Workspace::own()?;
     guests::build(&workspace, &[Group::FILTERS, Group::GUESTS, Group::EXAMPLES])?;
+    peers::prepare(&workspace)?;
     say("building and running the tests (first run: three to six minutes on two cores)");
     process::run(process::cargo().arg("test").args(scope(args)).args(args).current_dir(&workspace.root))
 }

@@ -43,6 +43,8 @@ impl Run {
         };
         match step {
             HeadStep::Reply(reply) => Err(reply),
+            // What passes after a 101 is nobody's body.
+            _ if matches!(body, Body::Upgraded(_)) => Ok(body),
             HeadStep::Hold => self.hold_response(index, body).await,
             HeadStep::Forward => {
                 let wants_body = subscription.response_body() || subscription.response_trailers();

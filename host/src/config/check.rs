@@ -50,8 +50,9 @@ fn check(file: ConfigFile, bundled: &[&str], report: &Report) -> Config {
         files: [path.to_owned()]
             .into_iter()
             .chain(policies.files())
-            .chain(tls_files(&listeners))
             .chain(endpoint_files.into_iter().flatten())
+            .chain(tls_files(&listeners))
+            .chain(upstream_files(&upstreams))
             .collect(),
         policies: policies.into_entries(path),
         listeners,
@@ -107,7 +108,15 @@ fn upstream(table: UpstreamTable, folder: &Path, report: &Report) -> (Upstream, 
         report.at(&table.name, "has an empty name", "write [upstreams.NAME]");
     }
     let (endpoints, file) = table.endpoints.check(folder, report);
-    (Upstream { name: table.name.value, endpoints, timeouts: table.timeouts, options: table.options }, file)
+    let transport = table.transport.check(&endpoints, folder, report);
+    let (name, timeouts, options) = (table.name.value, table.timeouts, table.options);
+    (Upstream { name, endpoints, timeouts, transport, options }, file)
+}
+
+/// The files that upstreams are secured with.
+fn upstream_files(upstreams: &[Upstream]) -> Vec<PathBuf> {
+    let tls = upstreams.iter().filter_map(|upstream| upstream.transport.tls.as_ref());
+    tls.flat_map(|tls| tls.files.iter().cloned()).collect()
 }
 
 /// The names of listeners or routes: as written, else by position. No two are the same.

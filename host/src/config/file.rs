@@ -14,6 +14,7 @@ use super::{
     report::At,
     route_file::ActionTable,
     section::{Item, Section},
+    transport::TransportTable,
 };
 
 /// The whole file.
@@ -47,6 +48,7 @@ pub(super) struct UpstreamTable {
     pub(super) name: At<String>,
     pub(super) endpoints: EndpointsTable,
     pub(super) timeouts: UpstreamTimeouts,
+    pub(super) transport: TransportTable,
     pub(super) options: UpstreamOptions,
 }
 
@@ -62,9 +64,10 @@ pub(super) struct RouteTable {
     pub(super) query: Vec<(At<String>, ValueTable)>,
     pub(super) path: Option<(At<()>, PathTable)>,
     pub(super) policies: Vec<At<String>>,
+    pub(super) upgrades: bool,
+    pub(super) call: CallOptions,
     pub(super) body_limit: Option<u64>,
     pub(super) action: ActionTable,
-    pub(super) call: CallOptions,
 }
 
 /// What the value of a header or of a parameter must be: `"…"`, `{ exact = "…" }`, `{ regex = "…" }` or `{ present = true }`.
@@ -128,6 +131,7 @@ impl UpstreamTable {
                 first_byte: wait(&mut section, "first-byte-timeout", defaults.first_byte),
                 idle: wait(&mut section, "idle-timeout", defaults.idle),
             },
+            transport: TransportTable::read(&mut section),
             options: balance::read(&mut section),
         };
         section.finish();
@@ -147,9 +151,10 @@ impl RouteTable {
             query: read_values(section.take("query")),
             path: section.take("path").and_then(PathTable::read),
             policies: section.take("policies").and_then(Item::array).map(strings).unwrap_or_default(),
+            upgrades: section.take("upgrades").and_then(Item::boolean).is_none_or(|at| at.value),
+            call: call::read(&mut section),
             body_limit: body_limit(&mut section),
             action: ActionTable::read(&mut section),
-            call: call::read(&mut section),
         };
         section.finish();
         table
@@ -233,6 +238,7 @@ fn read_limits(mut section: Section<'_>) -> (Limits, UpstreamTimeouts) {
         keep_alive: wait(&mut section, "keep-alive", limits.keep_alive),
         body_idle: wait(&mut section, "body-idle", limits.body_idle),
         drain: wait(&mut section, "drain", limits.drain),
+        upgrade_idle: wait(&mut section, "upgrade-idle", limits.upgrade_idle),
         body_limit: body_limit(&mut section),
         http2_streams: section
             .take("http2-streams")

@@ -4,11 +4,11 @@ use std::{net::SocketAddr, path::Path};
 
 use super::{
     CallOptions, Config, EndpointSource, Flags, Limits, Listener, ListenerOptions, ListenerSet, PathMatch, Paths,
-    Problem, Route, Upstream, UpstreamOptions, UpstreamTimeouts,
+    Problem, Route, Transport, Upstream, UpstreamOptions, UpstreamTimeouts,
     filters::Filters,
     policy_dir::{Found, PolicyDir},
     report::Report,
-    upstream,
+    transport, upstream,
 };
 use crate::route::{Action, Destination, Forward};
 
@@ -57,10 +57,13 @@ fn listeners(addresses: &[SocketAddr], report: &Report) -> Vec<Listener> {
 }
 
 fn upstream(url: &str, report: &Report) -> Option<Upstream> {
-    let endpoint = upstream::parse_url(url).map_err(|(message, remedy)| report.whole(message, remedy)).ok()?;
+    let wrong = |(message, remedy)| report.whole(message, remedy);
+    let (endpoint, is_https) = upstream::parse_url(url).map_err(wrong).ok()?;
+    let tls = is_https.then(|| transport::system(&endpoint.host)).transpose().map_err(wrong).ok()?;
     let timeouts = UpstreamTimeouts::default();
+    let transport = Transport { tls, http2: None };
     let (endpoints, options) = (vec![EndpointSource::host(endpoint)], UpstreamOptions::default());
-    Some(Upstream { name: "upstream".to_owned(), endpoints, timeouts, options })
+    Some(Upstream { name: "upstream".to_owned(), endpoints, timeouts, transport, options })
 }
 
 fn policies(path: &Path, bundled: &[&str], report: &Report) -> Found {
@@ -84,8 +87,9 @@ fn route_for_all(policies: &Found) -> Route {
         query: Vec::new(),
         path: PathMatch::Any,
         policies: policies.entries.iter().map(|entry| entry.name.clone()).collect(),
+        upgrades: true,
+        call: CallOptions::default(),
         action: Action::Forward(Forward { to: Destination::One(0), rewrite: None, mirror: None }),
         body_limit: None,
-        call: CallOptions::default(),
     }
 }

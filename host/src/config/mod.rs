@@ -33,6 +33,7 @@ mod route;
 mod route_file;
 mod section;
 mod tls;
+mod transport;
 mod units;
 mod upstream;
 
@@ -56,6 +57,7 @@ pub use self::{
     overload::Overload,
     problem::Problem,
     tls::{CertificateFiles, ClientAuth, Tls, TlsProfile},
+    transport::{Transport, UpstreamTls},
 };
 
 /// Where the configuration comes from.
@@ -72,7 +74,7 @@ pub enum Source {
 pub struct Flags {
     /// `--listen`: the addresses to listen on.
     pub listen: Vec<SocketAddr>,
-    /// `--upstream`: where requests go, as `http://host:port`.
+    /// `--upstream`: where requests go, as `http://host:port` or `https://host:port`.
     pub upstream: String,
     /// `--policies`: the directory of policies.
     pub policies: Option<PathBuf>,

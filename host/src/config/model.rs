@@ -14,7 +14,7 @@ use std::{
 use http::{HeaderName, Method};
 use regex::Regex;
 
-use super::{CallOptions, ListenerOptions, Overload, Problem, UpstreamOptions};
+use super::{CallOptions, ListenerOptions, Overload, Problem, Transport, UpstreamOptions};
 use crate::route::Action;
 
 /// Everything that the gateway is told from outside.
@@ -80,6 +80,8 @@ pub struct Limits {
     pub body_idle: Duration,
     /// `drain`: how long exchanges in flight may take to end on shutdown.
     pub drain: Duration,
+    /// `upgrade-idle`: how long a connection that was upgraded may stand still.
+    pub upgrade_idle: Duration,
     /// `body-limit`: how many bytes a request's body may have, where its route does not say.
     pub body_limit: Option<u64>,
     /// `http2-streams`: how many requests of one HTTP/2 connection may be open at once.
@@ -100,6 +102,7 @@ impl Default for Limits {
             keep_alive: Duration::from_secs(75),
             body_idle: Duration::from_secs(20),
             drain: Duration::from_secs(30),
+            upgrade_idle: Duration::from_secs(300),
             body_limit: None,
             http2_streams: 128,
             overload: Overload::default(),
@@ -140,6 +143,8 @@ pub struct Upstream {
     pub endpoints: Vec<EndpointSource>,
     /// How long to wait for whom.
     pub timeouts: UpstreamTimeouts,
+    /// How connections are made.
+    pub transport: Transport,
     /// Which endpoint gets a request, and what else is to be said about them.
     pub options: UpstreamOptions,
 }
@@ -330,12 +335,14 @@ pub struct Route {
     pub path: PathMatch,
     /// The names of its policies in the order of the request; each is the name of a [`PolicyEntry`].
     pub policies: Vec<String>,
+    /// `upgrades`: whether requests may switch to another protocol (RFC 9110, section 7.8).
+    pub upgrades: bool,
+    /// How its requests are sent.
+    pub call: CallOptions,
     /// What becomes of the request; upstreams are indices into [`Config::upstreams`].
     pub action: Action,
     /// How many bytes a request's body may have, if that is bounded.
     pub body_limit: Option<u64>,
-    /// How its requests are sent.
-    pub call: CallOptions,
 }
 
 /// The listeners of a route.

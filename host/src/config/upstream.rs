@@ -1,4 +1,4 @@
-//! Reads endpoints: `host:port` in the config file, `http://host:port` on the command line.
+//! Reads endpoints: `host:port` in the config file, `http://host:port` or `https://host:port` on the command line.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -25,17 +25,17 @@ pub(super) fn parse_endpoint(text: &str) -> Result<Endpoint, Wrong> {
     }
 }
 
-/// The endpoint that `http://host:port` stands for. The port may be left out, and is 80 then.
-pub(super) fn parse_url(text: &str) -> Result<Endpoint, Wrong> {
+/// The endpoint that `http://host:port` or `https://host:port` stands for, and whether it is the latter. The port may be
+/// left out, and is 80 or 443 then.
+pub(super) fn parse_url(text: &str) -> Result<(Endpoint, bool), Wrong> {
     let remedy = || "write http://host:port, for example http://127.0.0.1:9000".to_owned();
-    let lower = text.to_ascii_lowercase();
-    if lower.starts_with("https://") {
-        return Err(("https to upstreams is not supported yet".to_owned(), "write http://host:port".to_owned()));
-    }
-    if !lower.starts_with("http://") {
-        return Err(("is not an http:// URL".to_owned(), remedy()));
-    }
-    let (authority, rest) = text["http://".len()..].split_at_checked(end_of_authority(text)).unwrap_or((text, ""));
+    let (scheme, rest) = text.split_once("://").unwrap_or_default();
+    let (is_https, port) = match scheme.to_ascii_lowercase().as_str() {
+        "http" => (false, 80),
+        "https" => (true, 443),
+        _ => return Err(("is not an http:// or https:// URL".to_owned(), remedy())),
+    };
+    let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     if authority.contains('@') {
         return Err(("has a user name, which is not supported".to_owned(), remedy()));
     }
@@ -43,10 +43,11 @@ pub(super) fn parse_url(text: &str) -> Result<Endpoint, Wrong> {
         return Err((format!("has something after the port: {rest:?}"), "leave the path out".to_owned()));
     }
     let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
-    match has_port {
+    let endpoint = match has_port {
         true => parse_endpoint(authority),
-        false => parse_host(authority).map(|host| Endpoint { host, port: 80 }).ok_or_else(|| bad_host(text, authority)),
-    }
+        false => parse_host(authority).map(|host| Endpoint { host, port }).ok_or_else(|| bad_host(text, authority)),
+    };
+    endpoint.map(|endpoint| (endpoint, is_https))
 }
 
 /// A host name or an IP address in lower case; an IPv6 address must be in brackets, and loses them.
@@ -66,11 +67,6 @@ pub(super) fn is_host_name(text: &str) -> bool {
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
     };
     text.len() <= 253 && text.split('.').all(label)
-}
-
-fn end_of_authority(url: &str) -> usize {
-    let rest = &url["http://".len()..];
-    rest.find(['/', '?', '#']).unwrap_or(rest.len())
 }
 
 fn bad_host(text: &str, host: &str) -> Wrong {
@@ -115,16 +111,19 @@ mod tests {
     }
 
     #[test]
-    fn urls_are_http_without_a_path() {
-        assert_eq!(parse_url("http://127.0.0.1:9000"), endpoint("127.0.0.1", 9000));
-        assert_eq!(parse_url("HTTP://orders/"), endpoint("orders", 80));
-        assert_eq!(parse_url("http://[::1]"), endpoint("::1", 80));
+    fn urls_are_http_or_https_without_a_path() {
+        let url = |host: &str, port, is_https| Ok((Endpoint { host: host.into(), port }, is_https));
+        assert_eq!(parse_url("http://127.0.0.1:9000"), url("127.0.0.1", 9000, false));
+        assert_eq!(parse_url("HTTP://orders/"), url("orders", 80, false));
+        assert_eq!(parse_url("http://[::1]"), url("::1", 80, false));
+        assert_eq!(parse_url("https://orders"), url("orders", 443, true));
+        assert_eq!(parse_url("Https://orders:9443/"), url("orders", 9443, true));
         for (wrong, message) in [
-            ("https://orders", "https to upstreams is not supported yet"),
-            ("orders:80", "is not an http:// URL"),
+            ("ftp://orders", "is not an http:// or https:// URL"),
+            ("orders:80", "is not an http:// or https:// URL"),
             ("http://u:secret@orders", "has a user name, which is not supported"),
             ("http://orders/v1", "has something after the port: \"/v1\""),
-            ("http://orders?x=1", "has something after the port: \"?x=1\""),
+            ("https://orders?x=1", "has something after the port: \"?x=1\""),
             ("http://", "\"http://\" has no host"),
             ("http://orders:99999", "\"orders:99999\" has a port out of range"),
         ] {

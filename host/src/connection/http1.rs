@@ -2,11 +2,10 @@
 
 use std::cell::Cell;
 use std::convert::Infallible;
-use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, header};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 
@@ -33,13 +32,14 @@ pub(super) async fn serve(
     let intake = Rc::new(Intake::default());
     let service = service_fn(|request| {
         let (view, activity, intake) = (view(), Rc::clone(&known.activity), Rc::clone(&intake));
+        let handover = &known.handover;
         async move {
             let mut response = match intake.begin() {
-                None => exchange::serve(view, &front.client, &front.settings, activity, request).await,
+                None => exchange::serve(view, &front.client, &front.settings, activity, handover, request).await,
                 Some(violation) => exchange::decline(view, &front.client, activity, request, violation),
             };
             front.mark(&mut response);
-            if draining.get() {
+            if draining.get() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             intake.answered(response.status());
@@ -47,28 +47,35 @@ pub(super) async fn serve(
         }
     });
     let socket = guarded(Watched::new(transport, Rc::clone(&known.activity)), &intake, front, &view());
-    let mut connection = pin!(
-        http1::Builder::new()
-            .max_headers(limits.header_fields)
-            // Heads come as a whole and are within their bounds by then.
-            .max_buf_size(limits.header_bytes + SLACK)
-            .serve_connection(socket, service)
-    );
-    tokio::select! {
+    let mut connection = http1::Builder::new()
+        .max_headers(limits.header_fields)
+        // Heads come as a whole and are within their bounds by then.
+        .max_buf_size(limits.header_bytes + SLACK)
+        .serve_connection(socket, service);
+    let ended = tokio::select! {
         // A request that has come with the connection is served, even in a drain.
         biased;
-        ended = connection.as_mut() => return ended,
-        () = known.stop.cancelled() => {}
+        ended = &mut connection => Some(ended),
+        () = known.stop.cancelled() => None,
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None if known.cut.get() => return Ok(()),
+        None => {
+            draining.set(true);
+            tokio::select! {
+                biased;
+                ended = &mut connection => ended,
+                () = known.is_cut() => return Ok(()),
+            }
+        }
+    };
+    // hyper leaves the socket open if it has written a 101.
+    if ended.is_ok() && known.handover.is_due() {
+        let parts = connection.into_parts();
+        Box::pin(known.handover.run(parts.io, parts.read_buf)).await;
     }
-    if known.cut.get() {
-        return Ok(());
-    }
-    draining.set(true);
-    tokio::select! {
-        biased;
-        ended = connection => ended,
-        () = known.is_cut() => Ok(()),
-    }
+    ended
 }
 
 /// The socket, behind the rules of the current snapshot; it does not hold on to that.

@@ -43,11 +43,13 @@ pub(super) async fn serve(
 ) -> hyper::Result<()> {
     known.activity.opened();
     let streams = Streams::new(limits.body_idle);
+    let handover = Rc::clone(&known.handover);
     let service = service_fn(|request| {
         let (view, front, activity) = (view(), Rc::clone(&front), Rc::clone(&known.activity));
-        let streams = streams.clone();
+        let (streams, handover) = (streams.clone(), Rc::clone(&handover));
         async move {
-            let mut response = exchange::serve(view, &front.client, &front.settings, activity, request).await;
+            let served = exchange::serve(view, &front.client, &front.settings, activity, &handover, request);
+            let mut response = served.await;
             front.mark(&mut response);
             Ok::<_, Infallible>(response.map(|body| streams.pace(body)))
         }
@@ -73,6 +75,8 @@ pub(super) async fn serve(
 fn builder(streams: &Streams, limits: &Limits) -> http2::Builder<Streams> {
     let mut builder = http2::Builder::new(streams.clone());
     builder
+        // WebSockets and the like on a stream (RFC 8441).
+        .enable_connect_protocol()
         .max_concurrent_streams(limits.http2_streams)
         .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
         .max_local_error_reset_streams(MOST_ERRORS)

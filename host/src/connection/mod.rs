@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::opening::{OpenError, Protocol};
 use crate::config::Limits;
+use crate::exchange::Handover;
 use crate::message::{Activity, ClientInfo, Seconds};
 use crate::snapshot::{ListenerSettings, View};
 use crate::telemetry::Metrics;
@@ -40,14 +41,15 @@ pub struct Connection {
     cut: Cell<bool>,
     cut_now: Notify,
     place: Cell<usize>,
+    handover: Rc<Handover>,
 }
 
 impl Connection {
     /// Of a connection that has just been accepted.
     #[must_use]
     pub fn new(clock: Seconds, stop: CancellationToken) -> Self {
-        let activity = Rc::new(Activity::new(clock));
-        Self { activity, stop, cut: Cell::new(false), cut_now: Notify::new(), place: Cell::new(0) }
+        let (activity, handover) = (Rc::new(Activity::new(clock)), Rc::new(Handover::new(stop.clone())));
+        Self { activity, stop, cut: Cell::new(false), cut_now: Notify::new(), place: Cell::new(0), handover }
     }
 
     /// Ends the connection if it has waited for longer than it may.

@@ -4,10 +4,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Response, StatusCode, Uri, Version, header, request};
+use http::{HeaderValue, Method, Response, StatusCode, Uri, Version, header, request, response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::chain::Run;
@@ -22,6 +22,9 @@ pub(super) struct ExchangeEnd {
     target: Option<Arc<Target>>,
     started: Instant,
     status: Option<StatusCode>,
+    /// After what time the response began, if the exchange goes on as a tunnel: that may take hours, and says nothing about
+    /// how fast anybody is.
+    answered: Option<Duration>,
     run: Option<Run>,
     access: Option<Box<Access>>,
 }
@@ -32,6 +35,8 @@ struct Access {
     method: Method,
     uri: Uri,
     host: Option<HeaderValue>,
+    /// In a tunnel, which has no request body to speak of.
+    received: Option<u64>,
     version: Version,
     sent: u64,
 }
@@ -49,11 +54,12 @@ impl ExchangeEnd {
                 method: head.method.clone(),
                 uri: head.uri.clone(),
                 host,
+                received: None,
                 version: head.version,
                 sent: 0,
             })
         });
-        Self { view, activity, target: None, started: Instant::now(), status: None, run: None, access }
+        Self { view, activity, target: None, started: Instant::now(), status: None, answered: None, run: None, access }
     }
 
     pub(super) fn set_target(&mut self, target: &Arc<Target>) {
@@ -69,10 +75,29 @@ impl ExchangeEnd {
         self.run = Some(run.clone());
     }
 
+    pub(super) fn view(&self) -> Rc<View> {
+        Rc::clone(&self.view)
+    }
+
     /// The response as it goes to the client; the exchange ends with its body.
     pub(super) fn respond(mut self, response: Response<Body>) -> Response<ExchangeBody> {
         self.status = Some(response.status());
-        response.map(|inner| ExchangeBody { inner, failure: None, end: self })
+        response.map(|inner| ExchangeBody { inner, failure: None, end: Some(self) })
+    }
+
+    /// The response after which bytes go both ways; the exchange ends with the tunnel.
+    pub(super) fn tunnel(mut self, head: response::Parts, dig: impl FnOnce(Self)) -> Response<ExchangeBody> {
+        self.status = Some(head.status);
+        self.answered = Some(self.started.elapsed());
+        dig(self);
+        Response::from_parts(head, ExchangeBody { inner: Body::Empty, failure: None, end: None })
+    }
+
+    /// A tunnel has ended that took so many bytes each way.
+    pub(super) fn tunnel_ended(mut self, received: u64, sent: u64) {
+        if let Some(access) = &mut self.access {
+            (access.received, access.sent) = (Some(received), sent);
+        }
     }
 
     fn write_access_line(&self, access: &Access) {
@@ -88,6 +113,7 @@ impl ExchangeEnd {
             consumer = consumer.as_ref().and_then(|name| name.to_str().ok()),
             status = self.status.map(|status| status.as_u16()),
             bytes = access.sent,
+            received = access.received,
             version = ?access.version,
             tls = access.client.tls.as_ref().map(|tls| tls.version),
             sni = access.client.tls.as_ref().and_then(|tls| tls.sni.as_deref()),
@@ -104,7 +130,9 @@ impl Drop for ExchangeEnd {
         self.activity.exchange_ends();
         self.view.exchange_ends();
         match &self.target {
-            Some(target) => target.metrics.ended(self.status, self.started.elapsed()),
+            Some(target) => {
+                target.metrics.ended(self.status, self.answered.unwrap_or_else(|| self.started.elapsed()));
+            }
             None => self.view.snapshot.metrics.gateway.unrouted(),
         }
         if let Some(access) = &self.access {
@@ -118,7 +146,7 @@ pub struct ExchangeBody {
     inner: Body,
     /// Why it has ended early, until what came before has been sent.
     failure: Option<BodyError>,
-    end: ExchangeEnd,
+    end: Option<ExchangeEnd>,
 }
 
 impl HttpBody for ExchangeBody {
@@ -137,7 +165,7 @@ impl HttpBody for ExchangeBody {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        if let Some(access) = &mut this.end.access
+        if let Some(ExchangeEnd { access: Some(access), .. }) = &mut this.end
             && let Poll::Ready(Some(Ok(frame))) = &frame
         {
             access.sent += frame.data_ref().map_or(0, |data| data.len() as u64);

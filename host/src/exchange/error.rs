@@ -45,6 +45,9 @@ pub(super) enum ExchangeError {
     /// A filter faulted, and its policy denies then.
     #[error(transparent)]
     Denied(#[from] Denied),
+    /// The upstream switched to a protocol that it was not asked for.
+    #[error("the upstream switched to a protocol that was not offered")]
+    Unasked,
     /// The route's bound on the whole exchange was met.
     #[error("the exchange took too long")]
     Late,
@@ -83,7 +86,9 @@ impl ExchangeError {
             Self::Upstream(error) if error.is_timeout() => {
                 Reply::problem(StatusCode::GATEWAY_TIMEOUT, "the upstream did not answer in time")
             }
-            Self::Upstream(_) => Reply::problem(StatusCode::BAD_GATEWAY, "the upstream gave no valid response"),
+            Self::Unasked | Self::Upstream(_) => {
+                Reply::problem(StatusCode::BAD_GATEWAY, "the upstream gave no valid response")
+            }
         }
     }
 

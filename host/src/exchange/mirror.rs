@@ -52,8 +52,7 @@ pub(super) fn copy_to(
     };
     let (body, copy, fate) = copied(body, mirror.buffer);
     let request = marked(head, copy);
-    let client = Arc::clone(client);
-    let (pool, metrics) = (Rc::clone(view.pool(mirror.upstream)), Arc::clone(metrics));
+    let (pool, metrics, client) = (Rc::clone(view.pool(mirror.upstream)), Arc::clone(metrics), Arc::clone(client));
     tokio::task::spawn_local(async move {
         let _under_way = under_way;
         let answered =
@@ -75,7 +74,7 @@ fn marked(head: &request::Parts, body: Body) -> Request<Body> {
 
 /// Sends a copy and reads its response for nobody.
 async fn send(pool: &Rc<Pool>, request: Request<Body>, client: &ClientInfo) -> Result<(), CopyLost> {
-    // The bounds and retries of the route are for the original.
+    // A copy is not worth a retry, whatever the route says.
     let options = CallOptions::default();
     let response = pool.call(request, Caller { options: &options, client }).await.map_err(|_| CopyLost::Failed)?;
     let mut body = response.into_body();

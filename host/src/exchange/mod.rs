@@ -4,10 +4,14 @@ mod copy;
 mod deadline;
 mod end;
 mod error;
+mod grpc;
 mod mirror;
 mod proxy_headers;
 mod redirect;
 mod run;
+mod tunnel;
+mod upgrade;
 
 pub use end::ExchangeBody;
 pub use run::{decline, serve};
+pub use tunnel::Handover;

@@ -15,7 +15,12 @@ const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection")
 /// address appended to `X-Forwarded-For` (and to `Forwarded`, where there is one), so its last element is ours.
 /// `X-Forwarded-Host` and `X-Forwarded-Proto` are replaced: they say what this gateway saw.
 pub(super) fn to_upstream(head: &mut request::Parts, client: &ClientInfo) {
+    let takes_trailers = takes_trailers(&head.headers);
     remove_connection_fields(&mut head.headers);
+    if takes_trailers {
+        // Trailers pass, so who takes them may say so (RFC 9110, section 10.1.4); calls of gRPC must.
+        head.headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    }
     // Answered here: the server sends 100 (Continue) when the body is first read.
     head.headers.remove(header::EXPECT);
     if head.version == Version::HTTP_2 {
@@ -31,6 +36,11 @@ pub(super) fn to_upstream(head: &mut request::Parts, client: &ClientInfo) {
 /// Makes a received response one that can be forwarded.
 pub(super) fn to_client(headers: &mut HeaderMap) {
     remove_connection_fields(headers);
+}
+
+fn takes_trailers(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::TE).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
 }
 
 /// Fields of the connection rather than of the message, and those that `Connection` names (section 7.6.1).
@@ -125,10 +135,10 @@ mod tests {
         let head = forwarded(
             &[
                 ("host", "a"),
-                ("connection", "close, x-hop"),
+                ("connection", "close, x-hop, te"),
                 ("connection", "content-length"),
                 ("x-hop", "1"),
-                ("te", "trailers"),
+                ("te", "gzip, trailers"),
                 ("keep-alive", "5"),
                 ("expect", "100-continue"),
                 ("content-length", "3"),
@@ -139,8 +149,9 @@ mod tests {
         let mut names: Vec<_> = head.headers.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         let expected =
-            ["content-length", "host", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-stays"];
+            ["content-length", "host", "te", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-stays"];
         assert_eq!(names, expected);
+        assert_eq!(head.headers[header::TE], "trailers");
     }
 
     #[test]

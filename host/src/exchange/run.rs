@@ -12,7 +12,9 @@ use super::deadline::Deadline;
 use super::end::{ExchangeBody, ExchangeEnd};
 use super::error::ExchangeError;
 use super::mirror::copy_to;
-use super::{proxy_headers, redirect};
+use super::tunnel::Handover;
+use super::upgrade::{self, Upgrade, conclude};
+use super::{grpc, proxy_headers, redirect};
 use crate::chain::{Run, Step};
 use crate::framing::Violation;
 use crate::message::{Activity, Body, ClientInfo, Exchange, Reply};
@@ -26,13 +28,17 @@ pub async fn serve(
     client: &Arc<ClientInfo>,
     settings: &ListenerSettings,
     activity: Rc<Activity>,
+    handover: &Handover,
     request: Request<Incoming>,
 ) -> Response<ExchangeBody> {
     let (mut head, body) = request.into_parts();
+    let upgrade = Upgrade::of(&mut head, &body);
+    let is_grpc = grpc::is_call(&head);
+    let answer = |response| if is_grpc { grpc::translate(response) } else { response };
     let mut end = ExchangeEnd::new(Rc::clone(&view), client, activity, &head);
 
     if let Err(refusal) = view.admit() {
-        return end.respond(refuse(&view, &ExchangeError::Overloaded(refusal)));
+        return end.respond(answer(refuse(&view, &ExchangeError::Overloaded(refusal))));
     }
     if let Err(error) = check_head(&mut head, &view) {
         return end.respond(respond(error.reply()));
@@ -43,20 +49,26 @@ pub async fn serve(
     }
     let route = match find_route(&view, client, &head) {
         Ok(route) => route,
-        Err(error) => return end.respond(refuse(&view, &error)),
+        Err(error) => return end.respond(answer(refuse(&view, &error))),
     };
     let target = &view.snapshot.targets[route];
     end.set_target(target);
+    if upgrade.as_ref().is_some_and(|upgrade| !upgrade.is_served(target.upgrades)) {
+        return end.respond(answer(respond(ExchangeError::Method.reply())));
+    }
+    let upgrade = upgrade.filter(|_| target.upgrades);
     proxy_headers::to_upstream(&mut head, client);
-    let incoming = Body::incoming(body, target.call.idle.unwrap_or(view.snapshot.limits.body_idle));
-    let Some(body) = bounded(target, incoming) else {
-        return end.respond(respond(ExchangeError::TooLarge.reply()));
+    let idle = target.call.idle.unwrap_or(view.snapshot.limits.body_idle);
+    let Some(body) = bounded(target, Body::incoming(body, idle)) else {
+        return end.respond(answer(respond(ExchangeError::TooLarge.reply())));
     };
-
     let deadline = Deadline::of(target.call.total, end.started());
+    let way = Way { view: &view, client, route, upgrade: upgrade.as_ref() };
+
     if target.chain.policies().is_empty() {
-        let response = deadline.bound(act(&view, client, route, head, body)).await;
-        return end.respond(response.unwrap_or_else(|error| refuse(&view, &error)));
+        let response = deadline.bound(way.act(head, body)).await;
+        let response = response.unwrap_or_else(|error| refuse(&view, &error));
+        return conclude(end, answer(response), upgrade, handover);
     }
     let exchange = Box::new(Exchange {
         client: Arc::clone(client),
@@ -67,9 +79,9 @@ pub async fn serve(
     });
     let run = Run::new(view.chain(route), exchange);
     end.set_run(&run);
-    let response = deadline.bound(request_side(&view, client, route, &run, body)).await;
+    let response = deadline.bound(way.request_side(&run, body)).await;
     let response = response.unwrap_or_else(|error| refuse(&view, &error));
-    end.respond(run.on_response(response).await)
+    conclude(end, answer(run.on_response(response).await), upgrade, handover)
 }
 
 /// Answers a request that is not passed on, because it could be read in more than one way. `request` stands in for it.
@@ -93,66 +105,84 @@ fn bounded(target: &Target, body: Body) -> Option<Body> {
     }
 }
 
-/// Request hooks, then what the route does, unless a filter replies.
-async fn request_side(
-    view: &View,
-    client: &Arc<ClientInfo>,
+/// What there is to know on the way of a request behind its route.
+struct Way<'a> {
+    view: &'a View,
+    client: &'a Arc<ClientInfo>,
     route: usize,
-    run: &Run,
-    body: Body,
-) -> Result<Response<Body>, ExchangeError> {
-    let body = match run.on_request(body).await? {
-        Step::Forward(body) => body,
-        Step::Reply(reply) => return Ok(respond(reply)),
-    };
-    let head = run.take_request(view.snapshot.targets[route].chain.keeps_request_fields());
-    let response = act(view, client, route, head, body).await;
-    // A body hook may have decided while the request was on its way; then the call failed for its sake.
-    match (response, run.verdict()) {
-        (Err(_), Some(Ok(reply))) => Ok(respond(reply)),
-        (Err(_), Some(Err(denied))) => Err(denied.into()),
-        (response, _) => response,
-    }
+    upgrade: Option<&'a Upgrade>,
 }
 
-/// What the route does with a request that has passed its filters.
-async fn act(
-    view: &View,
-    client: &Arc<ClientInfo>,
-    route: usize,
-    head: request::Parts,
-    body: Body,
-) -> Result<Response<Body>, ExchangeError> {
-    match &view.snapshot.targets[route].action {
-        Action::Forward(way) => forward(view, client, route, way, head, body).await,
-        Action::Redirect(redirect) => {
-            let reply = redirect.reply(&head, client.scheme);
-            reply.map(respond).ok_or(ExchangeError::BadRequest("a request for this path has a Host field"))
+impl Way<'_> {
+    fn target(&self) -> &Target {
+        &self.view.snapshot.targets[self.route]
+    }
+
+    /// Request hooks, then what the route does, unless a filter replies.
+    async fn request_side(&self, run: &Run, body: Body) -> Result<Response<Body>, ExchangeError> {
+        let body = match run.on_request(body).await? {
+            Step::Forward(body) => body,
+            Step::Reply(reply) => return Ok(respond(reply)),
+        };
+        let head = run.take_request(self.target().chain.keeps_request_fields());
+        let response = self.act(head, body).await;
+        // A body hook may have decided while the request was on its way; then the call failed for its sake.
+        match (response, run.verdict()) {
+            (Err(_), Some(Ok(reply))) => Ok(respond(reply)),
+            (Err(_), Some(Err(denied))) => Err(denied.into()),
+            (response, _) => response,
         }
-        Action::Respond(answer) => Ok(respond(answer.reply())),
     }
-}
 
-async fn forward(
-    view: &View,
-    client: &Arc<ClientInfo>,
-    route: usize,
-    way: &Forward,
-    mut head: request::Parts,
-    mut body: Body,
-) -> Result<Response<Body>, ExchangeError> {
-    let upstream = way.to.pick(&head.headers, client, view.turns(route));
-    if let Some(rewrite) = &way.rewrite {
-        rewrite.apply(&mut head)?;
+    /// What the route does with a request that has passed its filters.
+    async fn act(&self, head: request::Parts, body: Body) -> Result<Response<Body>, ExchangeError> {
+        match &self.target().action {
+            Action::Forward(forward) => self.forward(forward, head, body).await,
+            Action::Redirect(redirect) => {
+                let reply = redirect.reply(&head, self.client.scheme);
+                reply.map(respond).ok_or(ExchangeError::BadRequest("a request for this path has a Host field"))
+            }
+            Action::Respond(answer) => Ok(respond(answer.reply())),
+        }
     }
-    if let Some(mirror) = &way.mirror {
-        body = copy_to(mirror, view, client, route, &mut head, body);
+
+    async fn forward(
+        &self,
+        forward: &Forward,
+        mut head: request::Parts,
+        mut body: Body,
+    ) -> Result<Response<Body>, ExchangeError> {
+        let Self { view, client, route, .. } = *self;
+        let upstream = view.pool(forward.to.pick(&head.headers, client, view.turns(route)));
+        let upgrade = self.ask_for_upgrade(&mut head, upstream.upstream.settings.http2.is_some())?;
+        if let Some(rewrite) = &forward.rewrite {
+            rewrite.apply(&mut head)?;
+        }
+        if let Some(mirror) = &forward.mirror {
+            body = copy_to(mirror, view, client, route, &mut head, body);
+        }
+        let caller = Caller { options: &self.target().call, client };
+        let mut response = upstream.call(Request::from_parts(head, body), caller).await?;
+        let protocol = upgrade::switched(upgrade, &response).map_err(|_| ExchangeError::Unasked)?;
+        proxy_headers::to_client(response.headers_mut());
+        if let Some(protocol) = protocol {
+            upgrade::restore(response.headers_mut(), protocol);
+        }
+        *response.version_mut() = Version::HTTP_11;
+        Ok(response)
     }
-    let caller = Caller { options: &view.snapshot.targets[route].call, client };
-    let mut response = view.pool(upstream).call(Request::from_parts(head, body), caller).await?;
-    proxy_headers::to_client(response.headers_mut());
-    *response.version_mut() = Version::HTTP_11;
-    Ok(response)
+
+    /// Puts in the request what the client wants to switch to. HTTP/2 has no such field.
+    fn ask_for_upgrade(&self, head: &mut request::Parts, http2: bool) -> Result<Option<&Upgrade>, ExchangeError> {
+        match self.upgrade {
+            Some(upgrade) if !upgrade.is_served(!http2) => Err(ExchangeError::Method),
+            Some(upgrade) if !http2 => {
+                upgrade.ask(&mut head.headers);
+                Ok(Some(upgrade))
+            }
+            _ => Ok(None),
+        }
+    }
 }
 
 /// The response to an error of ours.

@@ -9,6 +9,8 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
+use super::Upgraded;
+
 /// Why a body ended before its end.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
@@ -51,6 +53,9 @@ pub enum Body {
     Full(Bytes),
     /// Straight from a connection.
     Incoming(IdleTimeout<Incoming>),
+    /// None either: in place of content, the connection itself. Only a response with status 101 has it, and nobody but
+    /// the connection task looks inside.
+    Upgraded(Box<Upgraded>),
     /// Anything that wraps another body.
     Boxed(Pin<Box<dyn HttpBody<Data = Bytes, Error = BodyError>>>),
 }
@@ -80,7 +85,7 @@ impl HttpBody for Body {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match self.get_mut() {
-            Self::Empty => Poll::Ready(None),
+            Self::Empty | Self::Upgraded(_) => Poll::Ready(None),
             body @ Self::Full(_) => match std::mem::take(body) {
                 Self::Full(content) => Poll::Ready(Some(Ok(Frame::data(content)))),
                 _ => Poll::Ready(None),
@@ -92,7 +97,7 @@ impl HttpBody for Body {
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Empty => true,
+            Self::Empty | Self::Upgraded(_) => true,
             Self::Full(_) => false,
             Self::Incoming(body) => body.is_end_stream(),
             Self::Boxed(body) => body.is_end_stream(),
@@ -101,7 +106,7 @@ impl HttpBody for Body {
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Empty => SizeHint::with_exact(0),
+            Self::Empty | Self::Upgraded(_) => SizeHint::with_exact(0),
             Self::Full(content) => SizeHint::with_exact(content.len() as u64),
             Self::Incoming(body) => body.size_hint(),
             Self::Boxed(body) => body.size_hint(),

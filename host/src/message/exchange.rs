@@ -108,6 +108,10 @@ impl Exchange {
     }
 }
 
+/// In the extensions of a response's head: it is no upstream's.
+#[derive(Clone, Copy, Debug)]
+pub struct MadeHere;
+
 /// A response that is made here instead of by the upstream. Boxed, as hooks hand it on and nearly never make one.
 #[derive(Debug)]
 pub struct Reply(Box<http::Response<Bytes>>);
@@ -152,10 +156,11 @@ impl Reply {
         self
     }
 
-    /// Splits into head and body.
+    /// Splits into head and body. The head is marked with `MadeHere`.
     #[must_use]
     pub fn into_parts(self) -> (response::Parts, super::Body) {
-        let (head, body) = self.0.into_parts();
+        let (mut head, body) = self.0.into_parts();
+        head.extensions.insert(MadeHere);
         (head, super::Body::full(body))
     }
 }

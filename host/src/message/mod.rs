@@ -7,10 +7,12 @@ mod exchange;
 mod fact;
 mod limit;
 mod tls;
+mod upgraded;
 
 pub use activity::{Activity, Seconds};
 pub use body::{Body, BodyError, IdleTimeout};
 pub use edit::{Change, Edit, EditError};
-pub use exchange::{ClientInfo, Context, Exchange, Message, Reply};
+pub use exchange::{ClientInfo, Context, Exchange, MadeHere, Message, Reply};
 pub use fact::{Fact, FactError};
 pub use tls::{Identity, TlsInfo};
+pub use upgraded::{Duplex, Upgraded};

@@ -15,7 +15,7 @@ use crate::listener::{self, Admission, Bounds, Inherited};
 use crate::route::{Action, RouteTable};
 use crate::sandbox::ModuleCache;
 use crate::telemetry::Metrics;
-use crate::upstream::{self, HeadLimits, Settings, Upstream};
+use crate::upstream::{self, HeadLimits, Http2, Settings, Tls, Upstream};
 
 /// Builds snapshots one after another.
 pub struct Builder {
@@ -119,9 +119,10 @@ impl Builder {
         Arc::new(Target {
             name: route.name.as_str().into(),
             chain: Chain::new(named.map(Arc::clone).collect()),
+            upgrades: route.upgrades,
+            call: route.call.clone(),
             action: route.action.clone(),
             body_limit: route.body_limit.or(config.limits.body_limit),
-            call: route.call.clone(),
             metrics: self.metrics.route(&route.name),
             mirror_metrics: mirrors.then(|| self.metrics.mirror(&route.name)),
         })
@@ -132,6 +133,8 @@ impl Builder {
             name: upstream.name.as_str().into(),
             sources: upstream.endpoints.clone(),
             options: upstream.options.clone(),
+            tls: upstream.transport.tls.as_ref().map(tls),
+            http2: upstream.transport.http2.map(|ping| Http2 { ping }),
             connect_timeout: upstream.timeouts.connect,
             first_byte_timeout: upstream.timeouts.first_byte,
             idle_timeout: upstream.timeouts.idle,
@@ -214,4 +217,9 @@ fn unusable_routes(config: &Config, statuses: &[PolicyStatus]) -> Vec<Problem> {
         .flat_map(|route| route.policies.iter().filter_map(failed))
         .flat_map(|status| status.problems.clone())
         .collect()
+}
+
+fn tls(tls: &config::UpstreamTls) -> Arc<Tls> {
+    let (identity, sni) = (tls.identity.clone(), tls.sni.clone());
+    Arc::new(Tls { roots: Arc::clone(&tls.roots), identity, sni, digest: tls.digest })
 }

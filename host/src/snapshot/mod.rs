@@ -70,12 +70,14 @@ pub struct Target {
     pub name: Arc<str>,
     /// Its filters.
     pub chain: Chain,
+    /// Whether its requests may switch to another protocol.
+    pub upgrades: bool,
+    /// How its requests are sent.
+    pub call: CallOptions,
     /// What becomes of its requests; upstreams are indices into `Snapshot::upstreams`.
     pub action: Action,
     /// How many bytes a request's body may have.
     pub body_limit: Option<u64>,
-    /// How its requests are sent.
-    pub call: CallOptions,
     /// Its counters.
     pub metrics: Arc<RouteMetrics>,
     /// Counters of the copies of its requests, if copies are made.

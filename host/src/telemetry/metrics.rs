@@ -11,6 +11,7 @@ use super::downstream::DownstreamMetrics;
 use super::mirror::{self, MirrorMetrics};
 use super::reasons::Reasons;
 use super::refusal::{Refusal, Refusals};
+use super::tunnels::TunnelMetrics;
 use super::upstream::{UpstreamMetrics, render_upstreams};
 use super::{memory, names, panics};
 
@@ -19,6 +20,8 @@ use super::{memory, names, panics};
 pub struct Metrics {
     /// Those without labels.
     pub gateway: GatewayMetrics,
+    /// Those of upgraded connections.
+    pub tunnels: TunnelMetrics,
     /// What clients did wrong before there was a request.
     pub downstream: DownstreamMetrics,
     routes: Mutex<BTreeMap<String, Arc<RouteMetrics>>>,
@@ -53,6 +56,7 @@ impl Metrics {
     pub fn render(&self) -> String {
         let mut page = Page::default();
         self.gateway.render(&mut page);
+        self.tunnels.render(&mut page);
         self.downstream.render(&mut page);
         render_routes(&mut page, &all(&self.routes));
         render_filters(&mut page, &all(&self.filters));
@@ -207,7 +211,7 @@ fn seconds(micros: u64) -> f64 {
 fn render_routes(page: &mut Page, routes: &[(String, Arc<RouteMetrics>)]) {
     page.family(names::RESPONSES, "counter", "exchanges by route and class of status");
     for (route, metrics) in routes {
-        for (class, label) in CLASSES.iter().enumerate().skip(1) {
+        for (class, label) in CLASSES.iter().enumerate() {
             page.sample(names::RESPONSES, &[("route", route), ("class", label)], metrics.0.sum(class));
         }
     }

@@ -11,6 +11,7 @@ mod panics;
 mod reasons;
 mod refusal;
 pub mod service_manager;
+mod tunnels;
 mod upstream;
 
 pub use counters::lane;
@@ -21,4 +22,5 @@ pub use metrics::{FilterMetrics, GatewayMetrics, Metrics, RouteMetrics};
 pub use mirror::{CopyLost, MirrorMetrics};
 pub use panics::watch as watch_panics;
 pub use refusal::Refusal;
+pub use tunnels::TunnelMetrics;
 pub use upstream::{EndpointMetrics, UpstreamMetrics};

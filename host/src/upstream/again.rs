@@ -60,12 +60,15 @@ impl Pool {
 
 fn wants_another(retry: &Retry, result: &Result<Answered, Failed>) -> bool {
     match result {
-        Ok(answered) => retry.on_response(answered.answer.head.status),
+        Ok(answered) => retry.on_response(answered.status()),
         Err(Failed { error, .. }) => match error {
             UpstreamError::Connect { .. } => retry.on_connect,
             UpstreamError::Protocol { .. } => retry.on_reset,
             UpstreamError::Timeout { .. } => retry.on_timeout,
-            UpstreamError::NoEndpoint | UpstreamError::Full { .. } | UpstreamError::Request(_) => false,
+            UpstreamError::NoEndpoint
+            | UpstreamError::Full { .. }
+            | UpstreamError::Authority
+            | UpstreamError::Request(_) => false,
         },
     }
 }

@@ -2,12 +2,15 @@
 
 use std::rc::Rc;
 
-use super::client::Pool;
+use super::client::{Pool, warm_http2};
 use super::local::Local;
 
 impl Pool {
     /// Opens as many connections as are wanted ahead.
     pub(super) fn warm(self: &Rc<Self>, local: &Rc<Local>) {
+        if self.upstream.settings.http2.is_some() {
+            return warm_http2(&self.upstream, &self.opener, local);
+        }
         let open = local.idle.borrow().len() + local.requests() as usize + local.warming.get();
         for _ in open..self.upstream.settings.options.warm {
             let warming = Warming::new(local);

@@ -4,13 +4,14 @@ use std::error::Error;
 use std::rc::Rc;
 use std::time::Duration;
 
-use http::{HeaderMap, Request, Response, header, request};
+use http::{HeaderMap, Request, Response, StatusCode, header, request};
+use hyper::body::Incoming;
 
-use super::client::{Connection, Custody, Pool};
+use super::client::{Connection, Custody, Http2Stream, Pool};
 use super::http1::{Answer, Failure};
 use super::local::{Lease, Local, LocalSet};
 use super::pick::{Tried, Wish, set_cookie};
-use super::{Endpoint, ProtocolError, UpstreamError};
+use super::{Endpoint, UpstreamError};
 use crate::config::CallOptions;
 use crate::message::{Body, ClientInfo};
 
@@ -35,9 +36,24 @@ pub(super) struct Choice {
 
 /// A response whose content is not taken care of yet.
 pub(super) struct Answered {
-    pub(super) answer: Answer,
+    reply: Reply,
     lease: Lease,
-    connection: Connection,
+}
+
+/// A response's head, and what the rest of it will come on.
+#[allow(clippy::large_enum_variant, reason = "it is moved once; a box for the usual one would cost more")]
+pub(super) enum Reply {
+    Http1(Answer, Connection),
+    Http2(Response<Incoming>, Http2Stream),
+}
+
+impl Answered {
+    pub(super) fn status(&self) -> StatusCode {
+        match &self.reply {
+            Reply::Http1(answer, _) => answer.head.status,
+            Reply::Http2(response, _) => response.status(),
+        }
+    }
 }
 
 /// Why there is no response and, if nothing was sent, the request's body.
@@ -45,6 +61,9 @@ pub(super) struct Failed {
     pub(super) error: UpstreamError,
     pub(super) unsent: Option<Body>,
 }
+
+/// How often an endpoint is sent a request that it does not process: it may be closing connection after connection.
+const MAX_ATTEMPTS: usize = 3;
 
 impl Pool {
     /// Sends the request to an endpoint and waits for the head of the response. Endpoints that cannot be connected to
@@ -94,7 +113,7 @@ impl Pool {
         };
         let custody = Custody { lease: answered.lease, _counted: counted };
         let idle = caller.options.idle.unwrap_or(self.upstream.settings.body_idle);
-        let (mut head, body) = self.response(custody, answered.connection, answered.answer, idle);
+        let (mut head, body) = self.response(custody, answered.reply, idle);
         self.stick(&choice, index, caller.client, &mut head.headers);
         Ok(Response::from_parts(head, body))
     }
@@ -163,7 +182,7 @@ impl Pool {
 
     fn note(&self, endpoint: &Endpoint, result: &Result<Answered, Failed>) {
         let failed = match result {
-            Ok(answered) => answered.answer.head.status.is_server_error(),
+            Ok(answered) => answered.status().is_server_error(),
             Err(failed) => failed.error.is_endpoints(),
         };
         endpoint.metrics.requested(failed);
@@ -188,6 +207,9 @@ impl Pool {
         let settings = &self.upstream.settings;
         let connect_within = caller.options.connect.unwrap_or(settings.connect_timeout);
         let first_byte = caller.options.first_byte.unwrap_or(settings.first_byte_timeout);
+        if settings.http2.is_some() {
+            return self.send_on_stream(lease, head, body, connect_within, first_byte).await;
+        }
         let mut connection = self.connection(local, connect_within).await;
         loop {
             let mut connected = match connection {
@@ -196,7 +218,7 @@ impl Pool {
             };
             connected.wire.set_patience(first_byte);
             let failure = match connected.wire.call(head, body).await {
-                Ok(answer) => return Ok(Answered { answer, lease, connection: connected }),
+                Ok(answer) => return Ok(Answered { reply: Reply::Http1(answer, connected), lease }),
                 Err(failure) => failure,
             };
             match connected.wire.take_unsent(&head.method, &failure) {
@@ -208,18 +230,43 @@ impl Pool {
         }
     }
 
+    /// As `send_to`, on a connection that carries other requests as well. What the endpoint has not processed goes out again.
+    async fn send_on_stream(
+        &self,
+        lease: Lease,
+        head: &request::Parts,
+        mut body: Body,
+        connect_within: Duration,
+        first_byte: Duration,
+    ) -> Result<Answered, Failed> {
+        let (local, settings) = (lease.local(), &self.upstream.settings);
+        for attempt in 1.. {
+            let stream = match self.stream(local, connect_within).await {
+                Ok(stream) => stream,
+                Err(error) => return Err(Failed { error, unsent: Some(body) }),
+            };
+            // Boxed, so that requests on HTTP/1.1 do not carry it along.
+            let answer = Box::pin(stream.call(head, body, &local.endpoint, settings, first_byte)).await;
+            match answer {
+                Ok(response) => return Ok(Answered { reply: Reply::Http2(response, stream), lease }),
+                Err((_, Some(unprocessed))) if attempt < MAX_ATTEMPTS => body = unprocessed,
+                Err((error, unsent)) => return Err(Failed { error, unsent }),
+            }
+        }
+        Err(Failed { error: UpstreamError::NoEndpoint, unsent: None })
+    }
+
     /// Lets go of a response that is not wanted. Its connection stays if that has no content to come.
     pub(super) fn discard(self: &Rc<Self>, answered: Answered) {
         let custody = Custody { lease: answered.lease, _counted: None };
-        drop(self.response(custody, answered.connection, answered.answer, Duration::ZERO));
+        drop(self.response(custody, answered.reply, Duration::ZERO));
     }
 }
 
-fn error(endpoint: &Endpoint, failure: Failure, first_byte: Duration) -> UpstreamError {
-    let endpoint = endpoint.to_string();
+fn error(to: &Endpoint, failure: Failure, first_byte: Duration) -> UpstreamError {
     match failure {
-        Failure::Timeout => UpstreamError::Timeout { endpoint, after: first_byte },
+        Failure::Timeout => UpstreamError::Timeout { endpoint: to.to_string(), after: first_byte },
         Failure::Request(error) => UpstreamError::Request(error),
-        failure => UpstreamError::Protocol { endpoint, source: ProtocolError(failure) },
+        failure => UpstreamError::protocol(to, failure),
     }
 }

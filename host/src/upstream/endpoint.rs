@@ -26,6 +26,14 @@ impl Endpoint {
         Arc::new(Self { host, address, metrics, failures: AtomicU32::new(0) })
     }
 
+    /// How a client would name it.
+    pub(super) fn authority(&self) -> String {
+        match self.host.parse::<IpAddr>() {
+            Ok(_) => self.address.to_string(),
+            Err(_) => format!("{}:{}", self.host.trim_end_matches('.'), self.address.port()),
+        }
+    }
+
     /// It has served a request. While all is well this only reads, so workers share the line without a fight.
     pub(super) fn succeeded(&self) {
         if self.failures.load(Ordering::Relaxed) != 0 {

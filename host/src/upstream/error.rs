@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Endpoint;
 use super::http1::Failure;
 use crate::message::BodyError;
 
@@ -41,6 +42,9 @@ pub enum UpstreamError {
         /// What the protocol says.
         source: ProtocolError,
     },
+    /// HTTP/2 has no way to say it.
+    #[error("the request's host is no authority")]
+    Authority,
     /// The request's own body failed: the client went away or a filter stopped it.
     #[error("the request's body ended early")]
     Request(#[source] BodyError),
@@ -49,7 +53,21 @@ pub enum UpstreamError {
 /// What is wrong with a connection or with what came on it.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub struct ProtocolError(pub(super) Failure);
+pub struct ProtocolError(#[from] Cause);
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Cause {
+    #[error(transparent)]
+    Http1(#[from] Failure),
+    #[error(transparent)]
+    Http2(#[from] hyper::Error),
+}
+
+impl UpstreamError {
+    pub(super) fn protocol(endpoint: &Endpoint, cause: impl Into<Cause>) -> Self {
+        Self::Protocol { endpoint: endpoint.to_string(), source: ProtocolError(cause.into()) }
+    }
+}
 
 impl UpstreamError {
     /// Whether the gateway itself had no descriptor for a connection.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use super::client::Idle;
+use super::client::{Http2Connections, Idle};
 use super::endpoint::Endpoint;
 use super::pick::Load;
 use super::set::EndpointSet;
@@ -18,6 +18,8 @@ pub(super) struct Local {
     pub(super) endpoint: Arc<Endpoint>,
     /// Unused connections, the most recently used last.
     pub(super) idle: RefCell<VecDeque<Idle>>,
+    /// Connections of HTTP/2, if that is what it speaks.
+    pub(super) http2: Http2Connections,
     /// What it has gained in smooth round robin.
     pub(super) purse: Cell<i64>,
     /// Requests under way on this worker.
@@ -34,6 +36,7 @@ impl Local {
         Rc::new(Self {
             endpoint,
             idle: RefCell::default(),
+            http2: Http2Connections::default(),
             purse: Cell::new(0),
             requests: Cell::new(0),
             waiting: Cell::new(0),

@@ -21,6 +21,7 @@ mod replay;
 mod roster;
 mod set;
 mod tend;
+mod tls;
 
 pub use call::Caller;
 pub use client::Pool;
@@ -28,6 +29,7 @@ pub use endpoint::Endpoint;
 pub use error::{ProtocolError, UpstreamError};
 pub use roster::EndpointState;
 pub use tend::{Caretaker, find_names};
+pub use tls::Tls;
 
 pub use crate::config::CallOptions;
 
@@ -64,6 +66,10 @@ pub struct Settings {
     pub sources: Vec<EndpointSource>,
     /// Which endpoint a request goes to, and what else is to be said about them.
     pub options: UpstreamOptions,
+    /// How connections are secured; none for plain TCP.
+    pub tls: Option<Arc<Tls>>,
+    /// HTTP/2, without asking first; otherwise it is HTTP/1.1.
+    pub http2: Option<Http2>,
     /// Until a connection stands.
     pub connect_timeout: Duration,
     /// From the request's latest progress to the response's head.
@@ -74,6 +80,13 @@ pub struct Settings {
     pub body_idle: Duration,
     /// Bounds on a response's head.
     pub head: HeadLimits,
+}
+
+/// How HTTP/2 is spoken to an upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Http2 {
+    /// After how much silence a connection with requests on it is asked whether it is still there.
+    pub ping: Duration,
 }
 
 /// How large a message's head may be.
@@ -156,6 +169,6 @@ impl Upstream {
 impl Settings {
     /// Whether connections that were opened under the one can be used under the other.
     fn speaks_as(&self, other: &Self) -> bool {
-        self.head == other.head
+        self.head == other.head && self.tls == other.tls && self.http2 == other.http2
     }
 }

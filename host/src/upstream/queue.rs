@@ -87,8 +87,9 @@ async fn give_up_when_asked(pool: Weak<Pool>, mut asked: watch::Receiver<()>) {
         let Some(pool) = pool.upgrade() else { return };
         if pool.upstream.limits.connections.as_ref().is_some_and(|connections| connections.wanted() > 0) {
             let set = pool.endpoints();
-            let oldest = set.all.iter().find_map(|local| local.idle.borrow_mut().pop_front());
-            drop(oldest);
+            // The oldest of one endpoint.
+            let give_up = |local: &Rc<Local>| local.idle.borrow_mut().pop_front().is_some() || local.http2.give_up();
+            set.all.iter().any(give_up);
         }
     }
 }

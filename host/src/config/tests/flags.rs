@@ -28,12 +28,12 @@ fn everything_goes_to_one_upstream() {
 #[test]
 fn problems_name_their_flag() {
     let overrides = Overrides::default();
-    let wrong = Flags { listen: vec![], upstream: "https://orders".into(), policies: Some("/nowhere/at/all".into()) };
+    let wrong = Flags { listen: vec![], upstream: "ftp://orders".into(), policies: Some("/nowhere/at/all".into()) };
     assert_eq!(
         shown(wrong, &overrides),
         [
             "--listen: there is no address to listen on; add --listen 127.0.0.1:8080",
-            "--upstream: https to upstreams is not supported yet; write http://host:port",
+            "--upstream: is not an http:// or https:// URL; write http://host:port, for example http://127.0.0.1:9000",
             "--policies: there is no directory \"/nowhere/at/all\"; \
              create it with mkdir -p \"/nowhere/at/all\", or name another",
         ]

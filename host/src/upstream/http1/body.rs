@@ -182,6 +182,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
         }
     }
 
+    /// The stream and what came on it, for whatever is spoken after a switch of protocols.
+    pub(in crate::upstream) fn into_stream(self) -> (S, Bytes) {
+        (self.connection.stream, self.connection.received.freeze())
+    }
+
     /// The connection, if it can serve another request: this one is over in both directions.
     pub(in crate::upstream) fn into_idle(self) -> Option<Connection<S>> {
         let mut connection = self.connection;

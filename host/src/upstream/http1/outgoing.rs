@@ -16,8 +16,9 @@ const KEPT: usize = 8 << 10;
 
 const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
-/// Fields that this connection writes itself (RFC 9112, sections 6 and 9.6).
-const OWN: [HeaderName; 3] = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION];
+/// Fields that this connection writes itself (RFC 9112, sections 6 and 9.6), and one that would have to be an option of it
+/// (RFC 9110, section 10.1.4).
+const OWN: [HeaderName; 4] = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION, header::TE];
 
 /// Fields that mean nothing, or something else, after the content (RFC 9110, section 6.5.1).
 const NOT_IN_TRAILERS: [HeaderName; 6] =
@@ -112,10 +113,14 @@ impl Outgoing {
                 self.written += count;
                 (self.begun, self.moved) = (true, true);
             }
+            // With TLS, what was written is not yet sent.
             if self.state == State::Complete {
-                return Poll::Ready(Ok(()));
+                return Pin::new(stream).poll_flush(cx).map_err(SendError::Stream);
             }
-            ready!(body);
+            if body.is_pending() {
+                let _ = Pin::new(stream).poll_flush(cx).map_err(SendError::Stream)?;
+                return Poll::Pending;
+            }
             self.clear();
         }
     }
@@ -218,6 +223,9 @@ impl Outgoing {
         buffer.extend_from_slice(head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).as_bytes());
         buffer.extend_from_slice(b" HTTP/1.1\r\n");
         encode_fields(buffer, &head.headers, &OWN);
+        if head.headers.contains_key(header::UPGRADE) {
+            buffer.extend_from_slice(b"connection: upgrade\r\n");
+        }
         match self.state {
             State::Length(length) => drop(write!(buffer, "content-length: {length}\r\n")),
             State::Chunked => buffer.extend_from_slice(b"transfer-encoding: chunked\r\n"),

@@ -1,18 +1,19 @@
 //! Asking endpoints how they are.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderValue, Method, Request, header};
+use http::{HeaderValue, Method, Request, StatusCode, header, request};
 use tokio::net::TcpStream;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::grpc;
 use crate::config::{HealthCheck, Probe};
 use crate::message::Body;
-use crate::upstream::client::dial;
+use crate::upstream::client::{self, Opener, dial};
 use crate::upstream::pick::Dice;
 use crate::upstream::{Endpoint, Upstream};
 
@@ -75,15 +76,13 @@ async fn check(upstream: &Upstream, endpoint: &Endpoint, rules: &HealthCheck) ->
             let mut request = Request::new(());
             *request.method_mut() = Method::GET;
             *request.uri_mut() = path.clone().into();
-            let host = host.clone().unwrap_or_else(|| authority(endpoint));
+            let host = host.clone().unwrap_or_else(|| endpoint.authority());
             let host = HeaderValue::from_str(&host).map_err(|error| error.to_string())?;
             request.headers_mut().insert(header::HOST, host);
             request.headers_mut().insert(header::USER_AGENT, HeaderValue::from_static("tollgate-health"));
             request.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-            let connection = dial(upstream, endpoint, None, rules.timeout).await;
-            let mut connection = connection.map_err(|error| describe(&error))?;
-            let answer = connection.wire.call(&request.into_parts().0, Body::Empty).await;
-            let status = answer.map_err(|error| describe(&error))?.head.status;
+            let status = ask(upstream, endpoint, request.into_parts().0, rules.timeout).await;
+            let status = status.map_err(|error| describe(&*error))?;
             match expect.contains(status) {
                 true => Ok(()),
                 false => Err(format!("status {}", status.as_u16())),
@@ -92,16 +91,23 @@ async fn check(upstream: &Upstream, endpoint: &Endpoint, rules: &HealthCheck) ->
     }
 }
 
-/// How a client would name the endpoint.
-pub(super) fn authority(endpoint: &Endpoint) -> String {
-    match endpoint.host.parse::<std::net::IpAddr>() {
-        Ok(_) => endpoint.address.to_string(),
-        Err(_) => format!("{}:{}", endpoint.host.trim_end_matches('.'), endpoint.address.port()),
+/// What a request without content is answered, in the version that the upstream speaks.
+async fn ask(
+    upstream: &Upstream,
+    endpoint: &Endpoint,
+    head: request::Parts,
+    within: Duration,
+) -> Result<StatusCode, Box<dyn Error>> {
+    if upstream.settings.http2.is_some() {
+        return Ok(client::ask(upstream, endpoint, &head, within).await?);
     }
+    let opener = Opener::new(&upstream.settings);
+    let mut connection = dial(upstream, &opener, endpoint, None, within).await?;
+    Ok(connection.wire.call(&head, Body::Empty).await?.head.status)
 }
 
 /// An error with its causes.
-pub(super) fn describe(error: &dyn std::error::Error) -> String {
+pub(super) fn describe(error: &dyn Error) -> String {
     match error.source() {
         Some(source) => format!("{error}: {}", describe(source)),
         None => error.to_string(),

@@ -1,4 +1,4 @@
-//! gRPC's health protocol (`grpc.health.v1.Health/Check`), over HTTP/2 without TLS. The two messages have a field each, so
+//! gRPC's health protocol (`grpc.health.v1.Health/Check`), over HTTP/2. The two messages have a field each, so
 //! they are written and read by hand.
 
 use std::future::Future;
@@ -8,9 +8,9 @@ use http::{HeaderMap, Method, Request, StatusCode, Version, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http2;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
-use super::check::{authority, describe};
+use super::check::describe;
+use crate::upstream::client::Opener;
 use crate::upstream::{Endpoint, Upstream};
 
 /// An answer is a handful of bytes.
@@ -21,14 +21,16 @@ const SERVING: u64 = 1;
 
 /// Whether the service says that it serves.
 pub(super) async fn check(upstream: &Upstream, endpoint: &Endpoint, service: &str) -> Result<(), String> {
-    let stream = TcpStream::connect(endpoint.address).await.map_err(|error| describe(&error))?;
+    let within = upstream.settings.connect_timeout;
+    let stream = Opener::new(&upstream.settings).open(&upstream.settings, endpoint, within).await;
+    let stream = stream.map_err(|error| describe(&error))?;
     let handshake = http2::Builder::new(Local)
         .max_header_list_size(u32::try_from(upstream.settings.head.bytes).unwrap_or(u32::MAX))
         .handshake::<_, Full<Bytes>>(TokioIo::new(stream));
     let (mut sender, connection) = handshake.await.map_err(|error| describe(&error))?;
     // Ends once the sender is dropped.
     tokio::task::spawn_local(connection);
-    let request = request(&authority(endpoint), service).map_err(|error| describe(&error))?;
+    let request = request(&endpoint.authority(), service).map_err(|error| describe(&error))?;
     let response = sender.send_request(request).await.map_err(|error| describe(&error))?;
     if response.status() != StatusCode::OK {
         return Err(format!("status {}", response.status().as_u16()));

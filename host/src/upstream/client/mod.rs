@@ -1,27 +1,33 @@
-//! This worker's connections to one upstream.
+//! This worker's connections to one upstream: HTTP/1.1, one request at a time on each, or HTTP/2, many on each.
+
+mod body;
+mod http2;
+mod open;
+mod stream;
+
+pub(super) use self::http2::{Connections as Http2Connections, Stream as Http2Stream, ask, warm as warm_http2};
+pub(super) use self::open::Opener;
 
 use std::cell::{Cell, RefCell};
-use std::io;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::response;
-use http_body::{Body as HttpBody, Frame, SizeHint};
-use tokio::net::TcpStream;
+use http::{StatusCode, response};
+use hyper_util::rt::TokioIo;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
+use self::body::PooledBody;
+use self::stream::Stream;
 use super::budget::Budget;
-use super::http1::{self, Answer, Conversation};
+use super::call::Reply;
+use super::http1::{self, Conversation};
 use super::limits::Counted;
 use super::local::{Lease, Local, LocalSet};
 use super::pick::Picker;
 use super::{Endpoint, Upstream, UpstreamError};
-use crate::message::{Body, BodyError, IdleTimeout};
+use crate::message::{Body, IdleTimeout, Upgraded};
 use crate::telemetry;
 
 /// An upstream as one worker uses it.
@@ -31,6 +37,7 @@ pub struct Pool {
     set: RefCell<Rc<LocalSet>>,
     pub(super) picker: Picker,
     pub(super) budget: Budget,
+    pub(super) opener: Rc<Opener>,
     /// Whether it is told of requests that wait for connections.
     pub(super) listens: Cell<bool>,
 }
@@ -43,7 +50,7 @@ pub(super) struct Idle {
 
 /// A connection to an endpoint.
 pub(super) struct Connection {
-    pub(super) wire: http1::Connection<TcpStream>,
+    pub(super) wire: http1::Connection<Stream>,
     origin: Origin,
 }
 
@@ -68,7 +75,9 @@ impl Pool {
         let previous = previous.filter(usable).map(|previous| Rc::clone(&previous.set.borrow()));
         let set = LocalSet::new(upstream.endpoints.load(), previous.as_ref().map_or(&[], |set| &set.all));
         let picker = Picker::of_worker(telemetry::lane());
-        Rc::new(Self { upstream, set: RefCell::new(set), picker, budget: Budget::default(), listens: Cell::new(false) })
+        let opener = Rc::new(Opener::new(&upstream.settings));
+        let (set, listens) = (RefCell::new(set), Cell::new(false));
+        Rc::new(Self { upstream, set, picker, budget: Budget::default(), opener, listens })
     }
 
     /// The endpoints as they are now.
@@ -86,6 +95,7 @@ impl Pool {
         let set = self.endpoints();
         for local in &set.all {
             local.idle.borrow_mut().retain_mut(|idle| self.is_fit(idle));
+            local.http2.sweep(&self.upstream.settings);
         }
         self.listen();
         if self.upstream.settings.options.warm > 0 {
@@ -95,7 +105,10 @@ impl Pool {
 
     /// Drops all connections that are unused.
     pub fn release_idle(&self) {
-        self.endpoints().all.iter().for_each(|local| local.idle.borrow_mut().clear());
+        for local in &self.endpoints().all {
+            local.idle.borrow_mut().clear();
+            while local.http2.give_up() {}
+        }
     }
 
     fn is_fit(&self, idle: &mut Idle) -> bool {
@@ -107,6 +120,11 @@ impl Pool {
     fn is_old(&self, origin: &Origin) -> bool {
         let bound = self.upstream.settings.options.max_lifetime;
         bound.is_some_and(|bound| origin.born.elapsed() >= bound)
+    }
+
+    /// A stream on a connection of HTTP/2 to the endpoint, one that stands or a new one.
+    pub(super) async fn stream(&self, local: &Rc<Local>, within: Duration) -> Result<Http2Stream, UpstreamError> {
+        http2::stream(&self.upstream, &self.opener, local, within).await
     }
 
     /// A connection to the endpoint: the one used last, else a new one, else the first that becomes free.
@@ -141,7 +159,7 @@ impl Pool {
     }
 
     /// Puts back a connection that a response has come on, if it can serve another request.
-    fn bring_home(&self, custody: &Custody, conversation: Conversation<TcpStream>, origin: Origin) {
+    fn bring_home(&self, custody: &Custody, conversation: Conversation<Stream>, origin: Origin) {
         if let Some(wire) = conversation.into_idle() {
             self.put_idle(custody.lease.local(), Connection { wire, origin });
         }
@@ -154,20 +172,23 @@ impl Pool {
         permit: Option<OwnedSemaphorePermit>,
         within: Duration,
     ) -> Result<Connection, UpstreamError> {
-        let connection = dial(&self.upstream, &local.endpoint, permit, within).await?;
+        let connection = dial(&self.upstream, &self.opener, &local.endpoint, permit, within).await?;
         self.upstream.metrics.connected();
         Ok(connection)
     }
 
     /// The response, whose content brings the connection back when it has ended.
-    pub(super) fn response(
-        self: &Rc<Self>,
-        custody: Custody,
-        connection: Connection,
-        answer: Answer,
-        idle: Duration,
-    ) -> (response::Parts, Body) {
+    pub(super) fn response(self: &Rc<Self>, custody: Custody, reply: Reply, idle: Duration) -> (response::Parts, Body) {
+        let (answer, connection) = match reply {
+            Reply::Http1(answer, connection) => (answer, connection),
+            Reply::Http2(response, stream) => return stream.response(response, custody, idle),
+        };
         let (head, mut conversation) = connection.wire.converse(answer);
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+            let (stream, read) = conversation.into_stream();
+            let upgraded = Upgraded::new(TokioIo::new(stream), read).with((custody, connection.origin));
+            return (head, Body::Upgraded(Box::new(upgraded)));
+        }
         if let Some(content) = conversation.take_whole() {
             self.bring_home(&custody, conversation, connection.origin);
             return (head, Body::full(content));
@@ -180,60 +201,13 @@ impl Pool {
 /// Opens a connection to an endpoint.
 pub(super) async fn dial(
     upstream: &Upstream,
+    opener: &Opener,
     endpoint: &Endpoint,
     permit: Option<OwnedSemaphorePermit>,
     within: Duration,
 ) -> Result<Connection, UpstreamError> {
     let settings = &upstream.settings;
-    let failed = |source| UpstreamError::Connect { endpoint: endpoint.to_string(), source };
-    let stream = match tokio::time::timeout(within, open(endpoint)).await {
-        Ok(stream) => stream.map_err(failed)?,
-        Err(_) => return Err(failed(io::ErrorKind::TimedOut.into())),
-    };
+    let stream = opener.open(settings, endpoint, within).await?;
     let wire = http1::Connection::new(stream, settings.head, settings.first_byte_timeout);
     Ok(Connection { wire, origin: Origin { born: Instant::now(), _permit: permit } })
-}
-
-async fn open(endpoint: &Endpoint) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(endpoint.address).await?;
-    // Heads and small bodies go out at once.
-    stream.set_nodelay(true)?;
-    Ok(stream)
-}
-
-/// The content of a response. Dropped before its end, it closes its connection: what is left of it would be taken for
-/// the next response.
-struct PooledBody {
-    inner: Option<(IdleTimeout<Conversation<TcpStream>>, Origin)>,
-    home: Rc<Pool>,
-    custody: Custody,
-}
-
-impl HttpBody for PooledBody {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let this = self.get_mut();
-        let Some((inner, _)) = &mut this.inner else { return Poll::Ready(None) };
-        let frame = Pin::new(&mut *inner).poll_frame(cx);
-        let is_over = match &frame {
-            Poll::Ready(Some(Ok(_))) => inner.is_end_stream(),
-            Poll::Ready(None | Some(Err(_))) => true,
-            Poll::Pending => false,
-        };
-        // After an error it is not usable, and closed here.
-        if is_over && let Some((inner, origin)) = this.inner.take() {
-            this.home.bring_home(&this.custody, inner.into_inner(), origin);
-        }
-        frame
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.as_ref().is_none_or(|(inner, _)| inner.is_end_stream())
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.as_ref().map_or_else(|| SizeHint::with_exact(0), |(inner, _)| inner.size_hint())
-    }
 }
