@@ -145,7 +145,7 @@ mod admin_pages {
         let config = "admin = { address = \"{listen}\" }\n[[listeners]]\naddress = \"{listen}\"\n\
                       [upstreams.only]\nendpoints = [\"{upstream}\"]\n[[routes]]\nupstream = \"only\"\n";
         let binary = TestGateway::new().upstream(&upstream).config(config).run(&[]);
-        assert_eq!(admin(&binary, "/ready").text(), "ready\n");
+        eventually("it is ready", || admin(&binary, "/ready").text() == "ready\n");
     }
 
     #[test]
