@@ -74,8 +74,9 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
 }
 
 fn installed(options: &Options, gateway: &Path) -> anyhow::Result<Vec<Peer>> {
+    let takes_part = |peer: &&Peer| options.scenarios.iter().any(|scenario| peer.takes_part(*scenario));
     let (found, missing): (Vec<Peer>, Vec<Peer>) =
-        options.peers.iter().partition(|peer| peer.version(gateway).is_some());
+        options.peers.iter().filter(takes_part).partition(|peer| peer.version(gateway).is_some());
     for peer in &missing {
         report::note(&format!("{} is missing: {}", peer.name(), peer.remedy()));
     }

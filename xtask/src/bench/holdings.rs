@@ -4,8 +4,9 @@ use super::procfs;
 
 /// Memory that may come and go without being growth: an allocator gives back in pieces.
 const SLACK_KIB: u64 = 2048;
-/// Connections to upstreams that may be open at one moment and not at the other.
-const SLACK_DESCRIPTORS: usize = 4;
+/// Each of the eight clients at most that go on meanwhile may have a connection, and one to the upstream, at one moment
+/// and not at the other.
+const SLACK_DESCRIPTORS: usize = 16;
 
 /// Of one process and all below it, but descriptors of the process alone.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -78,9 +79,9 @@ mod tests {
     #[test]
     fn growth_is_memory_or_descriptors() {
         let before = holdings(60 * 1024, 30);
-        assert!(before.is_kept_by(&holdings(64 * 1024, 33)));
+        assert!(before.is_kept_by(&holdings(64 * 1024, 46)));
         assert!(!before.is_kept_by(&holdings(70 * 1024, 30)));
-        assert!(!before.is_kept_by(&holdings(60 * 1024, 40)));
+        assert!(!before.is_kept_by(&holdings(60 * 1024, 47)));
     }
 
     #[test]

@@ -41,11 +41,16 @@ fn program() -> Option<&'static Path> {
 
 fn build() -> anyhow::Result<PathBuf> {
     let target = place::workspace()?.target_dir.join("bench-pingora");
-    say("building the peer pingora (first run: two to five minutes on two cores)");
+    let program = target.join("release").join(format!("bench-pingora{}", std::env::consts::EXE_SUFFIX));
     let mut cargo = process::cargo();
     cargo.args(["build", "--release", "--locked", "--target-dir"]).arg(&target).current_dir(package()?);
+    if program.is_file() {
+        cargo.arg("--quiet");
+    } else {
+        say("building the peer pingora (two to five minutes on two cores)");
+    }
     process::run(&mut cargo)?;
-    Ok(target.join("release").join(format!("bench-pingora{}", std::env::consts::EXE_SUFFIX)))
+    Ok(program)
 }
 
 fn package() -> anyhow::Result<PathBuf> {
