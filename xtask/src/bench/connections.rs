@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 
 use super::holdings::{Holdings, mib};
 use super::http::Connection;
@@ -17,7 +17,9 @@ const SETTLE: Duration = Duration::from_secs(2);
 /// The gateway's goal for so many connections.
 const GOAL: (u32, f64) = (10_000, 120.0);
 
-/// Descriptors that the bench and the gateway need besides those of the connections.
+/// Connections that the gateway allows beyond those.
+const SPARE: u32 = 16;
+/// Descriptors that it, or the bench, needs besides.
 const OTHERS: u64 = 500;
 
 /// Runs `cargo xtask bench connections`.
@@ -27,10 +29,8 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     allow_descriptors(u64::from(count) + OTHERS)?;
     let program = peers::build_gateway(options.gateway.as_deref())?;
     let folder = place::fresh_folder("connections")?;
-    let policies = folder.join("policies");
-    peers::standard_policies(&policies)?;
     let upstream = Upstream::start()?;
-    let gateway = Gateway::start(&program, &folder, &policies, upstream.address)?;
+    let gateway = Gateway::start_with_connections(&program, &folder, upstream.address, count + SPARE)?;
 
     let now = || Holdings::of(gateway.service.pid());
     let ready = now();
@@ -83,19 +83,21 @@ fn open(gateway: &Gateway, count: u32) -> anyhow::Result<Vec<Connection>> {
     Ok(open)
 }
 
-/// Raises the limit of open files of this process.
+/// Raises the limit of open files of this process; root may raise the hard limit, too.
 fn allow_descriptors(needed: u64) -> anyhow::Result<()> {
     let (soft, hard) = procfs::open_files_limits().context("no limit of open files in /proc/self/limits")?;
     if soft >= needed {
         return Ok(());
     }
-    ensure!(hard >= needed, "{needed} open files are needed and {hard} allowed; raise it with `ulimit -Hn`");
     let prlimit = place::program("prlimit").context("prlimit is missing; install the Debian package util-linux")?;
-    let (pid, limit) = (std::process::id().to_string(), format!("--nofile={needed}:"));
+    let (pid, limit) = (std::process::id().to_string(), format!("--nofile={needed}:{}", hard.max(needed)));
     let (status, text) = service::output(&prlimit, &["--pid", &pid, &limit], Duration::from_secs(5))?;
-    if !status.success() {
-        bail!("prlimit could not allow {needed} open files ({status}): {text}");
-    }
+    ensure!(
+        status.success(),
+        "{needed} open files are needed and {hard} allowed ({}); raise it with `ulimit -Hn`, or ask for fewer with \
+         --connections",
+        text.trim()
+    );
     Ok(())
 }
 

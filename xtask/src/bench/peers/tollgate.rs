@@ -35,6 +35,26 @@ impl Gateway {
         Self::start_from(&source, port, program, folder)
     }
 
+    /// The same with a bound of connections, as the default leaves half of the descriptors to upstreams.
+    pub(in crate::bench) fn start_with_connections(
+        program: &Path,
+        folder: &Path,
+        upstream: SocketAddr,
+        connections: u32,
+    ) -> anyhow::Result<Self> {
+        standard_policies(&folder.join("policies"))?;
+        let [port] = place::free_ports()?;
+        let listen = loopback(port);
+        let config = format!(
+            "policies-dir = \"policies\"\n[limits]\nconnections = {connections}\n[[listeners]]\naddress = \"{listen}\"\n\
+             [upstreams.origin]\nendpoints = [\"{upstream}\"]\n[[routes]]\nupstream = \"origin\"\n\
+             policies = [\"10-api-key\", \"20-rate-limit\", \"30-headers\"]\n"
+        );
+        let file = folder.join("tollgate.toml");
+        place::write(&file, config)?;
+        Self::start_from(&["--config", &*file.to_string_lossy()], port, program, folder)
+    }
+
     fn start_from(source: &[&str], port: u16, program: &Path, folder: &Path) -> anyhow::Result<Self> {
         ensure!(program.is_file(), "no gateway at {}; {}", program.display(), Peer::Tollgate.remedy());
         let [admin] = place::free_ports()?;
