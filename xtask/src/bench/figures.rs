@@ -21,10 +21,17 @@ pub(super) const COLUMNS: [Column; 5] = [
 ];
 /// What the goals are about.
 pub(super) const CPU: &Column = &COLUMNS[1];
+/// What the goal for latencies is about.
+pub(super) const P99: &Column = &COLUMNS[3];
 
 /// The series that all ratios are to.
 pub(super) fn nginx(outcome: &Outcome) -> Option<&Series> {
-    outcome.series.iter().find(|series| series.peer == Peer::Nginx)
+    series_of(outcome, Peer::Nginx)
+}
+
+/// What a peer gave, if it took part.
+pub(super) fn series_of(outcome: &Outcome, peer: Peer) -> Option<&Series> {
+    outcome.series.iter().find(|series| series.peer == peer)
 }
 
 /// The median over the rounds that count.

@@ -20,6 +20,13 @@ impl Response {
         self.fields.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 
+    /// From the text that curl prints with `--include`.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        let response = Self::parse_head(head)?;
+        Some(Self { body: body.as_bytes().to_vec(), ..response })
+    }
+
     fn parse_head(head: &str) -> Option<Self> {
         let mut lines = head.split("\r\n");
         let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
@@ -56,13 +63,21 @@ impl Connection {
 
     /// Sends a GET and reads the whole response.
     pub(super) fn get(&mut self, path: &str, headers: &[(&str, &str)]) -> io::Result<Response> {
-        let mut request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\n", self.address);
+        self.send(path, headers)?;
+        self.response()
+    }
+
+    /// Sends a GET.
+    pub(super) fn send(&mut self, path: &str, headers: &[(&str, &str)]) -> io::Result<()> {
+        let mut request = format!("GET {path} HTTP/1.1\r\n");
+        if !headers.iter().any(|(name, _)| *name == "host") {
+            request.push_str(&format!("host: {}\r\n", self.address));
+        }
         for (name, value) in headers {
             request.push_str(&format!("{name}: {value}\r\n"));
         }
         request.push_str("\r\n");
-        self.stream.write_all(request.as_bytes())?;
-        self.response()
+        self.stream.write_all(request.as_bytes())
     }
 
     fn response(&mut self) -> io::Result<Response> {
@@ -174,6 +189,13 @@ mod tests {
     #[test]
     fn a_body_up_to_the_end() {
         assert_eq!(get(server("HTTP/1.0 200 OK\r\n\r\nall of it"), "/", &[]).unwrap().body, b"all of it");
+    }
+
+    #[test]
+    fn what_curl_prints() {
+        let response = Response::parse("HTTP/2 200 \r\nx-a: b\r\n\r\nhi").unwrap();
+        assert_eq!((response.status, response.field("x-a"), &*response.body), (200, Some("b"), &b"hi"[..]));
+        assert!(Response::parse("HTTP/2 200").is_none());
     }
 
     #[test]

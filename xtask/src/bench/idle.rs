@@ -3,6 +3,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
+use super::holdings::{Holdings, mib};
 use super::options::Options;
 use super::peers::{self, Gateway, Upstream};
 use super::{place, procfs, report};
@@ -23,21 +24,22 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let gateway = Gateway::start(&program, &folder, &policies, upstream.address)?;
 
     let pid = gateway.service.pid();
-    let mib = || procfs::resident_kib(pid) as f64 / 1024.0;
-    let ready = mib();
+    let ready = Holdings::of(pid);
     sleep(SETTLE);
-    let settled = mib();
+    let settled = Holdings::of(pid);
     let (switches, cpu) = (procfs::voluntary_switches(pid), procfs::cpu(pid));
     sleep(WATCH);
     let switches = procfs::voluntary_switches(pid).saturating_sub(switches) as f64 / WATCH.as_secs_f64();
     let cpu = procfs::cpu(pid).saturating_sub(cpu).as_secs_f64() * 1e3 / WATCH.as_secs_f64();
 
-    let verdict = if settled <= GOAL_MIB { "met" } else { "missed" };
+    let verdict = if mib(settled.resident_kib) <= GOAL_MIB { "met" } else { "missed" };
     report::text(&format!(
         "idle, three standard policies, 2 workers\n\
-         \x20 resident when ready       {ready:>8.1} MiB\n\
-         \x20 resident after 3 s        {settled:>8.1} MiB   goal, at most {GOAL_MIB} MiB: {verdict}\n\
-         \x20 voluntary switches        {switches:>8.1} a second\n\
-         \x20 CPU                       {cpu:>8.1} ms a second\n"
+         \x20 when ready          {}\n\
+         \x20 after 3 s           {}   goal, at most {GOAL_MIB} MiB: {verdict}\n\
+         \x20 voluntary switches  {switches:.1} a second\n\
+         \x20 CPU                 {cpu:.1} ms a second\n",
+        ready.describe(),
+        settled.describe()
     ))
 }

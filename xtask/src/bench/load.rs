@@ -1,34 +1,43 @@
-//! Load: wrk with 64 keep-alive connections, its figures printed by a script in a form made for reading.
+//! Load: wrk over HTTP/1.1 as fast as it goes, h2load over HTTP/2 or at a fixed rate. Both print or write what is read
+//! here; 64 requests are open at any time.
+
+mod h2load;
+mod wrk;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use super::scenarios::{Downstream, Scenario};
+use super::tls::Certificate;
+use h2load::H2load;
+use wrk::Wrk;
 
-use super::scenarios::Scenario;
-use super::{place, service};
+/// Requests that are open at a time: one on each of so many connections, or with HTTP/2 several on fewer.
+pub(super) const OPEN: u32 = 64;
 
-/// Connections that wrk keeps open.
-pub(super) const CONNECTIONS: u32 = 64;
-
-/// Runs once, after the load; a `request` or `response` function would cost wrk time for each request.
-const SCRIPT: &str = r#"
-done = function(summary, latency)
-  local errors = summary.errors
-  print(string.format("figures %d %d %d %d %d %d %d %d %d", summary.requests, summary.duration,
-    latency:percentile(50), latency:percentile(99),
-    errors.connect, errors.read, errors.write, errors.timeout, errors.status))
-end
-"#;
-
-/// The load generator, ready to be used.
-pub(super) struct Wrk {
-    program: PathBuf,
-    script: PathBuf,
+/// The load generators, ready to be used.
+pub(super) struct Load<'a> {
+    wrk: Wrk,
+    h2load: Option<H2load>,
+    certificate: &'a Certificate,
 }
 
-/// What wrk saw in a round.
+/// What is asked of a load generator.
+#[derive(Clone, Copy)]
+pub(super) struct Task {
+    pub(super) address: SocketAddr,
+    pub(super) scenario: Scenario,
+    pub(super) seconds: u32,
+    /// Requests a second; without it, as many as there can be.
+    pub(super) rate: Option<f64>,
+}
+
+impl Task {
+    fn url(&self) -> String {
+        format!("{}://{}{}", self.scenario.downstream().scheme(), self.address, self.scenario.path())
+    }
+}
+
+/// What was seen in a round.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Figures {
     pub(super) requests: u64,
@@ -46,47 +55,24 @@ pub(super) struct Errors {
     pub(super) statuses: u64,
 }
 
-impl Wrk {
-    /// Finds wrk and writes its script.
-    pub(super) fn find() -> anyhow::Result<Self> {
-        let program = place::program("wrk").context("wrk is missing; install the Debian package wrk")?;
-        let script = place::fresh_folder("wrk")?.join("figures.lua");
-        place::write(&script, SCRIPT)?;
-        Ok(Self { program, script })
+impl<'a> Load<'a> {
+    /// Finds wrk, and h2load if it will be needed.
+    pub(super) fn find(certificate: &'a Certificate, with_h2load: bool) -> anyhow::Result<Self> {
+        let h2load = if with_h2load { Some(H2load::find()?) } else { None };
+        Ok(Self { wrk: Wrk::find()?, h2load, certificate })
     }
 
-    /// Loads the peer at `address` with the requests of the scenario.
-    pub(super) fn run(&self, address: SocketAddr, scenario: Scenario, seconds: u32) -> anyhow::Result<Figures> {
-        let mut args = vec!["-t1".to_owned(), format!("-c{CONNECTIONS}"), format!("-d{seconds}s")];
-        args.extend(["-s".to_owned(), self.script.display().to_string()]);
-        for (name, value) in scenario.headers() {
-            args.extend(["-H".to_owned(), format!("{name}: {value}")]);
+    /// Whether the scenario takes h2load.
+    pub(super) fn takes_h2load(scenario: Scenario) -> bool {
+        scenario.downstream() == Downstream::H2
+    }
+
+    /// Loads the peer with the requests of the scenario.
+    pub(super) fn run(&self, task: Task) -> anyhow::Result<Figures> {
+        match &self.h2load {
+            Some(h2load) if task.rate.is_some() || Self::takes_h2load(task.scenario) => h2load.run(task),
+            _ => self.wrk.run(task, self.certificate),
         }
-        args.push(format!("http://{address}{}", scenario.path()));
-        let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        let limit = Duration::from_secs(u64::from(seconds) + 15);
-        run(&self.program, &args, limit)
-    }
-}
-
-fn run(program: &Path, args: &[&str], limit: Duration) -> anyhow::Result<Figures> {
-    let (status, text) = service::output(program, args, limit)?;
-    ensure!(status.success(), "wrk failed ({status}):\n{text}");
-    Figures::parse(&text).with_context(|| format!("wrk printed no figures; is this wrk 4? It said:\n{text}"))
-}
-
-impl Figures {
-    fn parse(text: &str) -> Option<Self> {
-        let line = text.lines().find_map(|line| line.strip_prefix("figures "))?;
-        let numbers: Vec<u64> = line.split(' ').map(str::parse).collect::<Result<_, _>>().ok()?;
-        let [requests, duration, p50, p99, connect, read, write, timeouts, statuses] = numbers.try_into().ok()?;
-        Some(Self {
-            requests,
-            seconds: duration as f64 / 1e6,
-            p50_us: p50 as f64,
-            p99_us: p99 as f64,
-            errors: Errors { sockets: connect + read + write, timeouts, statuses },
-        })
     }
 }
 
@@ -96,25 +82,5 @@ impl Errors {
         let Self { sockets, timeouts, statuses } = self;
         (sockets + timeouts + statuses > 0)
             .then(|| format!("{statuses} answers other than 2xx, {sockets} socket errors, {timeouts} time-outs"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn figures_are_read() {
-        let text = "Running 1s test\nRequests/sec:  1.0\nfigures 9000 1500000 250 1800 1 2 3 4 0\n";
-        let figures = Figures::parse(text).unwrap();
-        assert_eq!((figures.requests, figures.seconds, figures.p99_us), (9000, 1.5, 1800.0));
-        assert_eq!(figures.errors, Errors { sockets: 6, timeouts: 4, statuses: 0 });
-        assert!(figures.errors.describe().unwrap().contains("6 socket errors"));
-    }
-
-    #[test]
-    fn nothing_else_is_taken_for_figures() {
-        assert_eq!(Figures::parse("figures 1 2 3"), None);
-        assert_eq!(Figures::parse("unable to connect"), None);
     }
 }

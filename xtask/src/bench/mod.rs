@@ -1,14 +1,17 @@
 //! `cargo xtask bench`: what the gateway costs, side by side with its peers on the same machine.
 //!
-//! The map of the folder, in the order of a run: `options` reads the command line; `compare`, `reload` and `idle` are
-//! the three measurements; `scenarios` and `peers` say what is measured and by whom; `verify` makes sure that all do
-//! the same work; `load` drives them; `procfs` reads what they used; `figures` makes medians and ratios of it; `report`
-//! prints them. `service`, `http` and `place` are the ground: started programs, a small HTTP client, files and ports.
+//! The map of the folder, in the order of a run: `options` reads the command line; `compare` (as fast as it goes, or at a
+//! fixed rate), `reload`, `idle`, `connections` and `soak` are the measurements; `scenarios` and `peers` say what is
+//! measured and by whom; `verify` makes sure that all do the same work; `load` drives them; `procfs` and `holdings` read
+//! what they used; `figures` makes medians and ratios of it; `report` prints them. `service`, `http`, `tls` and `place`
+//! are the ground: started programs, a small HTTP client, certificates, files and ports.
 //!
 //! Everything listens on 127.0.0.1, and every program that is started ends with the bench.
 
 mod compare;
+mod connections;
 mod figures;
+mod holdings;
 mod http;
 mod idle;
 mod load;
@@ -20,6 +23,8 @@ mod reload;
 mod report;
 mod scenarios;
 mod service;
+mod soak;
+mod tls;
 mod verify;
 
 use crate::process;
@@ -31,9 +36,11 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     let options = Options::parse(args)?;
     match options.mode {
         Mode::Help => report::text(options::HELP),
-        Mode::Compare => compare::run(&options),
+        Mode::Compare | Mode::Latency => compare::run(&options),
         Mode::Reload => reload::run(&options),
         Mode::Idle => idle::run(&options),
+        Mode::Connections => connections::run(&options),
+        Mode::Soak => soak::run(&options),
         Mode::Hooks => hooks(&options.rest),
     }
 }

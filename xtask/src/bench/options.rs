@@ -9,21 +9,27 @@ use super::scenarios::Scenario;
 
 /// What `cargo xtask bench --help` prints.
 pub(super) const HELP: &str = "\
-cargo xtask bench [OPTIONS]          the gateway and its peers as reverse proxies, interleaved
-cargo xtask bench reload [OPTIONS]   milliseconds from a changed file to the first request on the new version
-cargo xtask bench idle [OPTIONS]     memory and wake-ups of the gateway without traffic
-cargo xtask bench hooks [ARGS]       cost of a hook and of a fresh instance (cargo bench of the gateway)
+cargo xtask bench [OPTIONS]              the gateway and its peers as reverse proxies, interleaved
+cargo xtask bench latency [OPTIONS]      the same at 30 % of nginx's highest rate, measured first: p50 and p99
+cargo xtask bench reload [OPTIONS]       milliseconds from a changed file to the first request on the new version
+cargo xtask bench idle [OPTIONS]         memory and wake-ups of the gateway without traffic
+cargo xtask bench connections [OPTIONS]  memory of the gateway with idle keep-alive connections
+cargo xtask bench soak [OPTIONS]         memory and descriptors of the gateway while connections come and go
+cargo xtask bench hooks [ARGS]           cost of a hook and of a fresh instance (cargo bench of the gateway)
 
-  --scenario X     plain-1k, body-100k or chain; may be given more than once (default: all)
-  --peer X         nginx, nginx-again, nginx-lua, haproxy or tollgate; may be given more than once (default: all but
-                   nginx-again, which is nginx once more and shows how far two figures of the same thing differ)
+  --scenario X     plain-1k, body-100k, chain, tls-1k, h2-1k or routes-1000; may be given more than once (default:
+                   all; latency: plain-1k)
+  --peer X         nginx, nginx-again, nginx-lua, haproxy, pingora or tollgate; may be given more than once (default:
+                   all but nginx-again, which is nginx once more and shows how far two figures of the same thing
+                   differ; pingora only if it can be built). With routes-1000, tollgate brings one-route along
   --rounds N       rounds of each peer (default 5)
-  --seconds N      seconds of a round (default 4)
+  --seconds N      seconds of a round (default 4; soak: of all, default 600)
   --skip-missing   leave out peers that are not installed
   --json FILE      keep the figures
   --gateway PATH   the gateway to measure (default: build target/release/tollgate)
   --module PATH    reload: the filter that is changed (default: target/filters/headers.wasm)
   --changes N      reload: changes of each kind (default 100)
+  --connections N  connections: how many (default 10000)
 ";
 
 /// What is measured.
@@ -35,8 +41,14 @@ pub(super) enum Mode {
     Compare,
     /// Changed file to first request.
     Reload,
+    /// The gateway and its peers at a fixed rate.
+    Latency,
     /// The gateway without traffic.
     Idle,
+    /// The gateway with idle connections.
+    Connections,
+    /// The gateway with connections that come and go.
+    Soak,
     /// Micro-figures.
     Hooks,
 }
@@ -46,9 +58,12 @@ pub(super) struct Options {
     pub(super) mode: Mode,
     pub(super) scenarios: Vec<Scenario>,
     pub(super) peers: Vec<Peer>,
+    /// Whether somebody chose the peers.
+    pub(super) peers_named: bool,
     pub(super) rounds: u32,
-    pub(super) seconds: u32,
+    seconds: Option<u32>,
     pub(super) changes: u32,
+    pub(super) connections: u32,
     pub(super) skip_missing: bool,
     pub(super) json: Option<PathBuf>,
     pub(super) gateway: Option<PathBuf>,
@@ -65,6 +80,9 @@ impl Options {
         match args.first().map(String::as_str) {
             Some("reload") => options.mode = Mode::Reload,
             Some("idle") => options.mode = Mode::Idle,
+            Some("latency") => options.mode = Mode::Latency,
+            Some("connections") => options.mode = Mode::Connections,
+            Some("soak") => options.mode = Mode::Soak,
             Some("hooks") => {
                 options.mode = Mode::Hooks;
                 options.rest = args[1..].to_vec();
@@ -88,7 +106,8 @@ impl Options {
             "--scenario" => self.scenarios.push(Scenario::parse(value()?)?),
             "--peer" => self.peers.push(Peer::parse(value()?)?),
             "--rounds" => self.rounds = count(word, value()?)?,
-            "--seconds" => self.seconds = count(word, value()?)?,
+            "--seconds" => self.seconds = Some(count(word, value()?)?),
+            "--connections" => self.connections = count(word, value()?)?,
             "--changes" => self.changes = count(word, value()?)?,
             "--json" => self.json = Some(value()?.into()),
             "--gateway" => self.gateway = Some(value()?.into()),
@@ -100,12 +119,25 @@ impl Options {
         Ok(())
     }
 
+    /// How long a round takes, or the whole of `soak`.
+    pub(super) fn seconds(&self) -> u32 {
+        self.seconds.unwrap_or(if self.mode == Mode::Soak { 600 } else { 4 })
+    }
+
     fn fill_in(&mut self) {
         if self.scenarios.is_empty() {
-            self.scenarios = Scenario::ALL.to_vec();
+            self.scenarios = match self.mode {
+                Mode::Latency => vec![Scenario::Plain1k],
+                _ => Scenario::ALL.to_vec(),
+            };
         }
-        if self.peers.is_empty() {
+        self.peers_named = !self.peers.is_empty();
+        if !self.peers_named {
             self.peers = Peer::USUAL.to_vec();
+        }
+        // The goal of the routes is about one of them.
+        if self.peers.contains(&Peer::Tollgate) && !self.peers.contains(&Peer::TollgateOneRoute) {
+            self.peers.push(Peer::TollgateOneRoute);
         }
     }
 }
@@ -116,9 +148,11 @@ impl Default for Options {
             mode: Mode::Compare,
             scenarios: Vec::new(),
             peers: Vec::new(),
+            peers_named: false,
             rounds: 5,
-            seconds: 4,
+            seconds: None,
             changes: 100,
+            connections: 10_000,
             skip_missing: false,
             json: None,
             gateway: None,
@@ -147,7 +181,7 @@ mod tests {
     fn nothing_means_everything() {
         let options = parse("").unwrap();
         assert_eq!(options.mode, Mode::Compare);
-        assert_eq!((options.rounds, options.seconds), (5, 4));
+        assert_eq!((options.rounds, options.seconds()), (5, 4));
         assert_eq!(options.scenarios, Scenario::ALL);
         assert!(options.peers.contains(&Peer::Tollgate) && !options.peers.contains(&Peer::NginxAgain));
     }
@@ -161,8 +195,17 @@ mod tests {
     }
 
     #[test]
+    fn one_route_comes_with_the_gateway() {
+        assert_eq!(parse("--peer tollgate").unwrap().peers, [Peer::Tollgate, Peer::TollgateOneRoute]);
+    }
+
+    #[test]
     fn a_mode_comes_first() {
         assert_eq!(parse("reload --changes 7").unwrap().changes, 7);
+        assert_eq!(parse("soak").unwrap().seconds(), 600);
+        assert_eq!(parse("soak --seconds 20").unwrap().seconds(), 20);
+        assert_eq!(parse("latency").unwrap().scenarios, [Scenario::Plain1k]);
+        assert_eq!(parse("connections --connections 9").unwrap().connections, 9);
         assert_eq!(parse("idle --help").unwrap().mode, Mode::Help);
         assert_eq!(parse("hooks -- --quick").unwrap().rest, ["--", "--quick"]);
     }

@@ -93,7 +93,31 @@ fn ticks(count: u64) -> Duration {
 
 /// Resident memory in KiB, summed over a process and all below it; pages that they share count once for each.
 pub(super) fn resident_kib(root: u32) -> u64 {
-    tree(root).iter().filter_map(|stat| status_field(&format!("/proc/{}/status", stat.pid), "VmRSS:")).sum()
+    memory_kib(root, "VmRSS:")
+}
+
+/// The part of it that no file backs.
+pub(super) fn anonymous_kib(root: u32) -> u64 {
+    memory_kib(root, "RssAnon:")
+}
+
+fn memory_kib(root: u32, field: &str) -> u64 {
+    tree(root).iter().filter_map(|stat| status_field(&format!("/proc/{}/status", stat.pid), field)).sum()
+}
+
+/// How many files this process may have open: the limit now, and the one that it may be raised to.
+pub(super) fn open_files_limits() -> Option<(u64, u64)> {
+    open_files(&fs::read_to_string("/proc/self/limits").ok()?)
+}
+
+fn open_files(limits: &str) -> Option<(u64, u64)> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    let mut words = line.split_whitespace();
+    let mut number = || match words.next()? {
+        "unlimited" => Some(u64::MAX),
+        digits => digits.parse().ok(),
+    };
+    Some((number()?, number()?))
 }
 
 /// Open descriptors of one process.
@@ -136,9 +160,18 @@ mod tests {
     }
 
     #[test]
+    fn limits_are_read() {
+        let text = "Limit                     Soft Limit           Hard Limit           Units     \n\
+                    Max open files            1024                 unlimited            files     \n";
+        assert_eq!(open_files(text), Some((1024, u64::MAX)));
+        assert!(open_files_limits().is_some());
+    }
+
+    #[test]
     fn this_process_uses_memory_and_descriptors() {
         let me = std::process::id();
         assert!(resident_kib(me) > 100);
+        assert!((1..resident_kib(me)).contains(&anonymous_kib(me)));
         assert!(descriptors(me) >= 3);
     }
 }

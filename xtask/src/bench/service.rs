@@ -96,8 +96,19 @@ impl Drop for Service {
 /// Runs a program to its end, at most for `limit`, and gives back what it printed. For short output only: a pipe holds
 /// 64 KiB.
 pub(super) fn output(program: &Path, args: &[&str], limit: Duration) -> anyhow::Result<(ExitStatus, String)> {
+    output_with(program, args, &[], limit)
+}
+
+/// The same with more variables in the program's environment.
+pub(super) fn output_with(
+    program: &Path,
+    args: &[&str],
+    environment: &[(&str, &Path)],
+    limit: Duration,
+) -> anyhow::Result<(ExitStatus, String)> {
     let mut child = command(program)
         .args(args)
+        .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

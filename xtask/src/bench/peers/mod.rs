@@ -2,15 +2,17 @@
 
 mod haproxy;
 mod nginx;
+mod pingora;
 mod tollgate;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 
 use anyhow::bail;
 
-use super::scenarios::Scenario;
+use super::scenarios::{Downstream, Scenario};
 use super::service::Service;
+use super::tls::Certificate;
 use super::{http, place};
 
 pub(super) use nginx::Upstream;
@@ -27,16 +29,38 @@ pub(super) enum Peer {
     NginxLua,
     /// HAProxy with its built-in rules.
     HaProxy,
+    /// A small proxy on the library, with the chain compiled in.
+    Pingora,
     /// This gateway.
     Tollgate,
+    /// This gateway with no other route than the one that is asked for.
+    TollgateOneRoute,
+}
+
+/// What a peer is set up for.
+#[derive(Clone, Copy)]
+pub(super) struct Setting<'a> {
+    pub(super) scenario: Scenario,
+    pub(super) upstream: SocketAddr,
+    pub(super) gateway: &'a Path,
+    pub(super) certificate: &'a Certificate,
 }
 
 impl Peer {
     /// All of them, in the order of the report.
-    const ALL: [Self; 5] = [Self::Nginx, Self::NginxAgain, Self::NginxLua, Self::HaProxy, Self::Tollgate];
+    const ALL: [Self; 7] = [
+        Self::Nginx,
+        Self::NginxAgain,
+        Self::NginxLua,
+        Self::HaProxy,
+        Self::Pingora,
+        Self::Tollgate,
+        Self::TollgateOneRoute,
+    ];
 
     /// Those that run when none is named.
-    pub(super) const USUAL: [Self; 4] = [Self::Nginx, Self::NginxLua, Self::HaProxy, Self::Tollgate];
+    pub(super) const USUAL: [Self; 6] =
+        [Self::Nginx, Self::NginxLua, Self::HaProxy, Self::Pingora, Self::Tollgate, Self::TollgateOneRoute];
 
     /// The peer of that name.
     pub(super) fn parse(name: &str) -> anyhow::Result<Self> {
@@ -53,13 +77,25 @@ impl Peer {
             Self::NginxAgain => "nginx-again",
             Self::NginxLua => "nginx-lua",
             Self::HaProxy => "haproxy",
+            Self::Pingora => "pingora",
             Self::Tollgate => "tollgate",
+            Self::TollgateOneRoute => "one-route",
         }
     }
 
-    /// Without a policy there is nothing for Lua to do; nginx itself stands for it.
+    /// Without a policy there is nothing for Lua to do, and where there is one route anyway, nothing to compare.
     pub(super) fn takes_part(self, scenario: Scenario) -> bool {
-        self != Self::NginxLua || scenario == Scenario::Chain
+        match self {
+            Self::NginxLua => scenario == Scenario::Chain,
+            Self::TollgateOneRoute => scenario == Scenario::Routes1000,
+            Self::Pingora => matches!(scenario, Scenario::Plain1k | Scenario::Body100k | Scenario::Chain),
+            Self::Nginx | Self::NginxAgain | Self::HaProxy | Self::Tollgate => true,
+        }
+    }
+
+    /// Whether it is the gateway.
+    pub(super) fn is_gateway(self) -> bool {
+        matches!(self, Self::Tollgate | Self::TollgateOneRoute)
     }
 
     /// What it answers to the question for its version; nothing if it is not installed.
@@ -70,7 +106,8 @@ impl Peer {
                 nginx::lua_modules().and_then(|_| nginx::version()).map(|nginx| format!("{nginx} with Lua"))
             }
             Self::HaProxy => haproxy::version(),
-            Self::Tollgate => tollgate::version(gateway),
+            Self::Pingora => pingora::version(),
+            Self::Tollgate | Self::TollgateOneRoute => tollgate::version(gateway),
         }
     }
 
@@ -80,22 +117,23 @@ impl Peer {
             Self::Nginx | Self::NginxAgain => "install the Debian package nginx",
             Self::NginxLua => "install the Debian packages nginx and libnginx-mod-http-lua",
             Self::HaProxy => "install the Debian package haproxy",
-            Self::Tollgate => "run `cargo xtask build --release`, or name the binary with --gateway PATH",
+            Self::Pingora => "its build says above what it lacks; `--peer` names the peers to measure instead",
+            Self::Tollgate | Self::TollgateOneRoute => {
+                "run `cargo xtask build --release`, or name the binary with --gateway PATH"
+            }
         }
     }
 
-    /// Starts it in front of `upstream`, set up for `scenario`, and waits until it answers.
-    pub(super) fn start(self, scenario: Scenario, upstream: SocketAddr, gateway: &Path) -> anyhow::Result<Proxy> {
-        let folder = place::fresh_folder(&format!("{}-{}", scenario.name(), self.name()))?;
+    /// Starts it and waits until it answers.
+    pub(super) fn start(self, setting: Setting) -> anyhow::Result<Proxy> {
+        let folder = place::fresh_folder(&format!("{}-{}", setting.scenario.name(), self.name()))?;
         let (service, address) = match self {
-            Self::Nginx | Self::NginxAgain => nginx::start(&folder, scenario, false, upstream)?,
-            Self::NginxLua => nginx::start(&folder, scenario, true, upstream)?,
-            Self::HaProxy => haproxy::start(&folder, scenario, upstream)?,
-            Self::Tollgate => {
-                let policies = folder.join("policies");
-                tollgate::write_policies(&policies, scenario)?;
-                Gateway::start(gateway, &folder, &policies, upstream)?.into_parts()
-            }
+            Self::Nginx | Self::NginxAgain => nginx::start(&folder, setting, false)?,
+            Self::NginxLua => nginx::start(&folder, setting, true)?,
+            Self::HaProxy => haproxy::start(&folder, setting)?,
+            Self::Pingora => pingora::start(&folder, setting)?,
+            Self::Tollgate => tollgate::start(&folder, setting, true)?,
+            Self::TollgateOneRoute => tollgate::start(&folder, setting, false)?,
         };
         Ok(Proxy { peer: self, address, service })
     }
@@ -112,7 +150,10 @@ fn loopback(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
 }
 
-/// Whether anything that speaks HTTP answers there.
-fn answers(address: SocketAddr) -> bool {
-    http::get(address, "/1k", &[]).is_ok()
+/// Whether anything that speaks HTTP answers there, or with TLS, whether there is anything.
+fn answers(address: SocketAddr, scenario: Scenario) -> bool {
+    match scenario.downstream() {
+        Downstream::Clear => http::get(address, "/1k", &[]).is_ok(),
+        Downstream::Tls | Downstream::H2 => TcpStream::connect(address).is_ok(),
+    }
 }

@@ -1,0 +1,3 @@
+//! zlib under the name of zlib-ng: both have the same functions.
+
+pub use libz_sys::*;
