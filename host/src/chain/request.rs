@@ -22,7 +22,7 @@ impl Run {
                 match step {
                     HeadStep::Reply(reply) => return Ok(Step::Reply(reply)),
                     HeadStep::Hold => {
-                        body = match self.hold_request(index, body).await? {
+                        body = match Box::pin(self.hold_request(index, body)).await? {
                             Step::Forward(body) => body,
                             reply @ Step::Reply(_) => return Ok(reply),
                         };

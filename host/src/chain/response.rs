@@ -45,7 +45,7 @@ impl Run {
             HeadStep::Reply(reply) => Err(reply),
             // What passes after a 101 is nobody's body.
             _ if matches!(body, Body::Upgraded(_)) => Ok(body),
-            HeadStep::Hold => self.hold_response(index, body).await,
+            HeadStep::Hold => Box::pin(self.hold_response(index, body)).await,
             HeadStep::Forward => {
                 let wants_body = subscription.response_body() || subscription.response_trailers();
                 if !wants_body || matches!(body, Body::Empty) || self.is_bypassed(index) {

@@ -13,21 +13,24 @@ use tokio::time::Sleep;
 use super::error::ExchangeError;
 use crate::message::{Body, BodyError};
 
-/// When an exchange has to be over, if ever. The only timers that belong to one request, so only where they are asked for.
+/// When an exchange has to be over. The only timers that belong to one request, so only where they are asked for.
 #[derive(Clone, Copy)]
-pub(super) struct Deadline(Option<(Duration, Instant)>);
+pub(super) struct Deadline {
+    total: Duration,
+    until: Instant,
+}
 
 impl Deadline {
-    pub(super) fn of(total: Option<Duration>, started: Instant) -> Self {
-        Self(total.map(|total| (total, started + total)))
+    pub(super) fn new(total: Duration, started: Instant) -> Self {
+        Self { total, until: started + total }
     }
 
     /// Waits for the response, and lets its body come until the deadline.
     pub(super) async fn bound(
         self,
-        response: impl Future<Output = Result<Response<Body>, ExchangeError>>,
+        response: Pin<Box<impl Future<Output = Result<Response<Body>, ExchangeError>>>>,
     ) -> Result<Response<Body>, ExchangeError> {
-        let Some((total, until)) = self.0 else { return response.await };
+        let Self { total, until } = self;
         // Boxed, as it goes on with the body.
         let mut timer = Box::pin(tokio::time::sleep_until(until.into()));
         let response = tokio::select! {

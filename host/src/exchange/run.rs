@@ -62,11 +62,14 @@ pub async fn serve(
     let Some(body) = bounded(target, Body::incoming(body, idle)) else {
         return end.respond(answer(respond(ExchangeError::TooLarge.reply())));
     };
-    let deadline = Deadline::of(target.call.total, end.started());
+    let deadline = target.call.total.map(|total| Deadline::new(total, end.started()));
     let way = Way { view: &view, client, route, upgrade: upgrade.as_ref() };
 
     if target.chain.policies().is_empty() {
-        let response = deadline.bound(way.act(head, body)).await;
+        let response = match deadline {
+            None => way.act(head, body).await,
+            Some(deadline) => deadline.bound(Box::pin(way.act(head, body))).await,
+        };
         let response = response.unwrap_or_else(|error| refuse(&view, &error));
         return conclude(end, answer(response), upgrade, handover);
     }
@@ -79,7 +82,10 @@ pub async fn serve(
     });
     let run = Run::new(view.chain(route), exchange);
     end.set_run(&run);
-    let response = deadline.bound(way.request_side(&run, body)).await;
+    let response = match deadline {
+        None => way.request_side(&run, body).await,
+        Some(deadline) => deadline.bound(Box::pin(way.request_side(&run, body))).await,
+    };
     let response = response.unwrap_or_else(|error| refuse(&view, &error));
     conclude(end, answer(run.on_response(response).await), upgrade, handover)
 }

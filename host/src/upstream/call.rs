@@ -109,7 +109,8 @@ impl Pool {
         let mut choice = Choice { set, wish, tried: Tried::new() };
         let (index, answered) = match &caller.options.retry {
             None => self.once(&mut choice, &head, body, caller).await?,
-            Some(retry) => self.again(&mut choice, &head, body, caller, retry).await?,
+            // Boxed, as everything that few requests need: the way of all others is not to carry it along.
+            Some(retry) => Box::pin(self.again(&mut choice, &head, body, caller, retry)).await?,
         };
         let custody = Custody { lease: answered.lease, _counted: counted };
         let idle = caller.options.idle.unwrap_or(self.upstream.settings.body_idle);
@@ -165,16 +166,16 @@ impl Pool {
         caller: Caller<'_>,
         within: Option<Duration>,
     ) -> Result<Answered, Failed> {
-        let sent = self.send_to(local, head, body, caller);
         let result = match within {
-            None => sent.await,
-            Some(bound) => match tokio::time::timeout(bound, sent).await {
-                Ok(result) => result,
-                Err(_) => {
+            None => self.send_to(local, head, body, caller).await,
+            Some(bound) => {
+                let sent = Box::pin(self.send_to(local, head, body, caller));
+                let late = |_| {
                     let error = UpstreamError::Timeout { endpoint: local.endpoint.to_string(), after: bound };
-                    Err(Failed { error, unsent: None })
-                }
-            },
+                    Failed { error, unsent: None }
+                };
+                tokio::time::timeout(bound, sent).await.map_err(late).flatten()
+            }
         };
         self.note(&local.endpoint, &result);
         result
@@ -208,7 +209,7 @@ impl Pool {
         let connect_within = caller.options.connect.unwrap_or(settings.connect_timeout);
         let first_byte = caller.options.first_byte.unwrap_or(settings.first_byte_timeout);
         if settings.http2.is_some() {
-            return self.send_on_stream(lease, head, body, connect_within, first_byte).await;
+            return Box::pin(self.send_on_stream(lease, head, body, connect_within, first_byte)).await;
         }
         let mut connection = self.connection(local, connect_within).await;
         loop {
@@ -226,7 +227,7 @@ impl Pool {
                 None => return Err(Failed { error: error(&local.endpoint, failure, first_byte), unsent: None }),
             }
             drop(connected);
-            connection = self.new_connection(local, connect_within).await;
+            connection = Box::pin(self.new_connection(local, connect_within)).await;
         }
     }
 
@@ -245,8 +246,7 @@ impl Pool {
                 Ok(stream) => stream,
                 Err(error) => return Err(Failed { error, unsent: Some(body) }),
             };
-            // Boxed, so that requests on HTTP/1.1 do not carry it along.
-            let answer = Box::pin(stream.call(head, body, &local.endpoint, settings, first_byte)).await;
+            let answer = stream.call(head, body, &local.endpoint, settings, first_byte).await;
             match answer {
                 Ok(response) => return Ok(Answered { reply: Reply::Http2(response, stream), lease }),
                 Err((_, Some(unprocessed))) if attempt < MAX_ATTEMPTS => body = unprocessed,

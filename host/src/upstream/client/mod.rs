@@ -131,7 +131,7 @@ impl Pool {
     pub(super) async fn connection(&self, local: &Rc<Local>, within: Duration) -> Result<Connection, UpstreamError> {
         match self.take_idle(local) {
             Some(connection) => Ok(connection),
-            None => self.new_connection(local, within).await,
+            None => Box::pin(self.new_connection(local, within)).await,
         }
     }
 
