@@ -1,6 +1,6 @@
 //! How the answers of hooks lie in memory (the canonical ABI of `types.wit`; sizes and offsets in bytes).
 
-use wasmtime::{Result, bail};
+use wasmtime::{Result, format_err};
 
 use super::memory::{View, next};
 use crate::message::{Edit, Message, Reply};
@@ -112,6 +112,5 @@ fn strings(view: View<'_>, at: u32) -> Result<Vec<String>> {
 }
 
 fn no_case(case: u8) -> wasmtime::Error {
-    let refuse = || -> Result<()> { bail!("the guest answered with case {case}, which there is not") };
-    refuse().err().unwrap_or_else(|| wasmtime::Error::msg("no such case"))
+    format_err!("the guest answered with case {case}, which there is not")
 }
