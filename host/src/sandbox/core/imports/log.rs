@@ -1,0 +1,26 @@
+//! `log`.
+
+use wasmtime::{Linker, Result, bail};
+
+use super::{Host, guest, split};
+use crate::sandbox::bindings::tollgate::filter::log::Level;
+use crate::sandbox::instance::HostState;
+
+pub(super) fn link(linker: &mut Linker<HostState>) -> Result<()> {
+    linker.func_wrap("tollgate:filter/log@0.1.0", "write", write)?;
+    Ok(())
+}
+
+fn write(mut host: Host<'_>, level: u32, text: u32, length: u32) -> Result<()> {
+    let guest = guest(&host)?;
+    let (view, state) = split(&guest, &mut host);
+    let level = match level {
+        0 => Level::Error,
+        1 => Level::Warn,
+        2 => Level::Info,
+        3 => Level::Debug,
+        other => bail!("there is no log level {other}"),
+    };
+    state.log(level, view.text(text, length)?.to_owned());
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! The running exchange.
+
+use http::{HeaderName, HeaderValue};
+use wasmtime::Result;
+
+use crate::message::{Edit, Fact, Message};
+use crate::sandbox::instance::{HEAD_HAS_GONE, HostState};
+
+impl HostState {
+    /// A fact by name; none if it is absent or unknown.
+    pub(in crate::sandbox) fn fact(&mut self, id: u32, of: Message, name: &str) -> Result<Option<Vec<u8>>> {
+        let running = self.exchange(id)?;
+        let Ok(fact) = Fact::parse(name, of) else { return Ok(None) };
+        let mut value = Vec::new();
+        Ok(fact.write(&running.exchange, of, &mut value).then_some(value))
+    }
+
+    /// The values of all fields of that name.
+    pub(in crate::sandbox) fn values(&mut self, id: u32, of: Message, name: &str) -> Result<Vec<Vec<u8>>> {
+        let fields = self.exchange(id)?.exchange.fields(of);
+        Ok(fields.into_iter().flat_map(|fields| fields.get_all(name)).map(|value| value.as_bytes().to_vec()).collect())
+    }
+
+    /// All fields.
+    pub(in crate::sandbox) fn all_fields(&mut self, id: u32, of: Message) -> Result<Vec<(HeaderName, HeaderValue)>> {
+        let fields = self.exchange(id)?.exchange.fields(of);
+        Ok(fields.into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect())
+    }
+
+    /// Makes edits at once, up to the first that is not possible.
+    pub(in crate::sandbox) fn apply<'a>(
+        &mut self,
+        id: u32,
+        edits: impl IntoIterator<Item = Result<Edit<'a>>>,
+    ) -> Result<std::result::Result<(), String>> {
+        let running = self.exchange(id)?;
+        if !running.editable {
+            return Ok(Err(HEAD_HAS_GONE.to_owned()));
+        }
+        for edit in edits {
+            let change = edit?.check(running.message);
+            if let Err(error) = change.and_then(|change| change.make(&mut running.exchange, running.message)) {
+                return Ok(Err(error.to_string()));
+            }
+        }
+        Ok(Ok(()))
+    }
+}

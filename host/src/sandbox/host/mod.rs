@@ -1,0 +1,20 @@
+//! What filters may ask of the gateway, whichever way their imports reach it: a file for each interface.
+
+mod exchange;
+mod limiter;
+mod log;
+
+use wasmtime::{Result, bail};
+
+use super::instance::{HostState, Running};
+
+impl HostState {
+    /// The exchange whose hook runs, if it is the one of that id.
+    fn exchange(&mut self, id: u32) -> Result<&mut Running> {
+        match &mut self.running {
+            Some(running) if running.has_id(id) => Ok(running),
+            Some(_) => bail!("a hook asked for exchange {id}, which is not its own"),
+            None => bail!("an exchange was asked for while no hook of one runs"),
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! `limiter`.
+
+use wasmtime::Result;
+
+use crate::sandbox::bindings::tollgate::filter::limiter;
+use crate::sandbox::instance::HostState;
+use crate::sandbox::limiter::Limit;
+
+impl limiter::Host for HostState {
+    fn take(&mut self, key: Vec<u8>, limit: limiter::Limit, cost: u32) -> Result<limiter::Decision> {
+        let limit = Limit { requests: limit.requests, period_ms: limit.period_ms, burst: limit.burst };
+        let decision = Self::take(self, &key, limit, cost)?;
+        Ok(limiter::Decision {
+            allowed: decision.allowed,
+            remaining: decision.remaining,
+            retry_after_ms: decision.retry_after_ms,
+            reset_after_ms: decision.reset_after_ms,
+        })
+    }
+}
