@@ -13,7 +13,7 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use tollgate::bundled;
 use tollgate::message::{ClientInfo, Context, Exchange, Message};
-use tollgate::sandbox::{Filter, FilterSettings, HeadStep, Limiter, ModuleCache, Sandbox};
+use tollgate::sandbox::{Filter, FilterSettings, HeadStep, Isolation, Limiter, ModuleCache, Sandbox};
 
 const ROUNDS: usize = 15;
 const CALLS: u32 = 20_000;
@@ -57,6 +57,7 @@ fn prepare(cache: &ModuleCache, name: &str, configuration: &str) -> Arc<Filter> 
         cpu: Duration::from_millis(5),
         configure_cpu: Duration::from_secs(1),
         memory: 16 << 20,
+        isolation: Isolation::Shared,
         limiter: Arc::new(Limiter::default()),
     };
     let module = bundled::module(name).expect("the standard filters are bundled: run `cargo xtask filters` first");

@@ -5,58 +5,102 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::policy::Policy;
-use crate::sandbox::{Fault, FaultClass, Instance, Seat};
+use crate::sandbox::{Fault, FaultClass, Instance, Isolation, Seat};
 
 /// The filters of a chain on this worker, in the order of the request.
 pub type LocalChain = Rc<[Rc<LocalFilter>]>;
 
-/// A policy's instance on this worker. All exchanges of the worker share it; a fault replaces it.
+/// A policy on this worker. Its exchanges share an instance, which a fault replaces, or have one each.
 pub struct LocalFilter {
     /// The policy.
     pub policy: Arc<Policy>,
+    /// The one that exchanges share.
     instance: RefCell<Option<Instance>>,
-    /// Counts the instances that there have been.
+    /// Counts the instances that they have shared.
     generation: Cell<u32>,
 }
 
-/// An exchange's seat in an instance, and in which one.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
-    seat: Seat,
-    generation: u32,
+/// Where the hooks of an exchange run.
+pub(super) enum Place {
+    /// A seat in the shared instance, and in which one.
+    Shared { seat: Seat, generation: u32 },
+    /// The exchange's own instance.
+    Own { instance: Box<Instance>, seat: Seat },
 }
 
 impl LocalFilter {
     /// The policy's filter, with an instance that was made beforehand if there is one.
     #[must_use]
     pub fn new(policy: Arc<Policy>) -> Self {
-        let instance = policy.filter.instance().ok();
+        let instance = match policy.filter.settings.isolation {
+            Isolation::Shared => policy.filter.instance().ok(),
+            Isolation::Exchange => None,
+        };
         Self { policy, instance: RefCell::new(instance), generation: Cell::new(0) }
     }
 
-    /// Calls into the instance on behalf of an exchange, which is seated there if it is not yet. `place` is empty again if
-    /// the instance is lost.
+    /// Calls into an instance on behalf of an exchange, which gets a place in one if it has none yet. `place` is empty again
+    /// if the instance is lost.
     pub(super) fn call<T>(
         &self,
         place: &mut Option<Place>,
         hook: impl FnOnce(&mut Instance, Seat) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         self.policy.metrics.called();
+        match self.policy.filter.settings.isolation {
+            Isolation::Shared => self.call_shared(place, hook),
+            Isolation::Exchange => self.call_own(place, hook),
+        }
+    }
+
+    /// Gives a place up at the end of an exchange.
+    pub(super) fn leave(&self, place: Place) -> Result<(), Fault> {
+        let tell = self.policy.filter.subscription.stateful();
+        match place {
+            Place::Own { mut instance, seat } => {
+                let left = instance.leave(seat, tell);
+                self.policy.metrics.memory(instance.memory_high_water());
+                left
+            }
+            Place::Shared { generation, .. } if generation != self.generation.get() => Ok(()),
+            Place::Shared { seat, .. } => {
+                let mut slot = self.instance.borrow_mut();
+                let Some(instance) = &mut *slot else { return Ok(()) };
+                let left = instance.leave(seat, tell);
+                if instance.is_poisoned() {
+                    self.discard(&mut slot);
+                }
+                left
+            }
+        }
+    }
+
+    fn call_shared<T>(
+        &self,
+        place: &mut Option<Place>,
+        hook: impl FnOnce(&mut Instance, Seat) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         let mut slot = self.instance.borrow_mut();
-        if place.is_some_and(|place| place.generation != self.generation.get()) {
-            *place = None;
-            if self.policy.filter.subscription.stateful() {
-                return Err(Fault {
-                    class: FaultClass::StateLost,
-                    message: "another exchange's fault took the instance that held this one's state".into(),
-                });
+        let mut seat = None;
+        if let Some(Place::Shared { seat: taken, generation }) = place {
+            if *generation == self.generation.get() {
+                seat = Some(*taken);
+            } else {
+                *place = None;
+                if self.policy.filter.subscription.stateful() {
+                    return Err(state_lost());
+                }
             }
         }
         let instance = match &mut *slot {
             Some(instance) => instance,
             empty => empty.insert(self.policy.filter.instance()?),
         };
-        let seat = place.get_or_insert_with(|| Place { seat: instance.seat(), generation: self.generation.get() }).seat;
+        let seat = seat.unwrap_or_else(|| {
+            let seat = instance.seat();
+            *place = Some(Place::Shared { seat, generation: self.generation.get() });
+            seat
+        });
         let answer = hook(instance, seat);
         if instance.is_poisoned() {
             self.discard(&mut slot);
@@ -65,18 +109,26 @@ impl LocalFilter {
         answer
     }
 
-    /// Gives a seat back at the end of an exchange.
-    pub(super) fn leave(&self, place: Place) -> Result<(), Fault> {
-        if place.generation != self.generation.get() {
-            return Ok(());
-        }
-        let mut slot = self.instance.borrow_mut();
-        let Some(instance) = &mut *slot else { return Ok(()) };
-        let left = instance.leave(place.seat, self.policy.filter.subscription.stateful());
+    fn call_own<T>(
+        &self,
+        place: &mut Option<Place>,
+        hook: impl FnOnce(&mut Instance, Seat) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let (mut instance, seat) = match place.take() {
+            Some(Place::Own { instance, seat }) => (instance, seat),
+            _ => {
+                let mut instance = Box::new(self.policy.filter.instance()?);
+                let seat = instance.seat();
+                (instance, seat)
+            }
+        };
+        let answer = hook(&mut instance, seat);
         if instance.is_poisoned() {
-            self.discard(&mut slot);
+            self.policy.metrics.memory(instance.memory_high_water());
+        } else {
+            *place = Some(Place::Own { instance, seat });
         }
-        left
+        answer
     }
 
     /// Notes how much memory the instance has had. Called every now and then.
@@ -92,4 +144,9 @@ impl LocalFilter {
         }
         self.generation.set(self.generation.get().wrapping_add(1));
     }
+}
+
+fn state_lost() -> Fault {
+    let message = "another exchange's fault took the instance that held this one's state".into();
+    Fault { class: FaultClass::StateLost, message }
 }

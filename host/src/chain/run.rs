@@ -52,7 +52,7 @@ struct State {
 }
 
 /// How an exchange stands with one filter.
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 struct Visit {
     place: Option<Place>,
     /// Left out after a fault that its policy bypasses.
@@ -63,7 +63,7 @@ impl Run {
     /// Begins a run of an exchange over the given filters.
     #[must_use]
     pub fn new(filters: LocalChain, exchange: Box<Exchange>) -> Self {
-        let places = SmallVec::from_elem(Visit::default(), filters.len());
+        let places = filters.iter().map(|_| Visit::default()).collect();
         let state = State { exchange: Some(exchange), places, passed: 0, verdict: None, keeps_response: false };
         Self(Rc::new(Inner { filters, state: RefCell::new(state) }))
     }
@@ -185,7 +185,7 @@ impl Run {
 impl Drop for Inner {
     fn drop(&mut self) {
         let state = self.state.get_mut();
-        for (filter, visit) in self.filters.iter().zip(&state.places) {
+        for (filter, visit) in self.filters.iter().zip(state.places.drain(..)) {
             if let Some(place) = visit.place
                 && let Err(fault) = filter.leave(place)
             {

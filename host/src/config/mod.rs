@@ -49,9 +49,9 @@ pub use self::{
     call::{CallOptions, Retry},
     listener::{ListenerOptions, ProxyProtocol, RedirectHttps},
     model::{
-        Config, EncodedSlash, Endpoint, EndpointSource, FilterSource, HeaderMatch, HostPattern, Limits, Listener,
-        ListenerSet, OnFault, PathMatch, Paths, Place, Policy, PolicyEntry, PolicyLimits, QueryMatch, Route, Upstream,
-        UpstreamTimeouts, ValueMatch,
+        Config, EncodedSlash, Endpoint, EndpointSource, FilterSource, HeaderMatch, HostPattern, Isolation, Limits,
+        Listener, ListenerSet, OnFault, PathMatch, Paths, Place, Policy, PolicyEntry, PolicyLimits, QueryMatch, Route,
+        Upstream, UpstreamTimeouts, ValueMatch,
     },
     network::Network,
     overload::Overload,

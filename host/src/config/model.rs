@@ -225,6 +225,8 @@ pub struct Policy {
     pub config: serde_json::Value,
     /// `on-fault`: what a request gets when the filter fails.
     pub on_fault: OnFault,
+    /// `isolation`: which exchanges share a sandbox.
+    pub isolation: Isolation,
     /// `[limits]`: what the filter may use.
     pub limits: PolicyLimits,
     /// Where its configuration is written, for the filter's own objections.
@@ -297,6 +299,16 @@ pub enum OnFault {
     Deny,
     /// `"bypass"`: the same as without the filter.
     Bypass,
+}
+
+/// Which exchanges share a sandbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Isolation {
+    /// `"shared"`: all of a worker.
+    #[default]
+    Shared,
+    /// `"exchange"`: none; each has a fresh one.
+    Exchange,
 }
 
 /// What a filter may use (`[limits]` of a policy).

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::{
-    FilterSource, OnFault, Place, Policy, PolicyLimits,
+    FilterSource, Isolation, OnFault, Place, Policy, PolicyLimits,
     report::{At, Report},
     section::{Item, Section},
 };
@@ -17,6 +17,7 @@ pub(super) struct PolicyTable {
     pub(super) filter: Option<At<String>>,
     config: Option<At<Value>>,
     on_fault: OnFault,
+    isolation: Isolation,
     limits: PolicyLimits,
 }
 
@@ -27,6 +28,7 @@ impl PolicyTable {
             filter: section.take("filter").and_then(Item::string),
             config: section.take("config").and_then(Item::json),
             on_fault: section.take("on-fault").and_then(read_on_fault).unwrap_or_default(),
+            isolation: section.take("isolation").and_then(read_isolation).unwrap_or_default(),
             limits: section.take("limits").and_then(Item::section).map(read_limits).unwrap_or_default(),
         };
         section.finish();
@@ -39,7 +41,7 @@ impl PolicyTable {
             Some(At { value, key, line }) => (value, Place { file: place.file, line: Some(line), key: Some(key) }),
             None => (Value::Object(Map::new()), place),
         };
-        Policy { name, filter, config, on_fault: self.on_fault, limits: self.limits, place }
+        Policy { name, filter, config, on_fault: self.on_fault, isolation: self.isolation, limits: self.limits, place }
     }
 }
 
@@ -51,6 +53,19 @@ fn read_on_fault(item: Item<'_>) -> Option<OnFault> {
         "bypass" => Some(OnFault::Bypass),
         other => {
             report.at(&text, format!("{other:?} is not known"), "write \"deny\" or \"bypass\"");
+            None
+        }
+    }
+}
+
+fn read_isolation(item: Item<'_>) -> Option<Isolation> {
+    let report: &Report = item.report();
+    let text = item.string()?;
+    match text.value.as_str() {
+        "shared" => Some(Isolation::Shared),
+        "exchange" => Some(Isolation::Exchange),
+        other => {
+            report.at(&text, format!("{other:?} is not known"), "write \"shared\" or \"exchange\"");
             None
         }
     }

@@ -11,6 +11,16 @@ use super::limiter::Limiter;
 use super::module::Module;
 use crate::message::{Fact, Message};
 
+/// Who shares an instance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Isolation {
+    /// All exchanges of a worker.
+    #[default]
+    Shared,
+    /// Nobody: each exchange has its own.
+    Exchange,
+}
+
 /// What a filter is given besides its module.
 #[derive(Clone, Debug)]
 pub struct FilterSettings {
@@ -24,6 +34,8 @@ pub struct FilterSettings {
     pub configure_cpu: Duration,
     /// Bytes of memory that an instance may have.
     pub memory: u64,
+    /// Who shares an instance.
+    pub isolation: Isolation,
     /// The policy's rate limit cells.
     pub limiter: Arc<Limiter>,
 }
@@ -36,6 +48,7 @@ impl FilterSettings {
             && self.configuration == other.configuration
             && self.cpu == other.cpu
             && self.memory == other.memory
+            && self.isolation == other.isolation
             && Arc::ptr_eq(&self.limiter, &other.limiter)
     }
 }

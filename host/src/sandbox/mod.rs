@@ -23,7 +23,7 @@ mod module;
 pub use cache::{Digest, ModuleCache};
 pub use engine::{MAX_MEMORY, Sandbox};
 pub use fault::{Fault, FaultClass};
-pub use filter::{Filter, FilterSettings, Subscription};
+pub use filter::{Filter, FilterSettings, Isolation, Subscription};
 pub use instance::{BodyStep, HeadStep, Instance, Seat};
 pub use limiter::{Decision, Limit, Limiter};
 pub use module::{Module, ModuleError};

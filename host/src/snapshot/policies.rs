@@ -8,7 +8,7 @@ use super::Snapshot;
 use crate::bundled;
 use crate::chain::{OnFault, Policy};
 use crate::config::{self, FilterSource, PolicyEntry, Problem};
-use crate::sandbox::{Digest, Fault, Filter, FilterSettings, Limiter, Module, ModuleCache};
+use crate::sandbox::{Digest, Fault, Filter, FilterSettings, Isolation, Limiter, Module, ModuleCache};
 use crate::telemetry::Metrics;
 
 /// How a policy stands.
@@ -112,6 +112,10 @@ impl PolicyMaker {
             cpu: policy.limits.cpu,
             configure_cpu: policy.limits.configure,
             memory: policy.limits.memory,
+            isolation: match policy.isolation {
+                config::Isolation::Shared => Isolation::Shared,
+                config::Isolation::Exchange => Isolation::Exchange,
+            },
             limiter: self.limiter(&policy.name),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt, time::Duration};
 
-use super::super::{OnFault, PolicyLimits};
+use super::super::{Isolation, OnFault, PolicyLimits};
 use super::*;
 
 fn problems(folder: &Folder, config: &Config, name: &str) -> Vec<String> {
@@ -15,7 +15,10 @@ fn a_policy_is_a_module_a_toml_or_both() {
         .file("policies/30-mine.wasm", "")
         .file("policies/20-rate-limit.toml", "[config]\nrequests = 5\n")
         .file("policies/10-other.wasm", "")
-        .file("policies/10-other.toml", "on-fault = \"bypass\"\n\n[config]\nwhen = 2024-01-02\n");
+        .file(
+            "policies/10-other.toml",
+            "on-fault = \"bypass\"\nisolation = \"exchange\"\n\n[config]\nwhen = 2024-01-02\n",
+        );
     let config = folder.load_dir();
     assert_eq!(names(&config), ["10-other", "20-rate-limit", "30-mine"]);
     assert_eq!(config.routes[0].policies, names(&config));
@@ -23,12 +26,12 @@ fn a_policy_is_a_module_a_toml_or_both() {
     assert_eq!(code(&config, "20-rate-limit"), "bundled rate-limit");
     assert_eq!(code(&config, "30-mine"), "30-mine.wasm");
     let other = policy(&config, "10-other");
-    assert_eq!(other.on_fault, OnFault::Bypass);
+    assert_eq!((other.on_fault, other.isolation), (OnFault::Bypass, Isolation::Exchange));
     assert_eq!(other.config, serde_json::json!({ "when": "2024-01-02" }));
-    assert_eq!((other.place.line, &other.place.file), (Some(3), &folder.path("policies/10-other.toml")));
+    assert_eq!((other.place.line, &other.place.file), (Some(4), &folder.path("policies/10-other.toml")));
     let mine = policy(&config, "30-mine");
     assert_eq!(mine.config, serde_json::json!({}));
-    assert_eq!(mine.limits, PolicyLimits::default());
+    assert_eq!((&mine.limits, mine.isolation), (&PolicyLimits::default(), Isolation::Shared));
     assert_eq!((mine.place.line, &mine.place.file), (None, &folder.path("policies/30-mine.wasm")));
     assert_eq!(config.files.len(), 4);
 }
@@ -36,7 +39,7 @@ fn a_policy_is_a_module_a_toml_or_both() {
 #[test]
 fn limits_are_within_bounds() {
     let good = "filter = \"headers\"\nlimits = { cpu = \"20ms\", memory = \"1MiB\", configure = \"2s\" }\n";
-    let bad = "filter = \"headers\"\non-fault = \"open\"\n[limits]\ncpu = \"11s\"\nmemory = 1000\nfuel = 1\n";
+    let bad = "filter = \"headers\"\non-fault = \"open\"\nisolation = \"none\"\n[limits]\ncpu = \"11s\"\nmemory = 1000\nfuel = 1\n";
     let folder = Folder::new().file("policies/a.toml", good).file("policies/b.toml", bad);
     let config = folder.load_dir();
     let limits = &policy(&config, "a").limits;
@@ -46,11 +49,12 @@ fn limits_are_within_bounds() {
         problems(&folder, &config, "b"),
         [
             "policies/b.toml:2: on-fault: \"open\" is not known; write \"deny\" or \"bypass\"",
-            "policies/b.toml:4: limits.cpu: \"11s\" is out of range; \
+            "policies/b.toml:3: isolation: \"none\" is not known; write \"shared\" or \"exchange\"",
+            "policies/b.toml:5: limits.cpu: \"11s\" is out of range; \
              write a duration from \"1ms\" to \"10s\", in ms, s, m or h",
-            "policies/b.toml:5: limits.memory: \"1000\" is out of range; \
+            "policies/b.toml:6: limits.memory: \"1000\" is out of range; \
              write a size from \"64KiB\" to \"1GiB\", in KiB, MiB or GiB, or a plain number of bytes",
-            "policies/b.toml:6: limits.fuel: unknown key; known keys: configure, cpu, memory",
+            "policies/b.toml:7: limits.fuel: unknown key; known keys: configure, cpu, memory",
         ]
     );
 }
@@ -76,7 +80,7 @@ fn a_problem_stays_with_its_policy() {
         [
             "policies/30-unknown.toml:1: filter: there is no module and no bundled filter \"heders\"; \
              did you mean \"headers\"?",
-            "policies/30-unknown.toml:2: keys: unknown key; known keys: config, filter, limits, on-fault",
+            "policies/30-unknown.toml:2: keys: unknown key; known keys: config, filter, isolation, limits, on-fault",
         ]
     );
     assert_eq!(
