@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
+use super::record::{HookAnswer, HookCall};
 use super::run::{Denied, Run};
 use crate::message::{Body, BodyError, Message, Reply};
 use crate::sandbox::{BodyStep, Fault, FaultClass};
@@ -141,11 +142,13 @@ impl FilteredBody {
     /// What goes on in the piece's place, if anything does.
     fn call(&mut self, piece: &Bytes, last: bool) -> Result<Option<Bytes>, Stop> {
         let (message, held) = (self.message, self.held);
+        self.run.before(self.index, HookCall::Body { message, piece, last });
         let answer = self
             .run
             .call(self.index, |instance, seat, exchange| instance.on_body(seat, message, exchange, piece, last, held));
         match answer {
             Ok((step, release)) => {
+                self.run.answered(self.index, HookAnswer::Body(&step, release));
                 self.held &= !release;
                 match step {
                     BodyStep::Pass => Ok(None),
@@ -181,9 +184,13 @@ impl FilteredBody {
             return Ok(());
         }
         let message = self.message;
+        self.run.before(self.index, HookCall::Trailers(message, trailers));
         let done = self
             .run
             .call(self.index, |instance, seat, exchange| instance.on_trailers(seat, message, exchange, trailers));
+        if done.is_ok() {
+            self.run.answered(self.index, HookAnswer::Trailers(trailers));
+        }
         done.or_else(|fault| self.fault(&fault))
     }
 

@@ -138,6 +138,14 @@ impl LocalFilter {
         }
     }
 
+    /// Notes how much memory an exchange's instance has had.
+    pub(super) fn note_memory(&self, place: Option<&Place>) {
+        match place {
+            Some(Place::Own { instance, .. }) => self.policy.metrics.memory(instance.memory_high_water()),
+            _ => self.sample(),
+        }
+    }
+
     fn discard(&self, slot: &mut Option<Instance>) {
         if let Some(instance) = slot.take() {
             self.policy.metrics.memory(instance.memory_high_water());

@@ -5,10 +5,12 @@ mod body;
 mod fault;
 mod local;
 mod policy;
+mod record;
 mod request;
 mod response;
 mod run;
 
 pub use local::{LocalChain, LocalFilter};
 pub use policy::{Chain, OnFault, Policy};
+pub use record::{HookAnswer, HookCall, Record, Recorder};
 pub use run::{Denied, Run, Step};

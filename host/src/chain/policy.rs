@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::record::Recorder;
 use crate::sandbox::Filter;
 use crate::telemetry::FilterMetrics;
 
@@ -25,6 +26,8 @@ pub struct Policy {
     pub on_fault: OnFault,
     /// Its counters.
     pub metrics: Arc<FilterMetrics>,
+    /// Who follows its exchanges, if anybody does.
+    pub recorder: Option<Arc<dyn Recorder>>,
 }
 
 /// The policies of a route, in the order of the request.

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use super::fault::weigh;
 use super::local::{LocalChain, LocalFilter, Place};
+use super::record::{HookAnswer, HookCall, Record};
 use crate::message::{Body, Exchange, Message, Reply};
 use crate::sandbox::{Fault, HeadStep, Instance, Seat};
 
@@ -49,6 +50,8 @@ struct State {
     verdict: Option<Result<Reply, Denied>>,
     /// Whether body hooks may read the response's head after it has gone.
     keeps_response: bool,
+    /// Of the filters that somebody follows, by their index.
+    records: Vec<(usize, Box<dyn Record>)>,
 }
 
 /// How an exchange stands with one filter.
@@ -64,7 +67,14 @@ impl Run {
     #[must_use]
     pub fn new(filters: LocalChain, exchange: Box<Exchange>) -> Self {
         let places = filters.iter().map(|_| Visit::default()).collect();
-        let state = State { exchange: Some(exchange), places, passed: 0, verdict: None, keeps_response: false };
+        let state = State {
+            exchange: Some(exchange),
+            places,
+            passed: 0,
+            verdict: None,
+            keeps_response: false,
+            records: Vec::new(),
+        };
         Self(Rc::new(Inner { filters, state: RefCell::new(state) }))
     }
 
@@ -113,9 +123,11 @@ impl Run {
     pub(super) fn head(&self, index: usize, message: Message) -> Result<HeadStep, Denied> {
         let policy = &self.filter(index).policy;
         let subscription = &policy.filter.subscription;
+        self.before(index, HookCall::Head(message));
         let step = self.call(index, |instance, seat, exchange| instance.on_head(seat, message, exchange, subscription));
         match step {
             Ok(step) => {
+                self.answered(index, HookAnswer::Head(&step));
                 if matches!(step, HeadStep::Reply(_)) {
                     policy.metrics.replied();
                 }
@@ -145,8 +157,30 @@ impl Run {
 
     /// Counts a fault and asks the filter's policy; a bypassed filter is not called again for this exchange.
     pub(super) fn weigh(&self, index: usize, fault: &Fault) -> Result<(), Denied> {
-        self.0.state.borrow_mut().places[index].bypassed = true;
+        let state = &mut *self.0.state.borrow_mut();
+        state.places[index].bypassed = true;
+        state.records.iter_mut().filter(|(of, _)| *of == index).for_each(|(_, record)| record.faulted(fault));
         weigh(&self.filter(index).policy, fault)
+    }
+
+    /// Tells whoever follows the filter that a hook is about to be called.
+    pub(super) fn before(&self, index: usize, call: HookCall<'_>) {
+        if let Some(recorder) = &self.filter(index).policy.recorder {
+            let State { exchange, records, .. } = &mut *self.0.state.borrow_mut();
+            if records.iter().all(|(of, _)| *of != index) {
+                records.push((index, recorder.begin()));
+            }
+            tell(exchange.as_deref(), records, index, |record, exchange| record.before(call, exchange));
+        }
+    }
+
+    /// And that it has answered.
+    pub(super) fn answered(&self, index: usize, answer: HookAnswer<'_>) {
+        if self.filter(index).policy.recorder.is_some() {
+            let State { exchange, records, places, .. } = &mut *self.0.state.borrow_mut();
+            self.filter(index).note_memory(places[index].place.as_ref());
+            tell(exchange.as_deref(), records, index, |record, exchange| record.answered(answer, exchange));
+        }
     }
 
     /// Takes the request's head for the way to the upstream. Method and URI stay, the fields only if asked for.
@@ -184,14 +218,32 @@ impl Run {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        let state = self.state.get_mut();
-        for (filter, visit) in self.filters.iter().zip(state.places.drain(..)) {
-            if let Some(place) = visit.place
-                && let Err(fault) = filter.leave(place)
-            {
-                // Too late for the exchange, whatever the policy says.
-                let _ = weigh(&filter.policy, &fault);
+        let State { exchange, places, records, .. } = self.state.get_mut();
+        for (index, (filter, visit)) in self.filters.iter().zip(places.drain(..)).enumerate() {
+            let Some(place) = visit.place else { continue };
+            let exchange = exchange.as_deref().filter(|_| filter.policy.filter.subscription.stateful());
+            tell(exchange, records, index, |record, exchange| record.before(HookCall::End, exchange));
+            match filter.leave(place) {
+                Ok(()) => tell(exchange, records, index, |record, exchange| record.answered(HookAnswer::End, exchange)),
+                Err(fault) => {
+                    tell(exchange, records, index, |record, _| record.faulted(&fault));
+                    // Too late for the exchange, whatever the policy says.
+                    let _ = weigh(&filter.policy, &fault);
+                }
             }
         }
+    }
+}
+
+/// Tells the record of a filter, if there is one.
+fn tell(
+    exchange: Option<&Exchange>,
+    records: &mut [(usize, Box<dyn Record>)],
+    index: usize,
+    what: impl FnOnce(&mut dyn Record, &Exchange),
+) {
+    let record = records.iter_mut().find(|(of, _)| *of == index);
+    if let (Some((_, record)), Some(exchange)) = (record, exchange) {
+        what(record.as_mut(), exchange);
     }
 }

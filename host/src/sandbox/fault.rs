@@ -4,6 +4,10 @@ use std::fmt;
 
 use super::deadline::DeadlineExceeded;
 
+/// How many functions of a guest a fault names, and how long such a name may be.
+const FRAMES: usize = 6;
+const NAME: usize = 96;
+
 /// The kinds of fault, as metrics and logs name them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultClass {
@@ -87,8 +91,38 @@ impl Fault {
             (_, Some(words)) => format!("{cause}: {words}"),
             (_, None) => cause,
         };
-        Self { class, message }
+        Self { class, message: message + &functions(error) }
     }
+}
+
+/// The guest's functions where the call ended, the innermost first, if the module has their names.
+fn functions(error: &wasmtime::Error) -> String {
+    let Some(backtrace) = error.downcast_ref::<wasmtime::WasmBacktrace>() else { return String::new() };
+    let names = backtrace.frames().iter().filter_map(wasmtime::FrameInfo::func_name).map(plain);
+    let names: Vec<_> = names.filter(|name| !is_machinery(name)).take(FRAMES).collect();
+    if names.is_empty() { String::new() } else { format!(" (in {})", names.join(" < ")) }
+}
+
+/// A mangled name of Rust without its hash; any other name as it is.
+fn plain(name: &str) -> String {
+    let name = rustc_demangle::try_demangle(name).map_or_else(|_| name.to_owned(), |name| format!("{name:#}"));
+    name.chars().filter(|c| !c.is_control()).take(NAME).collect()
+}
+
+/// What a panic goes through before it traps, and what the SDK puts around every hook.
+fn is_machinery(name: &str) -> bool {
+    [
+        "__rust",
+        "rust_",
+        "core::panicking",
+        "core::option::",
+        "core::result::",
+        "std::panicking",
+        "std::process",
+        "__rustc",
+    ]
+    .iter()
+    .any(|prefix| name.starts_with(prefix))
 }
 
 impl fmt::Display for Fault {

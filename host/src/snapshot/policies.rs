@@ -102,7 +102,7 @@ impl PolicyMaker {
         let filter =
             Filter::prepare(module, settings, self.workers).map_err(|fault| configure_problem(policy, &fault))?;
         let metrics = self.metrics.filter(&name);
-        Ok(Arc::new(Policy { name, filter, on_fault, metrics }))
+        Ok(Arc::new(Policy { name, filter, on_fault, metrics, recorder: None }))
     }
 
     fn settings(&mut self, policy: &config::Policy) -> FilterSettings {

@@ -260,6 +260,12 @@ impl FilterMetrics {
         self.log.admit()
     }
 
+    /// The most memory that an instance has had, in bytes, as far as it was noted.
+    #[must_use]
+    pub fn memory_high_water(&self) -> u64 {
+        self.memory.load(Ordering::Relaxed)
+    }
+
     /// An instance has had that much memory.
     pub fn memory(&self, bytes: usize) {
         self.memory.fetch_max(bytes as u64, Ordering::Relaxed);
