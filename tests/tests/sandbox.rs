@@ -70,11 +70,11 @@ const ANYWHERE: [(&str, &str); 11] = [
     ("eat-memory", "memory"),
     ("recurse", "stack"),
     ("fault", "reported"),
-    ("foreign-exchange", "trap"),
-    ("zero-requests", "trap"),
-    ("zero-period", "trap"),
-    ("zero-burst", "trap"),
-    ("zero-cost", "trap"),
+    ("foreign-exchange", "refused"),
+    ("zero-requests", "refused"),
+    ("zero-period", "refused"),
+    ("zero-burst", "refused"),
+    ("zero-cost", "refused"),
 ];
 
 /// What a filter can do wrong with either head.
@@ -742,7 +742,7 @@ mod wasi {
         for config in ["file = \"/etc/hostname\"", "sleep = true", "exit = true"] {
             let gateway = start(&upstream, &format!("config = {{ {config} }}"));
             assert_eq!(gateway.get("/").status, 503, "{config}");
-            assert_eq!(faults(&gateway, "10-w", "trap"), 1.0, "{config}");
+            assert_eq!(faults(&gateway, "10-w", "refused"), 1.0, "{config}");
         }
     }
 }

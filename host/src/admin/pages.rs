@@ -52,7 +52,7 @@ impl Admin {
             "generation": snapshot.generation,
             "rejected-change": rejection,
             "certificates": { "last-error": problems(&snapshot.kept_certificates) },
-            "policies": snapshot.statuses.iter().map(policy).collect::<Vec<_>>(),
+            "policies": snapshot.statuses.iter().map(|status| policy(status, snapshot.is_degraded(&status.name))).collect::<Vec<_>>(),
             "routes": snapshot.targets.iter().map(|target| json!({
                 "name": &*target.name,
                 "policies": target.chain.policies().iter().map(|policy| &*policy.name).collect::<Vec<_>>(),
@@ -93,12 +93,12 @@ fn starting() -> Response<String> {
     page(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "starting\n")
 }
 
-fn policy(status: &PolicyStatus) -> Value {
+fn policy(status: &PolicyStatus, degraded: bool) -> Value {
     json!({
         "name": status.name,
         "filter": status.filter,
         "digest": status.digest.map(|digest| format!("sha256:{digest}")),
-        "state": status.state.label(),
+        "state": if degraded { "degraded" } else { status.state.label() },
         "last-error": problems(&status.problems),
     })
 }

@@ -5,12 +5,14 @@ mod body;
 mod fault;
 mod local;
 mod policy;
+mod quarantine;
 mod record;
 mod request;
 mod response;
 mod run;
 
 pub use local::{LocalChain, LocalFilter};
-pub use policy::{Chain, OnFault, Policy};
+pub use policy::{Chain, FaultAnswer, OnFault, Policy};
+pub use quarantine::{Quarantine, QuarantineSettings};
 pub use record::{HookAnswer, HookCall, Record, Recorder};
 pub use run::{Denied, Run, Step};

@@ -2,19 +2,24 @@
 
 use std::sync::Arc;
 
+use http::StatusCode;
+
+use super::quarantine::Quarantine;
 use super::record::Recorder;
 use crate::sandbox::Filter;
-use crate::telemetry::FilterMetrics;
+use crate::telemetry::{ByFaultClass, FilterMetrics};
 
 /// What becomes of an exchange when a filter faults.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnFault {
-    /// It is answered with 503.
-    #[default]
-    Deny,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultAnswer {
+    /// It is answered with that status.
+    Deny(StatusCode),
     /// It goes on as if the filter were not there.
     Bypass,
 }
+
+/// What becomes of it for each class of fault.
+pub type OnFault = ByFaultClass<FaultAnswer>;
 
 /// A configured filter in its place, with what the operator said about it.
 pub struct Policy {
@@ -24,6 +29,8 @@ pub struct Policy {
     pub filter: Arc<Filter>,
     /// What to do when it faults.
     pub on_fault: OnFault,
+    /// When it is not called any more, if ever.
+    pub quarantine: Option<Quarantine>,
     /// Its counters.
     pub metrics: Arc<FilterMetrics>,
     /// Who follows its exchanges, if anybody does.

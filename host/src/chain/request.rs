@@ -15,7 +15,10 @@ impl Run {
     /// If a filter faults and its policy denies then.
     pub async fn on_request(&self, mut body: Body) -> Result<Step, Denied> {
         for index in 0..self.0.filters.len() {
-            let wants_body = {
+            self.admit(index)?;
+            let wants_body = if self.is_bypassed(index) {
+                false
+            } else {
                 let subscription = &self.filter(index).policy.filter.subscription;
                 let step =
                     if subscription.request_head() { self.head(index, Message::Request)? } else { HeadStep::Forward };

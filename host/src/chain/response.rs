@@ -91,6 +91,6 @@ impl Denied {
     /// What the client is told: nothing about the fault itself.
     #[must_use]
     pub fn reply(&self) -> Reply {
-        Reply::problem(StatusCode::SERVICE_UNAVAILABLE, "a policy could not be applied to this request")
+        Reply::problem(self.status, "a policy could not be applied to this request")
     }
 }

@@ -4,11 +4,12 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::{request, response};
+use http::{StatusCode, request, response};
 use smallvec::SmallVec;
 
-use super::fault::weigh;
+use super::fault::{answer, weigh};
 use super::local::{LocalChain, LocalFilter, Place};
+use super::quarantine::Admittance;
 use super::record::{HookAnswer, HookCall, Record};
 use crate::message::{Body, Exchange, Message, Reply};
 use crate::sandbox::{Fault, HeadStep, Instance, Seat};
@@ -28,6 +29,8 @@ pub enum Step {
 pub struct Denied {
     /// The policy.
     pub policy: Arc<str>,
+    /// What the client gets.
+    pub status: StatusCode,
 }
 
 /// An exchange in a chain, from its route to the end of its response. Body hooks hold it too, so it ends with the last
@@ -60,6 +63,8 @@ struct Visit {
     place: Option<Place>,
     /// Left out after a fault that its policy bypasses.
     bypassed: bool,
+    /// Shows whether the filter is well again.
+    probe: bool,
 }
 
 impl Run {
@@ -117,6 +122,28 @@ impl Run {
 
     pub(super) fn is_bypassed(&self, index: usize) -> bool {
         self.0.state.borrow().places[index].bypassed
+    }
+
+    /// Whether the exchange is to be shown to a filter at all.
+    ///
+    /// # Errors
+    /// If the filter is in quarantine, and its policy denies exchanges then.
+    pub(super) fn admit(&self, index: usize) -> Result<(), Denied> {
+        let policy = &self.filter(index).policy;
+        let Some(quarantine) = &policy.quarantine else { return Ok(()) };
+        let admittance = quarantine.admit();
+        let visit = &mut self.0.state.borrow_mut().places[index];
+        match admittance {
+            Admittance::Called => Ok(()),
+            Admittance::Probe => {
+                visit.probe = true;
+                Ok(())
+            }
+            Admittance::Instead(instead) => {
+                visit.bypassed = true;
+                answer(policy, instead)
+            }
+        }
     }
 
     /// Calls a filter's head hook. A fault that its policy bypasses counts as `Forward`.
@@ -216,14 +243,29 @@ impl Run {
     }
 }
 
+/// What an exchange has shown of a filter that is in quarantine, if it was to show anything.
+fn probed(filter: &LocalFilter, well: Option<bool>, probe: bool) {
+    if probe
+        && let Some(well) = well
+        && let Some(quarantine) = &filter.policy.quarantine
+    {
+        quarantine.probed(&filter.policy.name, well);
+    }
+}
+
 impl Drop for Inner {
     fn drop(&mut self) {
         let State { exchange, places, records, .. } = self.state.get_mut();
         for (index, (filter, visit)) in self.filters.iter().zip(places.drain(..)).enumerate() {
-            let Some(place) = visit.place else { continue };
+            let Some(place) = visit.place else {
+                probed(filter, visit.bypassed.then_some(false), visit.probe);
+                continue;
+            };
             let exchange = exchange.as_deref().filter(|_| filter.policy.filter.subscription.stateful());
             tell(exchange, records, index, |record, exchange| record.before(HookCall::End, exchange));
-            match filter.leave(place) {
+            let left = filter.leave(place);
+            probed(filter, Some(!visit.bypassed && left.is_ok()), visit.probe);
+            match left {
                 Ok(()) => tell(exchange, records, index, |record, exchange| record.answered(HookAnswer::End, exchange)),
                 Err(fault) => {
                     tell(exchange, records, index, |record, _| record.faulted(&fault));

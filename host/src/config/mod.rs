@@ -22,11 +22,13 @@ mod listener;
 mod model;
 mod names;
 mod network;
+mod on_fault;
 mod overload;
 mod policies;
 mod policy_dir;
 mod policy_file;
 mod problem;
+mod quarantine;
 mod report;
 mod rewrite;
 mod route;
@@ -50,12 +52,14 @@ pub use self::{
     listener::{ListenerOptions, ProxyProtocol, RedirectHttps},
     model::{
         Config, EncodedSlash, Endpoint, EndpointSource, FilterSource, HeaderMatch, HostPattern, Isolation, Limits,
-        Listener, ListenerSet, OnFault, PathMatch, Paths, Place, Policy, PolicyEntry, PolicyLimits, QueryMatch, Route,
-        Upstream, UpstreamTimeouts, ValueMatch,
+        Listener, ListenerSet, PathMatch, Paths, Place, Policy, PolicyEntry, PolicyLimits, QueryMatch, Route, Upstream,
+        UpstreamTimeouts, ValueMatch,
     },
     network::Network,
+    on_fault::{FaultAnswer, OnFault},
     overload::Overload,
     problem::Problem,
+    quarantine::Quarantine,
     tls::{CertificateFiles, ClientAuth, Tls, TlsProfile},
     transport::{Transport, UpstreamTls},
 };

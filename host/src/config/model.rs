@@ -14,7 +14,7 @@ use std::{
 use http::{HeaderName, Method};
 use regex::Regex;
 
-use super::{CallOptions, ListenerOptions, Overload, Problem, Transport, UpstreamOptions};
+use super::{CallOptions, ListenerOptions, OnFault, Overload, Problem, Quarantine, Transport, UpstreamOptions};
 use crate::route::Action;
 
 /// Everything that the gateway is told from outside.
@@ -227,6 +227,8 @@ pub struct Policy {
     pub on_fault: OnFault,
     /// `isolation`: which exchanges share a sandbox.
     pub isolation: Isolation,
+    /// `quarantine`: when the filter is not called any more.
+    pub quarantine: Option<Quarantine>,
     /// `[limits]`: what the filter may use.
     pub limits: PolicyLimits,
     /// Where its configuration is written, for the filter's own objections.
@@ -289,16 +291,6 @@ impl FilterSource {
             Self::Bundled { .. } => None,
         }
     }
-}
-
-/// What a request gets when a filter fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnFault {
-    /// `"deny"`: a reply with status 503.
-    #[default]
-    Deny,
-    /// `"bypass"`: the same as without the filter.
-    Bypass,
 }
 
 /// Which exchanges share a sandbox.

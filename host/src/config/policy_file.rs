@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::{
-    FilterSource, Isolation, OnFault, Place, Policy, PolicyLimits,
+    FilterSource, Isolation, OnFault, Place, Policy, PolicyLimits, Quarantine, on_fault, quarantine,
     report::{At, Report},
     section::{Item, Section},
 };
@@ -18,6 +18,7 @@ pub(super) struct PolicyTable {
     config: Option<At<Value>>,
     on_fault: OnFault,
     isolation: Isolation,
+    quarantine: Option<Quarantine>,
     limits: PolicyLimits,
 }
 
@@ -27,8 +28,9 @@ impl PolicyTable {
         let table = Self {
             filter: section.take("filter").and_then(Item::string),
             config: section.take("config").and_then(Item::json),
-            on_fault: section.take("on-fault").and_then(read_on_fault).unwrap_or_default(),
+            on_fault: section.take("on-fault").and_then(on_fault::read).unwrap_or_default(),
             isolation: section.take("isolation").and_then(read_isolation).unwrap_or_default(),
+            quarantine: section.take("quarantine").and_then(Item::section).and_then(quarantine::read),
             limits: section.take("limits").and_then(Item::section).map(read_limits).unwrap_or_default(),
         };
         section.finish();
@@ -41,19 +43,15 @@ impl PolicyTable {
             Some(At { value, key, line }) => (value, Place { file: place.file, line: Some(line), key: Some(key) }),
             None => (Value::Object(Map::new()), place),
         };
-        Policy { name, filter, config, on_fault: self.on_fault, isolation: self.isolation, limits: self.limits, place }
-    }
-}
-
-fn read_on_fault(item: Item<'_>) -> Option<OnFault> {
-    let report: &Report = item.report();
-    let text = item.string()?;
-    match text.value.as_str() {
-        "deny" => Some(OnFault::Deny),
-        "bypass" => Some(OnFault::Bypass),
-        other => {
-            report.at(&text, format!("{other:?} is not known"), "write \"deny\" or \"bypass\"");
-            None
+        Policy {
+            name,
+            filter,
+            config,
+            on_fault: self.on_fault,
+            isolation: self.isolation,
+            quarantine: self.quarantine,
+            limits: self.limits,
+            place,
         }
     }
 }

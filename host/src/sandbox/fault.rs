@@ -3,60 +3,11 @@
 use std::fmt;
 
 use super::deadline::DeadlineExceeded;
+pub use crate::telemetry::FaultClass;
 
 /// How many functions of a guest a fault names, and how long such a name may be.
 const FRAMES: usize = 6;
 const NAME: usize = 96;
-
-/// The kinds of fault, as metrics and logs name them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FaultClass {
-    /// The filter crashed: a panic, an access out of bounds, a call with absurd arguments.
-    Trap,
-    /// A hook used more CPU time than it may.
-    Deadline,
-    /// The filter wanted more memory than it may have.
-    Memory,
-    /// The filter's stack overflowed.
-    Stack,
-    /// The hook answered with an error.
-    Reported,
-    /// The hook answered with something that cannot be done, such as an invalid edit.
-    Answer,
-    /// The instance that held the exchange's state was lost to another exchange's fault.
-    StateLost,
-    /// No instance could be made.
-    Instantiate,
-}
-
-impl FaultClass {
-    /// Every class, in the order of their labels in metrics.
-    pub const ALL: [Self; 8] = [
-        Self::Trap,
-        Self::Deadline,
-        Self::Memory,
-        Self::Stack,
-        Self::Reported,
-        Self::Answer,
-        Self::StateLost,
-        Self::Instantiate,
-    ];
-
-    /// The stable name of the class.
-    #[must_use]
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Trap => "trap",
-            Self::Deadline => "deadline",
-            Self::Memory => "memory",
-            Self::Stack => "stack",
-            Self::Reported => "reported",
-            Self::Answer => "answer",
-            Self::StateLost => "state-lost",
-            Self::Instantiate => "instantiate",
-        }
-    }
-}
 
 /// One fault. For the operator; never shown to a client.
 #[derive(Clone, Debug)]
@@ -82,7 +33,8 @@ impl Fault {
             match error.downcast_ref::<wasmtime::Trap>() {
                 Some(wasmtime::Trap::StackOverflow) => FaultClass::Stack,
                 Some(wasmtime::Trap::Interrupt) => FaultClass::Deadline,
-                _ => FaultClass::Trap,
+                Some(_) => FaultClass::Trap,
+                None => FaultClass::Refused,
             }
         };
         let cause = error.root_cause().to_string();

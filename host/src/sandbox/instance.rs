@@ -276,7 +276,7 @@ fn trap_fault(store: &mut Store<HostState>, error: &wasmtime::Error) -> Fault {
 fn instantiate_fault(store: &mut Store<HostState>, error: &wasmtime::Error) -> Fault {
     let fault = trap_fault(store, error);
     match fault.class {
-        FaultClass::Trap => Fault::new(FaultClass::Instantiate, format!("{error:#}")),
+        FaultClass::Trap | FaultClass::Refused => Fault::new(FaultClass::Instantiate, format!("{error:#}")),
         _ => fault,
     }
 }

@@ -20,7 +20,7 @@ pub use view::View;
 
 use std::sync::Arc;
 
-use crate::chain::{Chain, Policy};
+use crate::chain::{Chain, Policy, Quarantine};
 use crate::config::{CallOptions, Limits, Problem};
 use crate::framing;
 use crate::listener::{Admission, Bounds};
@@ -62,6 +62,15 @@ pub struct Snapshot {
     pub kept_certificates: Vec<Problem>,
     /// What is to be said about each policy, ready or not.
     pub statuses: Vec<PolicyStatus>,
+}
+
+impl Snapshot {
+    /// Whether the policy is in quarantine for its faults.
+    #[must_use]
+    pub fn is_degraded(&self, policy: &str) -> bool {
+        let of_name = self.policies.iter().filter(|known| *known.name == *policy);
+        of_name.filter_map(|policy| policy.quarantine.as_ref()).any(Quarantine::is_closed)
+    }
 }
 
 /// What a route leads to.

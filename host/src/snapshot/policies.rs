@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 
 use super::Snapshot;
 use crate::bundled;
-use crate::chain::{OnFault, Policy};
+use crate::chain::{FaultAnswer, Policy, Quarantine, QuarantineSettings};
 use crate::config::{self, FilterSource, PolicyEntry, Problem};
 use crate::sandbox::{Digest, Fault, Filter, FilterSettings, Isolation, Limiter, Module, ModuleCache};
 use crate::telemetry::Metrics;
@@ -85,13 +85,12 @@ impl PolicyMaker {
 
     fn prepare(&mut self, policy: &config::Policy, older: Option<&Arc<Policy>>) -> Result<Arc<Policy>, Problem> {
         let content = read(policy)?;
-        let on_fault = match policy.on_fault {
-            config::OnFault::Deny => OnFault::Deny,
-            config::OnFault::Bypass => OnFault::Bypass,
-        };
+        let on_fault = policy.on_fault.map(answer);
+        let quarantine = policy.quarantine.map(quarantine);
         let settings = self.settings(policy);
         if let Some(older) = older
             && older.on_fault == on_fault
+            && older.quarantine.as_ref().map(|older| older.settings) == quarantine
             && older.filter.module.digest == Digest::of(&content)
             && older.filter.settings.same_as(&settings)
         {
@@ -102,7 +101,9 @@ impl PolicyMaker {
         let filter =
             Filter::prepare(module, settings, self.workers).map_err(|fault| configure_problem(policy, &fault))?;
         let metrics = self.metrics.filter(&name);
-        Ok(Arc::new(Policy { name, filter, on_fault, metrics, recorder: None }))
+        metrics.set_in_quarantine(false);
+        let quarantine = quarantine.map(|settings| Quarantine::new(settings, Arc::clone(&metrics)));
+        Ok(Arc::new(Policy { name, filter, on_fault, quarantine, metrics, recorder: None }))
     }
 
     fn settings(&mut self, policy: &config::Policy) -> FilterSettings {
@@ -129,6 +130,23 @@ impl PolicyMaker {
         self.limiters.retain(|_, limiter| limiter.strong_count() > 0);
         self.limiters.insert(policy.to_owned(), Arc::downgrade(&limiter));
         limiter
+    }
+}
+
+fn answer(answer: config::FaultAnswer) -> FaultAnswer {
+    match answer {
+        config::FaultAnswer::Deny(status) => FaultAnswer::Deny(status),
+        config::FaultAnswer::Bypass => FaultAnswer::Bypass,
+    }
+}
+
+fn quarantine(settings: config::Quarantine) -> QuarantineSettings {
+    QuarantineSettings {
+        faults: settings.faults,
+        within: settings.within,
+        per_mille: settings.share.thousandths(),
+        action: answer(settings.action),
+        probe: settings.probe,
     }
 }
 

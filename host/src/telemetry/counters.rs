@@ -21,6 +21,23 @@ struct Lane<const N: usize>([AtomicU64; N]);
 #[derive(Debug)]
 pub(super) struct Counters<const N: usize>(Box<[Lane<N>]>);
 
+/// A single count of that kind.
+#[derive(Debug, Default)]
+pub struct Tally(Counters<1>);
+
+impl Tally {
+    /// Counts so many more.
+    pub fn add(&self, amount: u64) {
+        self.0.add(0, amount);
+    }
+
+    /// How many there were.
+    #[must_use]
+    pub fn sum(&self) -> u64 {
+        self.0.sum(0)
+    }
+}
+
 impl<const N: usize> Default for Counters<N> {
     fn default() -> Self {
         Self((0..LANES).map(|_| Lane(std::array::from_fn(|_| AtomicU64::new(0)))).collect())

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::counters::Counters;
 use super::downstream::DownstreamMetrics;
+use super::filter::{FilterMetrics, render_filters};
 use super::mirror::{self, MirrorMetrics};
 use super::reasons::Reasons;
 use super::refusal::{Refusal, Refusals};
@@ -229,49 +230,6 @@ fn render_routes(page: &mut Page, routes: &[(String, Arc<RouteMetrics>)]) {
     }
 }
 
-/// The most fault classes that there can be.
-const FAULTS: usize = 8;
-
-/// Counters of one policy's filter.
-#[derive(Debug, Default)]
-pub struct FilterMetrics {
-    counters: Counters<{ 2 + FAULTS }>,
-    fault_labels: [std::sync::OnceLock<&'static str>; FAULTS],
-    memory: AtomicU64,
-    log: LogPace,
-}
-
-impl FilterMetrics {
-    /// A hook was called.
-    pub fn called(&self) {
-        self.counters.add(0, 1);
-    }
-
-    /// A hook answered the client itself.
-    pub fn replied(&self) {
-        self.counters.add(1, 1);
-    }
-
-    /// A hook faulted. Says whether this one should be logged: faults can come as often as requests, so one a second is.
-    pub fn faulted(&self, class: usize, label: &'static str) -> Option<u64> {
-        let class = class.min(FAULTS - 1);
-        self.fault_labels[class].get_or_init(|| label);
-        self.counters.add(2 + class, 1);
-        self.log.admit()
-    }
-
-    /// The most memory that an instance has had, in bytes, as far as it was noted.
-    #[must_use]
-    pub fn memory_high_water(&self) -> u64 {
-        self.memory.load(Ordering::Relaxed)
-    }
-
-    /// An instance has had that much memory.
-    pub fn memory(&self, bytes: usize) {
-        self.memory.fetch_max(bytes as u64, Ordering::Relaxed);
-    }
-}
-
 /// Lets one line a second through and counts those held back.
 #[derive(Debug)]
 pub(super) struct LogPace {
@@ -295,33 +253,6 @@ impl LogPace {
         }
         self.held_back.fetch_add(1, Ordering::Relaxed);
         None
-    }
-}
-
-fn render_filters(page: &mut Page, filters: &[(String, Arc<FilterMetrics>)]) {
-    page.family(names::FILTER_CALLS, "counter", "hooks called, by policy");
-    for (policy, metrics) in filters {
-        page.sample(names::FILTER_CALLS, &[("policy", policy)], metrics.counters.sum(0));
-    }
-    page.family(names::FILTER_REPLIES, "counter", "replies made by filters, by policy");
-    for (policy, metrics) in filters {
-        page.sample(names::FILTER_REPLIES, &[("policy", policy)], metrics.counters.sum(1));
-    }
-    page.family(names::FILTER_FAULTS, "counter", "faults of filters, by policy and class");
-    for (policy, metrics) in filters {
-        for (class, label) in metrics.fault_labels.iter().enumerate() {
-            if let Some(label) = label.get() {
-                page.sample(
-                    names::FILTER_FAULTS,
-                    &[("policy", policy), ("class", label)],
-                    metrics.counters.sum(2 + class),
-                );
-            }
-        }
-    }
-    page.family(names::FILTER_MEMORY, "gauge", "the most memory that an instance of the policy had");
-    for (policy, metrics) in filters {
-        page.sample(names::FILTER_MEMORY, &[("policy", policy)], metrics.memory.load(Ordering::Relaxed));
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod counters;
 mod downstream;
+mod fault;
+mod filter;
 mod logging;
 mod memory;
 mod metrics;
@@ -14,11 +16,13 @@ pub mod service_manager;
 mod tunnels;
 mod upstream;
 
-pub use counters::lane;
+pub use counters::{Tally, lane};
 pub use downstream::DownstreamMetrics;
+pub use fault::{ByFaultClass, FaultClass};
+pub use filter::FilterMetrics;
 pub use logging::{LogFormat, LogGuard, start as start_logging};
 pub use memory::{group_limit, resident};
-pub use metrics::{FilterMetrics, GatewayMetrics, Metrics, RouteMetrics};
+pub use metrics::{GatewayMetrics, Metrics, RouteMetrics};
 pub use mirror::{CopyLost, MirrorMetrics};
 pub use panics::watch as watch_panics;
 pub use refusal::Refusal;

@@ -69,7 +69,7 @@ fn policies_of_the_file_keep_their_order_and_their_place() {
     assert_eq!(names(&config), ["partner-key", "per-consumer", "stamp"]);
     let limit = policy(&config, "per-consumer");
     assert_eq!(limit.config, serde_json::json!({ "requests": 100, "per": "1s", "burst": 200, "key": "consumer" }));
-    assert_eq!(limit.on_fault, OnFault::Deny);
+    assert_eq!(limit.on_fault, OnFault::default());
     assert_eq!(limit.place.line, Some(17));
     let problem = limit.config_problem("key is unknown", "");
     assert!(problem.to_string().ends_with("tollgate.toml:17: policies.per-consumer.config: key is unknown"));

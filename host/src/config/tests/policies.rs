@@ -2,8 +2,11 @@
 
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt, time::Duration};
 
-use super::super::{Isolation, OnFault, PolicyLimits};
+use http::StatusCode;
+
+use super::super::{FaultAnswer, Isolation, OnFault, PolicyLimits, Share};
 use super::*;
+use crate::telemetry::FaultClass;
 
 fn problems(folder: &Folder, config: &Config, name: &str) -> Vec<String> {
     folder.show(entry(config, name).policy.as_ref().expect_err("the policy has problems"))
@@ -26,7 +29,7 @@ fn a_policy_is_a_module_a_toml_or_both() {
     assert_eq!(code(&config, "20-rate-limit"), "bundled rate-limit");
     assert_eq!(code(&config, "30-mine"), "30-mine.wasm");
     let other = policy(&config, "10-other");
-    assert_eq!((other.on_fault, other.isolation), (OnFault::Bypass, Isolation::Exchange));
+    assert_eq!((other.on_fault, other.isolation), (OnFault::all(FaultAnswer::Bypass), Isolation::Exchange));
     assert_eq!(other.config, serde_json::json!({ "when": "2024-01-02" }));
     assert_eq!((other.place.line, &other.place.file), (Some(4), &folder.path("policies/10-other.toml")));
     let mine = policy(&config, "30-mine");
@@ -60,6 +63,53 @@ fn limits_are_within_bounds() {
 }
 
 #[test]
+fn faults_are_answered_by_class() {
+    let good = "filter = \"headers\"\non-fault = { status = 500, deadline = \"bypass\", state-lost = \"deny\" }\n";
+    let other = "filter = \"headers\"\non-fault = { default = \"bypass\", trap = \"deny\" }\n";
+    let bad = "filter = \"headers\"\non-fault = { status = 200, dedline = \"deny\", trap = true, memory = \"open\" }\n";
+    let files = [("a", good), ("b", other), ("c", bad)];
+    let folder =
+        files.iter().fold(Folder::new(), |folder, (name, text)| folder.file(&format!("policies/{name}.toml"), text));
+    let config = folder.load_dir();
+    let of = |policy_name: &str, class| policy(&config, policy_name).on_fault.of(class);
+    let denied = |status| FaultAnswer::Deny(StatusCode::from_u16(status).unwrap());
+    assert_eq!(of("a", FaultClass::Deadline), FaultAnswer::Bypass);
+    assert_eq!((of("a", FaultClass::Trap), of("a", FaultClass::StateLost)), (denied(500), denied(500)));
+    assert_eq!((of("b", FaultClass::Trap), of("b", FaultClass::Memory)), (denied(503), FaultAnswer::Bypass));
+    assert_eq!(
+        problems(&folder, &config, "c"),
+        [
+            "policies/c.toml:2: on-fault.status: 200 is out of range; write a number from 400 to 599",
+            "policies/c.toml:2: on-fault.trap: is a boolean, not a string; put it in quotes: \"…\"",
+            "policies/c.toml:2: on-fault.memory: \"open\" is not known; write \"deny\" or \"bypass\"",
+            "policies/c.toml:2: on-fault.dedline: unknown key; did you mean \"deadline\"?",
+        ]
+    );
+}
+
+#[test]
+fn quarantine_says_what_is_done_instead() {
+    let good = "filter = \"headers\"\nquarantine = { faults = 3, within = \"1m\", share = 0.1, action = \"bypass\" }\n";
+    let bad = "filter = \"headers\"\n[quarantine]\nfaults = 0\nprobe = \"2h\"\n";
+    let folder = Folder::new().file("policies/a.toml", good).file("policies/b.toml", bad);
+    let config = folder.load_dir();
+    let quarantine = policy(&config, "a").quarantine.unwrap();
+    assert_eq!((quarantine.faults, quarantine.within), (3, Duration::from_secs(60)));
+    assert_eq!((quarantine.share, quarantine.action), (Share::per_mille(100), FaultAnswer::Bypass));
+    assert_eq!(quarantine.probe, Duration::from_secs(5));
+    assert_eq!(
+        problems(&folder, &config, "b"),
+        [
+            "policies/b.toml:2: quarantine.action: is missing; \
+             write action = \"deny\", or \"bypass\" if requests may go on without the filter",
+            "policies/b.toml:3: quarantine.faults: 0 is out of range; write a number from 1 to 1000000",
+            "policies/b.toml:4: quarantine.probe: \"2h\" is out of range; \
+             write a duration from \"1ms\" to \"1h\", in ms, s, m or h",
+        ]
+    );
+}
+
+#[test]
 fn a_problem_stays_with_its_policy() {
     let folder = Folder::new()
         .file("policies/10-api-key.toml", "")
@@ -80,7 +130,8 @@ fn a_problem_stays_with_its_policy() {
         [
             "policies/30-unknown.toml:1: filter: there is no module and no bundled filter \"heders\"; \
              did you mean \"headers\"?",
-            "policies/30-unknown.toml:2: keys: unknown key; known keys: config, filter, isolation, limits, on-fault",
+            "policies/30-unknown.toml:2: keys: unknown key; \
+             known keys: config, filter, isolation, limits, on-fault, quarantine",
         ]
     );
     assert_eq!(

@@ -1,0 +1,107 @@
+//! Counters of policies' filters.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::counters::Counters;
+use super::fault::FaultClass;
+use super::metrics::{LogPace, Page};
+use super::names;
+
+const CALLS: usize = 0;
+const REPLIES: usize = 1;
+const QUARANTINES: usize = 2;
+const QUARANTINED: usize = 3;
+const FIRST_FAULT: usize = 4;
+
+/// Counters of one policy's filter.
+#[derive(Debug, Default)]
+pub struct FilterMetrics {
+    counters: Counters<{ FIRST_FAULT + FaultClass::ALL.len() }>,
+    memory: AtomicU64,
+    in_quarantine: AtomicU64,
+    log: LogPace,
+}
+
+impl FilterMetrics {
+    /// A hook was called.
+    pub fn called(&self) {
+        self.counters.add(CALLS, 1);
+    }
+
+    /// A hook answered the client itself.
+    pub fn replied(&self) {
+        self.counters.add(REPLIES, 1);
+    }
+
+    /// A hook faulted. Says whether this one should be logged: faults can come as often as requests, so one a second is.
+    pub fn faulted(&self, class: FaultClass) -> Option<u64> {
+        self.counters.add(FIRST_FAULT + class as usize, 1);
+        self.log.admit()
+    }
+
+    /// The most memory that an instance has had, in bytes, as far as it was noted.
+    #[must_use]
+    pub fn memory_high_water(&self) -> u64 {
+        self.memory.load(Ordering::Relaxed)
+    }
+
+    /// An instance has had that much memory.
+    pub fn memory(&self, bytes: usize) {
+        self.memory.fetch_max(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// The filter is called no more, or again.
+    pub fn set_in_quarantine(&self, is: bool) {
+        self.in_quarantine.store(u64::from(is), Ordering::Relaxed);
+        if is {
+            self.counters.add(QUARANTINES, 1);
+        }
+    }
+
+    /// An exchange was not shown to the filter, for its quarantine.
+    pub fn quarantined(&self) {
+        self.counters.add(QUARANTINED, 1);
+    }
+}
+
+/// All families of all filters.
+pub(super) fn render_filters(page: &mut Page, filters: &[(String, Arc<FilterMetrics>)]) {
+    let plain = [
+        (CALLS, names::FILTER_CALLS, "hooks called, by policy"),
+        (REPLIES, names::FILTER_REPLIES, "replies made by filters, by policy"),
+        (QUARANTINES, names::FILTER_QUARANTINES, "how often a policy was put in quarantine for its faults"),
+        (QUARANTINED, names::FILTER_QUARANTINED, "exchanges that a policy in quarantine has not seen"),
+    ];
+    for (counter, name, help) in plain {
+        page.family(name, "counter", help);
+        for (policy, metrics) in filters {
+            page.sample(name, &[("policy", policy)], metrics.counters.sum(counter));
+        }
+    }
+    page.family(names::FILTER_FAULTS, "counter", "faults of filters, by policy and class");
+    for (policy, metrics) in filters {
+        for class in FaultClass::ALL {
+            let count = metrics.counters.sum(FIRST_FAULT + class as usize);
+            if count > 0 {
+                page.sample(names::FILTER_FAULTS, &[("policy", policy), ("class", class.label())], count);
+            }
+        }
+    }
+    gauge(page, filters, names::FILTER_MEMORY, "the most memory that an instance of the policy had", |of| &of.memory);
+    let help = "whether a policy is in quarantine for its faults";
+    gauge(page, filters, names::FILTER_IN_QUARANTINE, help, |of| &of.in_quarantine);
+}
+
+fn gauge(
+    page: &mut Page,
+    filters: &[(String, Arc<FilterMetrics>)],
+    name: &str,
+    help: &str,
+    value: fn(&FilterMetrics) -> &AtomicU64,
+) {
+    page.family(name, "gauge", help);
+    for (policy, metrics) in filters {
+        page.sample(name, &[("policy", policy)], value(metrics).load(Ordering::Relaxed));
+    }
+}
