@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 #![allow(missing_docs, reason = "each story is named after what it tells")]
 
-use tollgate_tests::{Answer, Gate, Request, Response, RunningGateway, TestGateway, Upstream, eventually, guest};
+use tollgate_tests::{
+    Answer, Gate, RawFilter, Request, Response, RunningGateway, TestGateway, Upstream, eventually, guest,
+};
 
 /// A gateway with one policy; the guest counts in its memory, for all to see, and does what it is told.
 fn gateway(upstream: &Upstream, policy: &str) -> RunningGateway {
@@ -58,5 +60,85 @@ mod exchange {
         gate.open();
         let response = slow.response();
         assert_eq!((response.status, response.field("x-hooks")), (200, Some("2")));
+    }
+
+    /// A filter that says in `x-seen` what it finds: `look` leaves a number from 0 to 9 on the stack, and changes it for whoever
+    /// finds it next.
+    fn telling(look: &str, fields: &str) -> Vec<u8> {
+        let head = format!(
+            "(i32.store8 (i32.const 4200) (i32.add (i32.const 48) {look}))
+             (i32.store (i32.const 2076) (i32.const 4300)) (i32.store (i32.const 2080) (i32.const 1))
+             (i32.const 2048)"
+        );
+        // One edit: set, "x-seen", the byte at 4200.
+        let edit = r#"(data (i32.const 4100) "x-seen")
+            (data (i32.const 4300) "\00\00\00\00\04\10\00\00\06\00\00\00\68\10\00\00\01\00\00\00")"#;
+        RawFilter::new(1).export("on-request-head", &head).fields(edit).fields(fields).build()
+    }
+
+    #[test]
+    fn whatever_a_module_can_change_is_as_it_was_for_the_next_exchange() {
+        let places = [
+            (
+                "memory",
+                "(call $see)",
+                "(func $see (result i32) (i32.load8_u (i32.const 5000))
+                (i32.store8 (i32.const 5000) (i32.const 7)))",
+            ),
+            (
+                "the last page",
+                "(call $see)",
+                "(func $see (result i32) (i32.load8_u (i32.const 262143))
+                (i32.store8 (i32.const 262143) (i32.const 7)))",
+            ),
+            (
+                "every page",
+                "(call $see)",
+                "(func $see (result i32) (i32.load8_u (i32.const 131072))
+                (memory.fill (i32.const 65536) (i32.const 7) (i32.const 196608)))",
+            ),
+            (
+                "a global",
+                "(call $see)",
+                "(global $g (mut i32) (i32.const 3)) (func $see (result i32) (global.get $g)
+                (global.set $g (i32.const 7)))",
+            ),
+            (
+                "a global of 64 bits",
+                "(call $see)",
+                "(global $g (mut i64) (i64.const 3)) (func $see (result i32)
+                (i32.wrap_i64 (global.get $g)) (global.set $g (i64.const 7)))",
+            ),
+            (
+                "more memory",
+                "(call $see)",
+                "(func $see (result i32) (i32.sub (memory.size) (i32.const 4))
+                (drop (memory.grow (i32.const 1))))",
+            ),
+            (
+                "a table",
+                "(call $see)",
+                "(table $t 1 funcref) (elem declare func $see)
+                (func $see (result i32) (ref.is_null (table.get $t (i32.const 0)))
+                (table.set $t (i32.const 0) (ref.func $see)))",
+            ),
+            (
+                "a longer table",
+                "(call $see)",
+                "(table $t 1 funcref) (func $see (result i32) (table.size $t)
+                (drop (table.grow $t (ref.null func) (i32.const 1))))",
+            ),
+        ];
+        let upstream = Upstream::start();
+        for (place, look, fields) in places {
+            let seen = |policy: &str| {
+                let gateway = TestGateway::new().upstream(&upstream).module("telling", telling(look, fields));
+                let gateway = gateway.policy("10-t", &format!("filter = \"telling\"\n{policy}")).workers(1).start();
+                [1, 2, 3].map(|_| gateway.get("/").echo().field("x-seen").map(str::to_owned))
+            };
+            let (alone, together) = (seen("isolation = \"exchange\""), seen(""));
+            assert!(alone[0].is_some() && alone.iter().all(|seen| *seen == alone[0]), "{place}: {alone:?}");
+            assert!(together[1] != together[0], "{place} is not a way to leave anything: {together:?}");
+        }
     }
 }

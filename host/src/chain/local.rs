@@ -7,6 +7,9 @@ use std::sync::Arc;
 use super::policy::Policy;
 use crate::sandbox::{Fault, FaultClass, Instance, Isolation, Seat};
 
+/// How many fresh instances of a policy are kept at most.
+const FRESH: usize = 32;
+
 /// The filters of a chain on this worker, in the order of the request.
 pub type LocalChain = Rc<[Rc<LocalFilter>]>;
 
@@ -18,6 +21,9 @@ pub struct LocalFilter {
     instance: RefCell<Option<Instance>>,
     /// Counts the instances that they have shared.
     generation: Cell<u32>,
+    /// Those that wait for an exchange to be its own, as they were when they were configured.
+    #[allow(clippy::vec_box, reason = "exchanges hold them boxed, and they come and go")]
+    fresh: RefCell<Vec<Box<Instance>>>,
 }
 
 /// Where the hooks of an exchange run.
@@ -36,7 +42,7 @@ impl LocalFilter {
             Isolation::Shared => policy.filter.instance().ok(),
             Isolation::Exchange => None,
         };
-        Self { policy, instance: RefCell::new(instance), generation: Cell::new(0) }
+        Self { policy, instance: RefCell::new(instance), generation: Cell::new(0), fresh: RefCell::default() }
     }
 
     /// Calls into an instance on behalf of an exchange, which gets a place in one if it has none yet. `place` is empty again
@@ -59,7 +65,7 @@ impl LocalFilter {
         match place {
             Place::Own { mut instance, seat } => {
                 let left = instance.leave(seat, tell);
-                self.policy.metrics.memory(instance.memory_high_water());
+                self.put_back(instance);
                 left
             }
             Place::Shared { generation, .. } if generation != self.generation.get() => Ok(()),
@@ -109,6 +115,8 @@ impl LocalFilter {
         answer
     }
 
+    /// A filter that keeps no state gets a fresh instance for each hook, where that is cheap: nothing waits with an exchange
+    /// then.
     fn call_own<T>(
         &self,
         place: &mut Option<Place>,
@@ -117,18 +125,31 @@ impl LocalFilter {
         let (mut instance, seat) = match place.take() {
             Some(Place::Own { instance, seat }) => (instance, seat),
             _ => {
-                let mut instance = Box::new(self.policy.filter.instance()?);
+                let fresh = self.fresh.borrow_mut().pop();
+                let mut instance = fresh.map_or_else(|| self.policy.filter.instance().map(Box::new), Ok)?;
                 let seat = instance.seat();
                 (instance, seat)
             }
         };
         let answer = hook(&mut instance, seat);
-        if instance.is_poisoned() {
-            self.policy.metrics.memory(instance.memory_high_water());
-        } else {
+        let filter = &self.policy.filter;
+        let keeps = filter.subscription.stateful() || !filter.is_restorable();
+        if keeps && !instance.is_poisoned() {
             *place = Some(Place::Own { instance, seat });
+        } else {
+            self.put_back(instance);
         }
         answer
+    }
+
+    /// Keeps an instance for another exchange, once nothing of this one is left in it.
+    fn put_back(&self, instance: Box<Instance>) {
+        let mut fresh = self.fresh.borrow_mut();
+        if instance.is_poisoned() || fresh.len() >= FRESH {
+            self.policy.metrics.memory(instance.memory_high_water());
+        } else if let Some(instance) = self.policy.filter.restore(instance) {
+            fresh.push(instance);
+        }
     }
 
     /// Notes how much memory the instance has had. Called every now and then.
@@ -136,6 +157,13 @@ impl LocalFilter {
         if let Some(instance) = &*self.instance.borrow() {
             self.policy.metrics.memory(instance.memory_high_water());
         }
+        let mut fresh = self.fresh.borrow_mut();
+        for instance in &*fresh {
+            self.policy.metrics.memory(instance.memory_high_water());
+        }
+        // After a rush there are more than are needed; half of them go each time.
+        let kept = fresh.len().div_ceil(2);
+        fresh.truncate(kept);
     }
 
     /// Notes how much memory an exchange's instance has had.

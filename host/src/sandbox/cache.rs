@@ -36,6 +36,9 @@ impl fmt::Debug for Digest {
     }
 }
 
+/// Counts the ways in which modules have been changed before they are compiled (`core/state.rs`).
+const PREPARED: u32 = 1;
+
 /// Compiles each content once.
 pub struct ModuleCache {
     sandbox: Sandbox,
@@ -98,6 +101,7 @@ impl ModuleCache {
         use std::hash::{Hash, Hasher};
         let mut compiler = std::hash::DefaultHasher::new();
         self.sandbox.engine.precompile_compatibility_hash().hash(&mut compiler);
+        PREPARED.hash(&mut compiler);
         self.dir.as_ref().map(|dir| dir.join(format!("{digest}-{:016x}.cwasm", compiler.finish())))
     }
 

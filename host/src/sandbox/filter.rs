@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::bindings::tollgate::filter::types::{Hooks, Subscription as Wanted};
 use super::facts::FactPlan;
 use super::fault::{Fault, FaultClass};
+use super::image::Image;
 use super::instance::Instance;
 use super::limiter::Limiter;
 use super::module::Module;
@@ -136,6 +137,8 @@ pub struct Filter {
     pub settings: FilterSettings,
     /// What it wants.
     pub subscription: Subscription,
+    /// What an instance is like before its first exchange, where each exchange begins there.
+    image: Option<Image>,
     /// Instances made before the filter went live, for the workers to take.
     spares: Mutex<Vec<Instance>>,
 }
@@ -146,12 +149,17 @@ impl Filter {
     /// # Errors
     /// If the filter refuses its configuration or faults over it.
     pub fn prepare(module: Arc<Module>, settings: FilterSettings, workers: usize) -> Result<Arc<Self>, Fault> {
-        let (first, subscription) = Instance::new(&module, &settings)?;
+        let (mut first, subscription) = Instance::new(&module, &settings)?;
+        let image = match settings.isolation {
+            Isolation::Shared => None,
+            Isolation::Exchange => first.image(&module),
+        };
+        let filter = Self { module, settings, subscription, image, spares: Mutex::default() };
         let mut spares = vec![first];
         for _ in 1..workers.max(1) {
-            spares.push(Instance::new(&module, &settings)?.0);
+            spares.push(filter.make()?);
         }
-        Ok(Arc::new(Self { module, settings, subscription, spares: Mutex::new(spares) }))
+        Ok(Arc::new(Self { spares: Mutex::new(spares), ..filter }))
     }
 
     /// A configured instance: a spare one, or a new one.
@@ -162,9 +170,27 @@ impl Filter {
         let spare = self.spares.lock().unwrap_or_else(PoisonError::into_inner).pop();
         match spare {
             Some(instance) => Ok(instance),
-            None => Instance::new(&self.module, &self.settings)
-                .map(|(instance, _)| instance)
-                .map_err(|fault| Fault::new(FaultClass::Instantiate, fault.to_string())),
+            None => self.make().map_err(|fault| Fault::new(FaultClass::Instantiate, fault.to_string())),
+        }
+    }
+
+    /// Whether an instance can be put back to what it was like before its first exchange.
+    #[must_use]
+    pub fn is_restorable(&self) -> bool {
+        self.image.is_some()
+    }
+
+    /// Puts an instance back to what it was like before its first exchange. Nothing if that cannot be done.
+    #[must_use]
+    pub fn restore(&self, mut instance: Box<Instance>) -> Option<Box<Instance>> {
+        instance.restore(self.image.as_ref()?).ok()?;
+        Some(instance)
+    }
+
+    fn make(&self) -> Result<Instance, Fault> {
+        match &self.image {
+            Some(image) => Instance::like(image, &self.module, &self.settings),
+            None => Instance::new(&self.module, &self.settings).map(|(instance, _)| instance),
         }
     }
 

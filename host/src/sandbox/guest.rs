@@ -29,6 +29,14 @@ macro_rules! either {
 }
 
 impl Guest {
+    /// Lets the guest initialise itself, where instantiating it has not done that.
+    pub(super) fn initialize(&self, store: &mut Store<HostState>) -> wasmtime::Result<()> {
+        match self {
+            Self::Core(guest) => guest.initialize(store),
+            Self::Component(_) => Ok(()),
+        }
+    }
+
     pub(super) fn configure(&self, store: &mut Store<HostState>, configuration: &str) -> Result<Wanted, CallError> {
         either!(self.configure(store, configuration))
     }

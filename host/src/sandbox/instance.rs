@@ -15,6 +15,7 @@ use super::facts::{FactPlan, Packed};
 use super::fault::{Fault, FaultClass};
 use super::filter::{FilterSettings, Subscription};
 use super::guest::Guest;
+use super::image::{Differs, Image};
 use super::limiter::Limiter;
 use super::module::Module;
 use crate::message::{EditError, Exchange, Message, Reply};
@@ -94,7 +95,52 @@ pub struct Instance {
 }
 
 impl Instance {
+    /// Makes an instance and configures it.
     pub(super) fn new(module: &Module, settings: &FilterSettings) -> Result<(Self, Subscription), Fault> {
+        let mut instance = Self::unconfigured(module, settings)?;
+        let wanted = instance.call(|guest, store, _| {
+            guest.initialize(store)?;
+            guest.configure(store, &settings.configuration)
+        })?;
+        let subscription = Subscription::parse(&wanted).map_err(|message| Fault::new(FaultClass::Answer, message))?;
+        instance.deadline = settings.cpu;
+        Ok((instance, subscription))
+    }
+
+    /// Makes an instance like one that has been configured.
+    pub(super) fn like(image: &Image, module: &Module, settings: &FilterSettings) -> Result<Self, Fault> {
+        let mut instance = Self::unconfigured(module, settings)?;
+        instance.deadline = settings.cpu;
+        match &instance.guest {
+            Guest::Core(guest) if image.fill(guest, &mut instance.store).is_ok() => Ok(instance),
+            _ => Err(Fault::new(FaultClass::Memory, "there is no room for the configured filter")),
+        }
+    }
+
+    /// What the instance is like, if it can be put back to that.
+    pub(super) fn image(&mut self, module: &Module) -> Option<Image> {
+        match &self.guest {
+            Guest::Core(guest) if module.is_restorable => Some(Image::of(guest, &mut self.store)),
+            _ => None,
+        }
+    }
+
+    /// Puts the instance back to what it was like once it was configured: no exchange leaves anything there. If that cannot
+    /// be done, the instance must be dropped.
+    pub(super) fn restore(&mut self, image: &Image) -> Result<(), Differs> {
+        if self.poisoned {
+            return Err(Differs);
+        }
+        self.seats = Seats::default();
+        self.store.data_mut().last_words = None;
+        match &self.guest {
+            Guest::Core(guest) => image.restore(guest, &mut self.store),
+            Guest::Component(_) => Err(Differs),
+        }
+    }
+
+    /// With the deadline of `configure`.
+    fn unconfigured(module: &Module, settings: &FilterSettings) -> Result<Self, Fault> {
         let sandbox = &module.sandbox;
         let state = HostState {
             policy: Arc::clone(&settings.name),
@@ -116,22 +162,15 @@ impl Instance {
             Ok(guest) => guest,
             Err(error) => return Err(instantiate_fault(&mut store, &error)),
         };
-        let wanted = match guest.configure(&mut store, &settings.configuration) {
-            Ok(wanted) => wanted,
-            Err(CallError::Trap(error)) => return Err(trap_fault(&mut store, &error)),
-            Err(CallError::Fault(fault)) => return Err(fault),
-        };
-        let subscription = Subscription::parse(&wanted).map_err(|message| Fault::new(FaultClass::Answer, message))?;
-        let instance = Self {
+        Ok(Self {
             store,
             guest,
             clock: Arc::clone(&sandbox.clock),
-            deadline: settings.cpu,
+            deadline: settings.configure_cpu,
             packed: Packed::default(),
             seats: Seats::default(),
             poisoned: false,
-        };
-        Ok((instance, subscription))
+        })
     }
 
     /// Whether a fault has made the instance unusable.

@@ -15,10 +15,12 @@ mod guest;
 mod host;
 mod host_imports;
 mod host_wasi;
+mod image;
 mod instance;
 mod interface;
 mod limiter;
 mod module;
+mod pages;
 
 pub use cache::{Digest, ModuleCache};
 pub use engine::{MAX_MEMORY, Sandbox};

@@ -8,7 +8,7 @@ use wasmtime::{Engine, Store};
 
 use super::bindings::FilterPre;
 use super::cache::Digest;
-use super::core::CoreGuest;
+use super::core::{self, CoreGuest};
 use super::engine::Sandbox;
 use super::guest::Guest;
 use super::host_wasi;
@@ -31,6 +31,8 @@ pub struct Module {
     pub digest: Digest,
     /// Whether the module imports the interface that reads any part of an exchange.
     pub reads_exchange: bool,
+    /// Whether an instance can be put back to an earlier state.
+    pub(super) is_restorable: bool,
     pre: Pre,
     pub(super) sandbox: Sandbox,
 }
@@ -86,7 +88,8 @@ impl Module {
             Compiled::Core(module) => link_core(sandbox, module)?,
             Compiled::Component(component) => link_component(sandbox, component)?,
         };
-        Ok(Arc::new(Self { digest, reads_exchange, pre, sandbox: sandbox.clone() }))
+        let is_restorable = matches!(compiled, Compiled::Core(module) if core::is_exposed(module));
+        Ok(Arc::new(Self { digest, reads_exchange, is_restorable, pre, sandbox: sandbox.clone() }))
     }
 
     pub(super) fn instantiate(&self, store: &mut Store<HostState>) -> wasmtime::Result<Guest> {
@@ -111,7 +114,8 @@ impl Compiled {
                 // The reader of metadata takes for granted that the module is a valid one, and panics over half of one.
                 wasmtime::Module::validate(engine, bytes).map_err(malformed)?;
                 check_interface(bytes)?;
-                wasmtime::Module::from_binary(engine, bytes).map(Self::Core).map_err(malformed)
+                let exposed = core::expose(bytes).map_err(ModuleError::Malformed)?;
+                wasmtime::Module::from_binary(engine, &exposed).map(Self::Core).map_err(malformed)
             }
             None if bytes.is_empty() => Err(ModuleError::Malformed("the file is empty".into())),
             None => Err(ModuleError::Malformed("it does not begin as a WebAssembly file does".into())),

@@ -5,13 +5,15 @@
 mod imports;
 mod layout;
 mod memory;
+mod state;
 
 pub(super) use imports::link;
 pub(super) use memory::Guest as Handle;
+pub(super) use state::{expose, is_exposed};
 
 use std::sync::Arc;
 
-use wasmtime::{Instance, Memory, Store, TypedFunc, WasmParams, WasmResults, bail};
+use wasmtime::{Global, Instance, Memory, Store, TypedFunc, WasmParams, WasmResults, bail};
 
 use self::memory::{Guest, View};
 use super::answer::{BodyAnswer, CallError, Changes, HeadAnswer};
@@ -32,12 +34,15 @@ type HeadParams = (Id, u32, u32, u32, u32);
 
 /// The exports of an instance.
 pub(super) struct CoreGuest {
+    initialize: Option<TypedFunc<(), ()>>,
     configure: Hook<List>,
     heads: [Hook<HeadParams>; 2],
     bodies: [Hook<(Id, u32, u32, u32)>; 2],
     trailers: [Hook<(Id, u32, u32)>; 2],
     end: TypedFunc<Id, ()>,
     guest: Arc<Guest>,
+    /// Those that the guest can change, if memory is all that it can change besides.
+    pub(super) globals: Vec<Global>,
 }
 
 /// An export that returns the address of its answer, and what is called once that has been read.
@@ -47,22 +52,37 @@ struct Hook<Params> {
 }
 
 impl CoreGuest {
-    /// Finds the exports of an instance and lets it initialise itself.
+    /// Finds the exports of an instance, which has not initialised itself yet.
     pub(super) fn new(store: &mut Store<HostState>, instance: &Instance) -> wasmtime::Result<Self> {
         let (memory, realloc) = (memory(store, instance)?, function(store, instance, "cabi_realloc")?);
         let guest = Arc::new(Guest { memory, realloc });
         store.data_mut().guest = Some(Arc::clone(&guest));
-        if instance.get_func(&mut *store, "_initialize").is_some() {
-            function::<(), ()>(store, instance, "_initialize")?.call(&mut *store, ())?;
-        }
         Ok(Self {
+            initialize: match instance.get_func(&mut *store, "_initialize") {
+                Some(_) => Some(function(store, instance, "_initialize")?),
+                None => None,
+            },
             configure: hook(store, instance, "configure")?,
             heads: [hook(store, instance, "on-request-head")?, hook(store, instance, "on-response-head")?],
             bodies: [hook(store, instance, "on-request-body")?, hook(store, instance, "on-response-body")?],
             trailers: [hook(store, instance, "on-request-trailers")?, hook(store, instance, "on-response-trailers")?],
             end: function(store, instance, &export("on-exchange-end"))?,
             guest,
+            globals: state::globals(store, instance),
         })
+    }
+
+    /// The memory that it exports.
+    pub(super) fn memory(&self) -> Memory {
+        self.guest.memory
+    }
+
+    /// Lets the instance initialise itself.
+    pub(super) fn initialize(&self, store: &mut Store<HostState>) -> wasmtime::Result<()> {
+        match &self.initialize {
+            Some(initialize) => initialize.call(store, ()),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn configure(&self, store: &mut Store<HostState>, configuration: &str) -> Result<Wanted, CallError> {
