@@ -4,7 +4,7 @@
 //!
 //! - the assembler: [`gateway`]
 //! - the path: [`worker`] → [`listener`] → [`connection`] → [`exchange`] → [`chain`] → [`upstream`]
-//! - the ground it stands on: [`message`], [`framing`], [`route`], [`sandbox`]
+//! - the ground it stands on: [`message`], [`framing`], [`wire`], [`route`], [`sandbox`]
 //! - control: [`config`] → [`snapshot`] → [`reload`], [`handover`], and [`admin`], [`telemetry`], [`bundled`]
 //!
 //! A request takes one immutable [`snapshot::Snapshot`] at its start and keeps it to its end; a reload only swaps a pointer.
@@ -23,6 +23,7 @@ pub mod framing;
 pub mod message;
 pub mod route;
 pub mod sandbox;
+pub mod wire;
 
 pub mod admin;
 pub mod bundled;

@@ -85,6 +85,7 @@ impl Worker {
                 _ = sweep.tick() => self.sweep(),
             }
         }
+        self.connections.borrow().iter().for_each(|connection| connection.drain());
         let bound = self.view().snapshot.limits.drain;
         tokio::select! {
             () = self.drained() => {}

@@ -13,12 +13,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // The path.
     ("worker", &["connection", "listener", "message", "snapshot"]),
     ("listener", &["config"]),
-    ("connection", &["config", "exchange", "framing", "message", "snapshot"]),
+    ("connection", &["config", "exchange", "framing", "message", "snapshot", "wire"]),
     ("exchange", &["chain", "framing", "message", "route", "snapshot", "upstream"]),
     ("chain", &["message", "sandbox"]),
-    ("upstream", &["config", "framing", "message"]),
+    ("upstream", &["config", "framing", "message", "wire"]),
     // The ground.
     ("framing", &[]),
+    ("wire", &["framing", "message"]),
     ("message", &[]),
     ("route", &["message"]),
     ("sandbox", &["message"]),
@@ -28,7 +29,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["route"]),
     ("handover", &["listener"]),
     ("reload", &["bundled", "config", "sandbox", "snapshot"]),
-    ("snapshot", &["bundled", "chain", "config", "framing", "listener", "route", "sandbox", "upstream"]),
+    ("snapshot", &["bundled", "chain", "config", "framing", "listener", "route", "sandbox", "upstream", "wire"]),
     ("telemetry", &[]),
 ];
 

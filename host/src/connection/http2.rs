@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http_body_util::BodyExt;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -16,6 +17,7 @@ use super::transport::Transport;
 use super::{Connection, Front};
 use crate::config::Limits;
 use crate::exchange;
+use crate::message::{Body, BodyError};
 use crate::snapshot::View;
 use crate::telemetry::Metrics;
 
@@ -44,7 +46,8 @@ pub(super) async fn serve(
     known.activity.opened();
     let streams = Streams::new(limits.body_idle);
     let handover = Rc::clone(&known.handover);
-    let service = service_fn(|request| {
+    let service = service_fn(|request: http::Request<hyper::body::Incoming>| {
+        let request = request.map(|body| Body::incoming(body.map_err(BodyError::Peer)));
         let (view, front, activity) = (view(), Rc::clone(&front), Rc::clone(&known.activity));
         let (streams, handover) = (streams.clone(), Rc::clone(&handover));
         async move {

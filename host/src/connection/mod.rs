@@ -4,8 +4,6 @@ mod frames;
 mod http1;
 mod http2;
 mod identity;
-mod intake;
-mod io;
 mod opening;
 mod proxy_protocol;
 mod socket;
@@ -14,13 +12,15 @@ mod transport;
 
 pub use opening::Arrival;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::{Response, header};
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use self::opening::{OpenError, Protocol};
@@ -38,8 +38,10 @@ pub struct Connection {
     activity: Rc<Activity>,
     /// Cancelled with the worker's drain, or to cut the connection.
     stop: CancellationToken,
+    draining: Cell<bool>,
     cut: Cell<bool>,
-    cut_now: Notify,
+    /// The connection's task, to be told when it is cut.
+    task: RefCell<Option<Waker>>,
     place: Cell<usize>,
     handover: Rc<Handover>,
 }
@@ -49,7 +51,15 @@ impl Connection {
     #[must_use]
     pub fn new(clock: Seconds, stop: CancellationToken) -> Self {
         let (activity, handover) = (Rc::new(Activity::new(clock)), Rc::new(Handover::new(stop.clone())));
-        Self { activity, stop, cut: Cell::new(false), cut_now: Notify::new(), place: Cell::new(0), handover }
+        Self {
+            activity,
+            draining: Cell::new(stop.is_cancelled()),
+            stop,
+            cut: Cell::new(false),
+            task: RefCell::new(None),
+            place: Cell::new(0),
+            handover,
+        }
     }
 
     /// Ends the connection if it has waited for longer than it may.
@@ -74,7 +84,18 @@ impl Connection {
     fn cut(&self) {
         self.cut.set(true);
         self.stop.cancel();
-        self.cut_now.notify_one();
+        if let Some(task) = self.task.take() {
+            task.wake();
+        }
+    }
+
+    /// The next response is to be the last: the gateway stops.
+    pub fn drain(&self) {
+        self.draining.set(true);
+    }
+
+    fn is_draining(&self) -> bool {
+        self.draining.get()
     }
 
     /// Where the worker keeps it.
@@ -88,9 +109,16 @@ impl Connection {
         self.place.set(place);
     }
 
-    /// Waits until the connection is cut: a drain alone does not end what its client may have begun.
-    async fn is_cut(&self) {
-        self.cut_now.notified().await;
+    /// Whether the connection is cut: a drain alone does not end what its client may have begun. For its own task only.
+    fn poll_cut(&self, cx: &Context<'_>) -> Poll<()> {
+        if self.cut.get() {
+            return Poll::Ready(());
+        }
+        let mut task = self.task.borrow_mut();
+        if !task.as_ref().is_some_and(|task| task.will_wake(cx.waker())) {
+            *task = Some(cx.waker().clone());
+        }
+        Poll::Pending
     }
 }
 
@@ -121,7 +149,7 @@ pub async fn serve(
     let (address, settings) = (arrival.address, Arc::clone(&arrival.settings));
     let opened = tokio::select! {
         opened = arrival.open(Rc::clone(&known.activity)) => opened,
-        () = known.is_cut() => return,
+        () = poll_fn(|cx| known.poll_cut(cx)) => return,
     };
     let opened = match opened {
         Ok(opened) => opened,
@@ -133,14 +161,19 @@ pub async fn serve(
         }
     };
     let front = Front { client: Arc::new(opened.client), settings };
-    let ended = match opened.protocol {
-        Protocol::Http1 => http1::serve(opened.transport, &front, known, limits, view).await,
+    match opened.protocol {
+        Protocol::Http1 => note(address, http1::serve(opened.transport, &front, known, metrics, view).await),
         Protocol::Http2 => {
-            http2::serve(opened.transport, Rc::new(front), known, limits, Arc::clone(metrics), view).await
+            let served = http2::serve(opened.transport, Rc::new(front), known, limits, Arc::clone(metrics), view);
+            note(address, Box::pin(served).await);
         }
-    };
+    }
+}
+
+fn note<E: std::error::Error>(client: SocketAddr, ended: Result<(), E>) {
     if let Err(error) = ended {
-        tracing::debug!(client = %address, %error, "downstream connection ended");
+        let source = error.source().map(ToString::to_string);
+        tracing::debug!(%client, %error, source, "downstream connection ended");
     }
 }
 

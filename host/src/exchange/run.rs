@@ -6,7 +6,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{Method, Request, Response, Uri, Version, header, request};
-use hyper::body::Incoming;
 
 use super::deadline::Deadline;
 use super::end::{ExchangeBody, ExchangeEnd};
@@ -29,7 +28,7 @@ pub async fn serve(
     settings: &ListenerSettings,
     activity: Rc<Activity>,
     handover: &Handover,
-    request: Request<Incoming>,
+    request: Request<Body>,
 ) -> Response<ExchangeBody> {
     let (mut head, body) = request.into_parts();
     let upgrade = Upgrade::of(&mut head, &body);
@@ -59,7 +58,7 @@ pub async fn serve(
     let upgrade = upgrade.filter(|_| target.upgrades);
     proxy_headers::to_upstream(&mut head, client);
     let idle = target.call.idle.unwrap_or(view.snapshot.limits.body_idle);
-    let Some(body) = bounded(target, Body::incoming(body, idle)) else {
+    let Some(body) = bounded(target, body.watched(idle)) else {
         return end.respond(answer(respond(ExchangeError::TooLarge.reply())));
     };
     let deadline = target.call.total.map(|total| Deadline::new(total, end.started()));
@@ -90,15 +89,16 @@ pub async fn serve(
     conclude(end, answer(run.on_response(response).await), upgrade, handover)
 }
 
-/// Answers a request that is not passed on, because it could be read in more than one way. `request` stands in for it.
+/// Answers something that is not passed on, because it could be read in more than one way.
 pub fn decline(
     view: Rc<View>,
     client: &Arc<ClientInfo>,
     activity: Rc<Activity>,
-    request: Request<Incoming>,
     violation: Violation,
 ) -> Response<ExchangeBody> {
-    let (head, _) = request.into_parts();
+    let (mut head, ()) = Request::new(()).into_parts();
+    // A token that is no method's name.
+    head.method = Method::from_bytes(b"-").unwrap_or_default();
     let end = ExchangeEnd::new(view, client, activity, &head);
     end.respond(respond(ExchangeError::Invalid(violation).reply()))
 }

@@ -2,7 +2,6 @@
 
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header, request};
 use http_body::Body as _;
-use hyper::body::Incoming;
 use hyper::ext::Protocol;
 use hyper::upgrade::OnUpgrade;
 
@@ -23,7 +22,7 @@ pub(super) struct Upgrade {
 impl Upgrade {
     /// What the request asks for, if anything. An extended CONNECT is turned into the request of HTTP/1.1 that asks for the
     /// same, which is what filters and upstreams see.
-    pub(super) fn of(head: &mut request::Parts, body: &Incoming) -> Option<Self> {
+    pub(super) fn of(head: &mut request::Parts, body: &Body) -> Option<Self> {
         if head.method == Method::CONNECT {
             return Self::of_extended_connect(head);
         }

@@ -8,7 +8,7 @@ use super::{Limits, Violation, chunks, fields, lexical};
 
 /// How content is framed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Content {
+pub enum Content {
     /// That many bytes, or none.
     Length(u64),
     /// In chunks.
@@ -26,6 +26,7 @@ pub struct Tracker {
     scan: HeadScan,
     head: RequestHead,
     heads: u64,
+    content: Content,
     /// What comes after this message has to wait.
     waits: bool,
     extensions: usize,
@@ -64,6 +65,7 @@ impl Tracker {
             scan: HeadScan::default(),
             head: RequestHead::default(),
             heads: 0,
+            content: Content::Length(0),
             waits: false,
             extensions: 0,
             trailers: 0,
@@ -103,10 +105,32 @@ impl Tracker {
         self.state = State::Aside;
     }
 
+    /// Looks at bytes from the first of a head. Gives the head's length, with an empty line before it if there was one, and
+    /// how its content is framed; nothing if it is not complete, which has to be shown again, with what comes after it.
+    ///
+    /// # Errors
+    /// If it could be read in more than one way.
+    pub fn next_head(&mut self, bytes: &[u8]) -> Result<Option<(usize, Content)>, Violation> {
+        if bytes.is_empty() || !self.is_in_head() {
+            return Ok(None);
+        }
+        let length = self.head(bytes)?;
+        Ok((length > 0).then_some((length, self.content)))
+    }
+
+    /// Looks at bytes from the first that has not been approved, up to the end of this message.
+    pub fn content(&mut self, bytes: &[u8]) -> Scan {
+        self.follow(bytes, Self::is_in_content)
+    }
+
     /// Looks at bytes from the first that has not been approved.
     pub fn feed(&mut self, bytes: &[u8]) -> Scan {
+        self.follow(bytes, |_| true)
+    }
+
+    fn follow(&mut self, bytes: &[u8], further: fn(&Self) -> bool) -> Scan {
         let mut approved = 0;
-        while approved < bytes.len() {
+        while approved < bytes.len() && further(self) {
             match self.step(&bytes[approved..]) {
                 Ok(0) => break,
                 Ok(more) => approved += more,
@@ -137,6 +161,7 @@ impl Tracker {
         self.scan = HeadScan::default();
         self.heads += 1;
         self.waits = head.wants_upgrade();
+        self.content = content;
         match content {
             Content::Length(0) => self.end(),
             Content::Length(length) => self.state = State::Length(length),

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
 use super::Upgraded;
@@ -17,6 +16,9 @@ pub enum BodyError {
     /// The peer's connection broke, or it framed the body wrongly.
     #[error("the body ended early")]
     Peer(#[from] hyper::Error),
+    /// The client's connection broke, or it framed the body wrongly.
+    #[error("the body ended early")]
+    Client(#[source] std::io::Error),
     /// The upstream's connection broke, or it framed the body wrongly.
     #[error("the body ended early")]
     Upstream(#[source] std::io::Error),
@@ -51,14 +53,16 @@ pub enum Body {
     Empty,
     /// Made here.
     Full(Bytes),
-    /// Straight from a connection.
-    Incoming(IdleTimeout<Incoming>),
+    /// From the client's connection, which may be slow.
+    Incoming(IdleTimeout<Pin<Box<Stream>>>),
     /// None either: in place of content, the connection itself. Only a response with status 101 has it, and nobody but
     /// the connection task looks inside.
     Upgraded(Box<Upgraded>),
     /// Anything that wraps another body.
-    Boxed(Pin<Box<dyn HttpBody<Data = Bytes, Error = BodyError>>>),
+    Boxed(Pin<Box<Stream>>),
 }
+
+type Stream = dyn HttpBody<Data = Bytes, Error = BodyError>;
 
 impl Body {
     /// Content that is already here.
@@ -67,10 +71,19 @@ impl Body {
         if content.is_empty() { Self::Empty } else { Self::Full(content) }
     }
 
-    /// Content that arrives on a connection; if nothing does for `idle`, it ends with an error.
+    /// Content that arrives on a connection.
     #[must_use]
-    pub fn incoming(body: Incoming, idle: Duration) -> Self {
-        if body.is_end_stream() { Self::Empty } else { Self::Incoming(IdleTimeout::new(body, idle)) }
+    pub fn incoming(body: impl HttpBody<Data = Bytes, Error = BodyError> + 'static) -> Self {
+        if body.is_end_stream() { Self::Empty } else { Self::boxed(body) }
+    }
+
+    /// The same content; if nothing of it comes for `idle`, it ends with an error.
+    #[must_use]
+    pub fn watched(self, idle: Duration) -> Self {
+        match self {
+            Self::Boxed(body) => Self::Incoming(IdleTimeout::new(body, idle)),
+            body => body,
+        }
     }
 
     /// Content that some other step makes.

@@ -15,7 +15,8 @@ use crate::listener::{self, Admission, Bounds, Inherited};
 use crate::route::{Action, RouteTable};
 use crate::sandbox::ModuleCache;
 use crate::telemetry::Metrics;
-use crate::upstream::{self, HeadLimits, Http2, Settings, Tls, Upstream};
+use crate::upstream::{self, Http2, Settings, Tls, Upstream};
+use crate::wire::HeadLimits;
 
 /// Builds snapshots one after another.
 pub struct Builder {

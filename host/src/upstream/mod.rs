@@ -79,7 +79,7 @@ pub struct Settings {
     /// How long a response's body may stand still.
     pub body_idle: Duration,
     /// Bounds on a response's head.
-    pub head: HeadLimits,
+    pub head: crate::wire::HeadLimits,
 }
 
 /// How HTTP/2 is spoken to an upstream.
@@ -87,15 +87,6 @@ pub struct Settings {
 pub struct Http2 {
     /// After how much silence a connection with requests on it is asked whether it is still there.
     pub ping: Duration,
-}
-
-/// How large a message's head may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HeadLimits {
-    /// Header fields.
-    pub fields: usize,
-    /// Bytes.
-    pub bytes: usize,
 }
 
 /// An endpoint as the admin pages show it.

@@ -8,15 +8,7 @@ use hyper::ext::ReasonPhrase;
 use memchr::memchr_iter;
 
 use super::BadResponse;
-use crate::upstream::HeadLimits;
-
-/// How a response's content ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Length {
-    Known(u64),
-    Chunked,
-    UntilClose,
-}
+use crate::wire::{HeadLimits, Length};
 
 /// What the head says about what follows it.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +16,6 @@ pub(super) struct Framing {
     pub(super) length: Length,
     /// Whether the connection can serve another request after the content.
     pub(super) persistent: bool,
-    pub(super) limits: HeadLimits,
 }
 
 /// Finds the end of a head in what has come so far; looks at each byte once.
@@ -59,7 +50,7 @@ impl HeadReader {
             (self.scanned, self.line) = (0, 0);
             let head = parse(&head, self.limits.fields)?;
             if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
-                let framing = framing(&head, method, self.limits)?;
+                let framing = framing(&head, method)?;
                 return Ok(Some((head, framing)));
             }
             check_content(&head, length(&head)?)?;
@@ -142,14 +133,14 @@ fn keep_reason(parts: &mut response::Parts, reason: &str) {
 }
 
 /// How the content of a response is framed (RFC 9112, section 6.3). More than one way is none.
-fn framing(head: &response::Parts, method: &Method, limits: HeadLimits) -> Result<Framing, BadResponse> {
+fn framing(head: &response::Parts, method: &Method) -> Result<Framing, BadResponse> {
     let length = length(head)?;
     check_content(head, length)?;
     let without_content = *method == Method::HEAD
         || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED | StatusCode::SWITCHING_PROTOCOLS);
     let length = if without_content { Length::Known(0) } else { length };
     let persistent = length != Length::UntilClose && is_persistent(head);
-    Ok(Framing { length, persistent, limits })
+    Ok(Framing { length, persistent })
 }
 
 /// Where there can be no content, nothing may announce any (RFC 9110, section 8.6); many servers tell a length of zero.

@@ -3,30 +3,34 @@
 
 mod body;
 mod head;
-mod outgoing;
 
 pub(super) use body::Conversation;
 
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use http::{Method, StatusCode, header, request, response};
+use http::{HeaderName, Method, StatusCode, header, request, response};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::io::poll_read_buf;
 
-use self::body::Decoder;
 use self::head::HeadReader;
-use self::outgoing::{Outgoing, SendError};
-use super::HeadLimits;
 use super::patience::Patience;
 use crate::message::{Body, BodyError};
+use crate::wire::{Coding, Decoder, HeadLimits, Malformed, Outgoing, SendError, encode_fields};
 
 /// The least and the most that is read at once, in bytes. Bodies that fill what is asked for are asked for more of.
 const READ: std::ops::RangeInclusive<usize> = 8 << 10..=128 << 10;
+
+/// How much of the buffer for requests is kept between them, in bytes.
+const KEPT: usize = 8 << 10;
+
+/// Fields that this connection writes itself (RFC 9112, sections 6 and 9.6), and one that would have to be an option of it
+/// (RFC 9110, section 10.1.4).
+const OWN: [HeaderName; 4] = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION, header::TE];
 
 /// A connection that serves one request after another.
 pub(super) struct Connection<S> {
@@ -35,7 +39,8 @@ pub(super) struct Connection<S> {
     received: BytesMut,
     appetite: usize,
     head: HeadReader,
-    outgoing: Outgoing,
+    limits: HeadLimits,
+    outgoing: Outgoing<Body>,
     patience: Patience,
     /// Whether it has served a request before.
     reused: bool,
@@ -61,6 +66,12 @@ pub(super) enum Failure {
 #[error("not a valid response: {0}")]
 pub(super) struct BadResponse(pub(super) &'static str);
 
+impl From<Malformed> for BadResponse {
+    fn from(malformed: Malformed) -> Self {
+        Self(malformed.0)
+    }
+}
+
 impl From<BadResponse> for io::Error {
     fn from(bad: BadResponse) -> Self {
         Self::new(io::ErrorKind::InvalidData, bad)
@@ -85,6 +96,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             received: BytesMut::new(),
             appetite: *READ.start(),
             head: HeadReader::new(limits),
+            limits,
             outgoing: Outgoing::default(),
             patience: Patience::new(first_byte_timeout),
             reused: false,
@@ -104,7 +116,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Sends a request and waits for the head of the response, within the time-out from the request's latest progress.
     pub(super) async fn call(&mut self, head: &request::Parts, body: Body) -> Result<Answer, Failure> {
-        self.outgoing.begin(head, body);
+        let coding = Coding::of(&body);
+        self.outgoing.begin(coding, body, |buffer| encode(buffer, head, coding));
         self.head.begin();
         let answer = poll_fn(|cx| self.poll_call(cx, &head.method)).await;
         self.patience.end();
@@ -145,7 +158,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         loop {
             if let Some((head, framing)) = self.head.take(&mut self.received, method)? {
                 let persistent = framing.persistent;
-                return Poll::Ready(Ok(Answer { head, decoder: Decoder::new(framing), persistent }));
+                return Poll::Ready(Ok(Answer {
+                    head,
+                    decoder: Decoder::new(framing.length, self.limits),
+                    persistent,
+                }));
             }
             match self.poll_receive(cx) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(broken.map_or(Failure::Closed, Failure::Broken))),
@@ -178,6 +195,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if self.received.capacity() > 2 * READ.start() {
             self.received = BytesMut::new();
         }
-        self.outgoing.rest();
+        self.outgoing.rest(KEPT);
     }
+}
+
+/// The head of a request (RFC 9112, section 3).
+fn encode(buffer: &mut Vec<u8>, head: &request::Parts, coding: Coding) {
+    buffer.extend_from_slice(head.method.as_str().as_bytes());
+    buffer.push(b' ');
+    buffer.extend_from_slice(head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).as_bytes());
+    buffer.extend_from_slice(b" HTTP/1.1\r\n");
+    encode_fields(buffer, &head.headers, &OWN);
+    if asks_to_switch(head) {
+        buffer.extend_from_slice(b"connection: upgrade\r\n");
+    }
+    match coding {
+        Coding::Length(length) => drop(write!(buffer, "content-length: {length}\r\n")),
+        Coding::Chunked => buffer.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+        // A request that said it has no content says so again; others say nothing.
+        Coding::Complete if head.headers.contains_key(header::CONTENT_LENGTH) => {
+            buffer.extend_from_slice(b"content-length: 0\r\n");
+        }
+        Coding::Complete | Coding::UntilClose => {}
+    }
+    buffer.extend_from_slice(b"\r\n");
 }

@@ -1,112 +1,139 @@
-//! A request on its way out: its head, and its body as it comes.
+//! A message on its way out: its head, and its body as it comes.
 
 use std::io::{self, IoSlice, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, header, request};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use http_body::{Body as HttpBody, Frame};
 use tokio::io::AsyncWrite;
 
-use crate::message::{Body, BodyError};
-
-/// How much of the buffer is kept between requests, in bytes.
-const KEPT: usize = 8 << 10;
+use crate::message::BodyError;
 
 const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
-
-/// Fields that this connection writes itself (RFC 9112, sections 6 and 9.6), and one that would have to be an option of it
-/// (RFC 9110, section 10.1.4).
-const OWN: [HeaderName; 4] = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION, header::TE];
 
 /// Fields that mean nothing, or something else, after the content (RFC 9110, section 6.5.1).
 const NOT_IN_TRAILERS: [HeaderName; 6] =
     [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::HOST, header::CONNECTION, header::TRAILER, header::TE];
 
-/// Why a request could not be sent to its end.
-pub(super) enum SendError {
+/// Why a message could not be sent to its end.
+pub(crate) enum SendError {
     /// Its own body failed.
     Body(BodyError),
-    /// The upstream takes no more.
+    /// The peer takes no more.
     Stream(io::Error),
 }
 
 /// What is being sent: `buffer`, then `piece`, then `tail`, then whatever `body` gives.
-#[derive(Default)]
-pub(super) struct Outgoing {
+pub(crate) struct Outgoing<B> {
     buffer: Vec<u8>,
     piece: Bytes,
     tail: &'static [u8],
     /// How much of the three has been written.
     written: usize,
-    body: Body,
-    state: State,
-    /// Whether any byte of the request has been written.
+    body: Option<B>,
+    coding: Coding,
+    trailers: bool,
+    /// Whether any byte of the message has been written.
     begun: bool,
     /// Whether the body has given anything.
     touched: bool,
     moved: bool,
 }
 
-#[derive(Clone, Copy, Default, PartialEq)]
-enum State {
+/// How much of the content is to come, and how it is framed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Coding {
     /// Everything is in the buffers.
     #[default]
     Complete,
-    /// The body is to give so many more bytes.
+    /// So many more bytes.
     Length(u64),
+    /// In chunks, up to the last.
     Chunked,
+    /// Until the connection is closed.
+    UntilClose,
 }
 
-impl Outgoing {
-    pub(super) fn begin(&mut self, head: &request::Parts, body: Body) {
-        self.state = match (body.is_end_stream(), body.size_hint().exact()) {
-            (true, _) => State::Complete,
-            (false, Some(length)) => State::Length(length),
-            (false, None) => State::Chunked,
-        };
-        self.body = body;
-        (self.written, self.begun, self.touched, self.moved) = (0, false, false, false);
-        self.encode(head);
+impl Coding {
+    /// Of a message with that body to a peer that knows chunks.
+    pub(crate) fn of(body: &impl HttpBody) -> Self {
+        match (body.is_end_stream(), body.size_hint().exact()) {
+            (true, _) | (false, Some(0)) => Self::Complete,
+            (false, Some(length)) => Self::Length(length),
+            (false, None) => Self::Chunked,
+        }
+    }
+}
+
+impl<B> Default for Outgoing<B> {
+    fn default() -> Self {
+        Self {
+            buffer: Vec::new(),
+            piece: Bytes::new(),
+            tail: &[],
+            written: 0,
+            body: None,
+            coding: Coding::Complete,
+            trailers: true,
+            begun: false,
+            touched: false,
+            moved: false,
+        }
+    }
+}
+
+impl<B: HttpBody<Data = Bytes, Error = BodyError> + Unpin> Outgoing<B> {
+    /// Begins a message whose head is written by `head`; of the body, `coding` says what goes out.
+    pub(crate) fn begin(&mut self, coding: Coding, body: B, head: impl FnOnce(&mut Vec<u8>)) {
+        (self.body, self.coding, self.trailers) = (Some(body), coding, true);
+        (self.begun, self.touched, self.moved) = (false, false, false);
+        self.clear();
+        head(&mut self.buffer);
     }
 
-    /// Whether the whole request has been written.
-    pub(super) fn is_complete(&self) -> bool {
-        self.state == State::Complete && self.left() == 0
+    /// Trailers are not sent: the peer has not said that it takes them.
+    pub(crate) fn without_trailers(&mut self) {
+        self.trailers = false;
+    }
+
+    /// Whether the whole message has been written.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.coding == Coding::Complete && self.left() == 0
     }
 
     /// Whether not a byte has been written.
-    pub(super) fn is_unsent(&self) -> bool {
+    pub(crate) fn is_unsent(&self) -> bool {
         !self.begun
     }
 
     /// The body, if nothing was taken of it.
-    pub(super) fn take_body(&mut self) -> Option<Body> {
-        (!self.touched).then(|| std::mem::take(&mut self.body))
+    pub(crate) fn take_body(&mut self) -> Option<B> {
+        self.body.take_if(|_| !self.touched)
     }
 
     /// Whether anything has moved since this was asked last.
-    pub(super) fn has_moved(&mut self) -> bool {
+    pub(crate) fn has_moved(&mut self) -> bool {
         std::mem::take(&mut self.moved)
     }
 
-    /// Lets go of what a request has left.
-    pub(super) fn rest(&mut self) {
-        self.buffer.clear();
-        self.buffer.shrink_to(KEPT);
-        (self.piece, self.body, self.written) = (Bytes::new(), Body::Empty, 0);
+    /// Lets go of what a message has left; a buffer of no more than `keep` bytes is kept.
+    pub(crate) fn rest(&mut self, keep: usize) {
+        self.clear();
+        self.buffer.shrink_to(keep);
+        self.body = None;
     }
 
     /// Writes as much as the stream and the body allow; ready once everything is written.
-    pub(super) fn poll<S: AsyncWrite + Unpin>(
+    pub(crate) fn poll<S: AsyncWrite + Unpin>(
         &mut self,
         stream: &mut S,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), SendError>> {
         loop {
             // The first piece goes out with the head if it is there already.
-            let starved = self.state != State::Complete && self.piece.is_empty() && self.tail.is_empty();
+            let starved = self.coding != Coding::Complete && self.piece.is_empty() && self.tail.is_empty();
             let body = if starved { self.poll_body(cx).map_err(SendError::Body)? } else { Poll::Ready(()) };
             while self.left() > 0 {
                 let count = ready!(self.poll_write(stream, cx)).map_err(SendError::Stream)?;
@@ -114,7 +141,7 @@ impl Outgoing {
                 (self.begun, self.moved) = (true, true);
             }
             // With TLS, what was written is not yet sent.
-            if self.state == State::Complete {
+            if self.coding == Coding::Complete {
                 return Pin::new(stream).poll_flush(cx).map_err(SendError::Stream);
             }
             if body.is_pending() {
@@ -163,7 +190,8 @@ impl Outgoing {
         if self.begun {
             self.clear();
         }
-        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else { return Ok(Poll::Pending) };
+        let Some(body) = &mut self.body else { return Ok(Poll::Ready(())) };
+        let Poll::Ready(frame) = Pin::new(body).poll_frame(cx) else { return Ok(Poll::Pending) };
         (self.touched, self.moved) = (true, true);
         match frame.transpose()?.map(Frame::into_data) {
             Some(Ok(data)) => self.stage(data)?,
@@ -175,79 +203,61 @@ impl Outgoing {
 
     fn stage(&mut self, data: Bytes) -> Result<(), BodyError> {
         let length = data.len() as u64;
-        match &mut self.state {
-            State::Length(left) => {
+        match &mut self.coding {
+            Coding::Length(left) => {
                 *left = left.checked_sub(length).ok_or(BodyError::Length)?;
                 if *left == 0 {
-                    self.state = State::Complete;
+                    self.coding = Coding::Complete;
                 }
             }
-            State::Chunked if length > 0 => {
+            Coding::Chunked if length > 0 => {
                 // Writing to memory does not fail.
                 let _ = write!(self.buffer, "{length:x}\r\n");
                 self.tail = b"\r\n";
-                if self.body.is_end_stream() {
+                if self.body.as_ref().is_none_or(HttpBody::is_end_stream) {
                     self.tail = b"\r\n0\r\n\r\n";
-                    self.state = State::Complete;
+                    self.coding = Coding::Complete;
                 }
             }
-            State::Chunked | State::Complete => {}
+            Coding::Chunked | Coding::UntilClose | Coding::Complete => {}
         }
         self.piece = data;
         Ok(())
     }
 
     fn end(&mut self, trailers: Option<&HeaderMap>) -> Result<(), BodyError> {
-        let state = std::mem::replace(&mut self.state, State::Complete);
+        let state = std::mem::replace(&mut self.coding, Coding::Complete);
         match (state, trailers) {
-            (State::Length(1..), _) => Err(BodyError::Length),
-            (State::Chunked, Some(trailers)) => {
+            (Coding::Length(1..), _) => Err(BodyError::Length),
+            (Coding::Chunked, Some(trailers)) if self.trailers => {
                 self.buffer.extend_from_slice(b"0\r\n");
                 encode_fields(&mut self.buffer, trailers, &NOT_IN_TRAILERS);
                 self.buffer.extend_from_slice(b"\r\n");
                 Ok(())
             }
-            (State::Chunked, None) => {
+            (Coding::Chunked, _) => {
                 self.tail = LAST_CHUNK;
                 Ok(())
             }
-            (State::Length(0) | State::Complete, _) => Ok(()),
+            (Coding::Length(0) | Coding::UntilClose | Coding::Complete, _) => Ok(()),
         }
-    }
-
-    fn encode(&mut self, head: &request::Parts) {
-        self.clear();
-        let buffer = &mut self.buffer;
-        buffer.extend_from_slice(head.method.as_str().as_bytes());
-        buffer.push(b' ');
-        buffer.extend_from_slice(head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).as_bytes());
-        buffer.extend_from_slice(b" HTTP/1.1\r\n");
-        encode_fields(buffer, &head.headers, &OWN);
-        if head.headers.contains_key(header::UPGRADE) {
-            buffer.extend_from_slice(b"connection: upgrade\r\n");
-        }
-        match self.state {
-            State::Length(length) => drop(write!(buffer, "content-length: {length}\r\n")),
-            State::Chunked => buffer.extend_from_slice(b"transfer-encoding: chunked\r\n"),
-            // A request that said it has no content says so again; others say nothing.
-            State::Complete if head.headers.contains_key(header::CONTENT_LENGTH) => {
-                buffer.extend_from_slice(b"content-length: 0\r\n");
-            }
-            State::Complete => {}
-        }
-        buffer.extend_from_slice(b"\r\n");
     }
 }
 
-fn encode_fields(buffer: &mut Vec<u8>, fields: &HeaderMap, without: &[HeaderName]) {
+/// Writes fields, but for some names.
+pub(crate) fn encode_fields(buffer: &mut Vec<u8>, fields: &HeaderMap, without: &[HeaderName]) {
     for (name, value) in fields {
-        if without.contains(name) {
-            continue;
+        if !without.contains(name) {
+            encode_field(buffer, name, value);
         }
-        buffer.reserve(name.as_str().len() + value.len() + 4);
-        buffer.extend_from_slice(name.as_str().as_bytes());
-        buffer.extend_from_slice(b": ");
-        buffer.extend_from_slice(value.as_bytes());
-        buffer.extend_from_slice(b"\r\n");
     }
+}
+
+/// Writes one field.
+pub(crate) fn encode_field(buffer: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
+    buffer.reserve(name.as_str().len() + value.len() + 4);
+    buffer.extend_from_slice(name.as_str().as_bytes());
+    buffer.extend_from_slice(b": ");
+    buffer.extend_from_slice(value.as_bytes());
+    buffer.extend_from_slice(b"\r\n");
 }

@@ -1,0 +1,202 @@
+//! HTTP/1.1: one request after another (RFC 9112). The connection's task does everything: it reads heads, polls the exchange,
+//! and writes what comes of it. A request that could be read in two ways is answered, and is the last.
+
+mod content;
+mod head;
+mod intake;
+mod response;
+mod wire;
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body::Body as _;
+use hyper_util::rt::TokioIo;
+use tokio::io::AsyncWriteExt;
+
+use self::content::Content;
+use self::head::Terms;
+use self::wire::{Wire, Writer};
+use super::transport::Transport;
+use super::{Connection, Front};
+use crate::exchange::{self, ExchangeBody};
+use crate::framing::Violation;
+use crate::message::Body;
+use crate::snapshot::View;
+use crate::telemetry::Metrics;
+use crate::wire::{Coding, Outgoing, SendError};
+
+/// How much, and for how long, is still read of what nobody wants.
+const MOST_DISCARDED: usize = 1 << 20;
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Why a connection ended before its time.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Ended {
+    #[error("the client has gone")]
+    Gone,
+    #[error("the connection broke")]
+    Broken(#[from] io::Error),
+    #[error("the response broke off")]
+    Response(#[source] crate::message::BodyError),
+}
+
+/// What has come on the connection.
+#[allow(clippy::large_enum_variant, reason = "it is moved once; a box for the usual one would cost more")]
+enum Arrived {
+    Request(Request<Body>, Terms),
+    /// Something that is not passed on.
+    Refused(Violation),
+}
+
+pub(super) async fn serve(
+    transport: Transport,
+    front: &Front,
+    known: &Connection,
+    metrics: &Metrics,
+    view: impl Fn() -> Rc<View>,
+) -> Result<(), Ended> {
+    let wire = &Wire::new(transport, Rc::clone(&known.activity), view().snapshot.framing);
+    let _cut = CutAtEnd(wire);
+    let mut outgoing = Outgoing::default();
+    loop {
+        let Some(arrived) = poll_fn(|cx| poll_request(wire, known, cx)).await? else { return Ok(()) };
+        let (view, activity) = (view(), Rc::clone(&known.activity));
+        let (mut response, terms) = match arrived {
+            Arrived::Request(request, terms) => {
+                let served = exchange::serve(view, &front.client, &front.settings, activity, &known.handover, request);
+                match while_there(wire, known, served).await {
+                    Some(response) => (response, terms),
+                    None => return Err(Ended::Gone),
+                }
+            }
+            Arrived::Refused(violation) => (exchange::decline(view, &front.client, activity, violation), Terms::LAST),
+        };
+        note_violation(wire, front, metrics);
+        front.mark(&mut response);
+        let last = terms.closes || known.is_draining() || wire.is_spoiled();
+        let coding = begin(&mut outgoing, response, terms, last, known.activity.clock().get());
+        poll_fn(|cx| poll_send(&mut outgoing, wire, known, cx)).await?;
+        note_violation(wire, front, metrics);
+        outgoing.rest(0);
+        if known.handover.is_due() {
+            return hand_over(wire, known).await;
+        }
+        if last || coding == Coding::UntilClose || !wire.finish() {
+            return Ok(close(wire).await?);
+        }
+    }
+}
+
+/// The next request, once its head is whole. None if the connection ends before one.
+fn poll_request(wire: &Rc<Wire>, known: &Connection, cx: &mut Context<'_>) -> Poll<Result<Option<Arrived>, Ended>> {
+    loop {
+        let head = wire.intake.borrow_mut().next_head();
+        match head {
+            Ok(Some(head)) => return Poll::Ready(Ok(Some(arrive(wire, head::parse(&head))))),
+            Ok(None) => {}
+            Err(violation) => return Poll::Ready(Ok(Some(Arrived::Refused(violation)))),
+        }
+        if known.poll_cut(cx).is_ready() {
+            return Poll::Ready(Ok(None));
+        }
+        if ready!(wire.poll_read(cx)).map_err(Ended::Broken)? == 0 {
+            return Poll::Ready(Ok(None));
+        }
+    }
+}
+
+fn arrive(wire: &Rc<Wire>, head: Option<(http::request::Parts, Terms)>) -> Arrived {
+    let Some((head, terms)) = head else { return Arrived::Refused(Violation::Target) };
+    let body = match wire.intake.borrow().is_in_content() {
+        true => Body::incoming(Content::new(Rc::clone(wire), terms.expects_continue)),
+        false => Body::Empty,
+    };
+    Arrived::Request(Request::from_parts(head, body), terms)
+}
+
+fn note_violation(wire: &Wire, front: &Front, metrics: &Metrics) {
+    if let Some(violation) = wire.intake.borrow_mut().news() {
+        metrics.gateway.invalid(violation as usize, violation.label());
+        tracing::debug!(client = %front.client.address, reason = violation.label(), "request refused");
+    }
+}
+
+/// What comes of the exchange, unless the client goes away or the connection is cut before.
+async fn while_there<T>(wire: &Wire, known: &Connection, served: impl Future<Output = T>) -> Option<T> {
+    let mut served = pin!(served);
+    poll_fn(|cx| match served.as_mut().poll(cx) {
+        Poll::Ready(response) => Poll::Ready(Some(response)),
+        Poll::Pending if known.poll_cut(cx).is_ready() || wire.poll_gone(cx).is_ready() => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    })
+    .await
+}
+
+fn begin(
+    outgoing: &mut Outgoing<ExchangeBody>,
+    response: Response<ExchangeBody>,
+    terms: Terms,
+    last: bool,
+    second: u32,
+) -> Coding {
+    let (head, body) = response.into_parts();
+    let coding = response::coding(terms, head.status, &body);
+    let content = body.size_hint().exact();
+    let last = last || coding == Coding::UntilClose;
+    outgoing.begin(coding, body, |buffer| response::encode(buffer, &head, terms, coding, content, last, second));
+    if !terms.takes_trailers {
+        outgoing.without_trailers();
+    }
+    coding
+}
+
+fn poll_send(
+    outgoing: &mut Outgoing<ExchangeBody>,
+    wire: &Wire,
+    known: &Connection,
+    cx: &mut Context<'_>,
+) -> Poll<Result<(), Ended>> {
+    match outgoing.poll(&mut Writer(wire), cx) {
+        Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
+        Poll::Ready(Err(SendError::Body(error))) => Poll::Ready(Err(Ended::Response(error))),
+        Poll::Ready(Err(SendError::Stream(error))) => Poll::Ready(Err(error.into())),
+        Poll::Pending if known.poll_cut(cx).is_ready() || wire.poll_gone(cx).is_ready() => {
+            Poll::Ready(Err(Ended::Gone))
+        }
+        Poll::Pending => Poll::Pending,
+    }
+}
+
+/// After a 101: the client's socket is the tunnel's.
+async fn hand_over(wire: &Wire, known: &Connection) -> Result<(), Ended> {
+    if let Some((transport, read)) = wire.hand_over() {
+        Box::pin(known.handover.run(TokioIo::new(transport), read)).await;
+    }
+    Ok(())
+}
+
+/// Ends the connection politely: the last answer should reach a client that is still sending. A socket that is closed with
+/// unread bytes resets the connection, and what was answered is lost (RFC 9112, section 9.6).
+async fn close(wire: &Wire) -> io::Result<()> {
+    Writer(wire).shutdown().await?;
+    if wire.is_unfinished() {
+        // Whatever ends that, it has ended.
+        let _ = tokio::time::timeout(LINGER, poll_fn(|cx| wire.poll_discard(MOST_DISCARDED, cx))).await;
+    }
+    Ok(())
+}
+
+/// Whoever still holds on to the request's body is not to keep the socket open.
+struct CutAtEnd<'a>(&'a Wire);
+
+impl Drop for CutAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.cut();
+    }
+}
