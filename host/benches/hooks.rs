@@ -73,6 +73,7 @@ fn prepare(cache: &ModuleCache, name: &str, configuration: &str, isolation: Isol
         configure_cpu: Duration::from_secs(1),
         memory: 16 << 20,
         isolation,
+        recycle: None,
         limiter: Arc::new(Limiter::default()),
     };
     let module = bundled::module(name).expect("the standard filters are bundled: run `cargo xtask filters` first");

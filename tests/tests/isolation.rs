@@ -142,3 +142,61 @@ mod exchange {
         }
     }
 }
+
+mod recycling {
+    use super::*;
+
+    /// Waits until the one instance has been replaced so many times.
+    fn recycled(gateway: &RunningGateway, times: f64) {
+        eventually("the instance is replaced", || {
+            gateway.metric(r#"tollgate_filter_recycled_total{policy="10-m"}"#) == times
+        });
+    }
+
+    #[test]
+    fn an_instance_is_replaced_after_so_many_exchanges() {
+        let upstream = Upstream::start();
+        let gateway = gateway(&upstream, "limits.recycle = 3");
+        for round in [1.0, 2.0] {
+            assert_eq!([1, 2, 3].map(|_| begun(&gateway.get("/"))), ["1", "2", "3"]);
+            recycled(&gateway, round);
+        }
+    }
+
+    #[test]
+    fn an_instance_is_replaced_once_it_has_taken_much_memory() {
+        let upstream = Upstream::start();
+        let config = r#"config = { in = "request-head", do = "eat-memory", amount = 7, when = "/much" }"#;
+        let gateway = gateway(&upstream, &format!("limits.memory = \"12MiB\"\n{config}"));
+        assert_eq!(["/", "/much"].map(|path| begun(&gateway.get(path))), ["1", "2"]);
+        recycled(&gateway, 1.0);
+        assert_eq!(begun(&gateway.get("/")), "1");
+    }
+
+    #[test]
+    fn an_exchange_whose_state_is_in_the_old_instance_ends_there() {
+        let gate = Gate::new();
+        let opened = gate.clone();
+        let upstream = Upstream::with(move |call| {
+            call.read_body()?;
+            if call.request.path == "/slow" {
+                opened.wait();
+            }
+            call.answer(&Answer::ok("done"))
+        });
+        let gateway = gateway(&upstream, "limits.recycle = 3\nconfig = { state = true }");
+        let mut slow = gateway.connect();
+        slow.send(&Request::get("/slow"));
+        eventually("the slow request is with the upstream", || upstream.requests().len() == 1);
+        for number in ["2", "3"] {
+            assert_eq!(gateway.get("/").field("x-begun"), Some(number));
+        }
+        recycled(&gateway, 1.0);
+        assert_eq!(gateway.get("/").field("x-begun"), Some("1"));
+        gate.open();
+        let response = slow.response();
+        let told = (response.field("x-hooks"), response.field("x-begun"), response.field("x-ended"));
+        assert_eq!((response.status, told), (200, (Some("2"), Some("3"), Some("2"))));
+        assert_eq!(gateway.metric("tollgate_filter_faults_total{policy=\"10-m\",class=\"state-lost\"}"), 0.0);
+    }
+}

@@ -4,12 +4,14 @@
 mod body;
 mod fault;
 mod local;
+mod own;
 mod policy;
 mod quarantine;
 mod record;
 mod request;
 mod response;
 mod run;
+mod shared;
 
 pub use local::{LocalChain, LocalFilter};
 pub use policy::{Chain, FaultAnswer, OnFault, Policy};

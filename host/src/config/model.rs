@@ -310,13 +310,20 @@ pub struct PolicyLimits {
     pub cpu: Duration,
     /// `memory`: bytes per instance, 64 KiB to 1 GiB.
     pub memory: u64,
+    /// `recycle`: after how many exchanges a shared instance is replaced, if at all.
+    pub recycle: Option<u64>,
     /// `configure`: time for taking in the configuration, 1 ms to 60 s.
     pub configure: Duration,
 }
 
 impl Default for PolicyLimits {
     fn default() -> Self {
-        Self { cpu: Duration::from_millis(5), memory: 16 * 1024 * 1024, configure: Duration::from_secs(1) }
+        Self {
+            cpu: Duration::from_millis(5),
+            memory: 16 * 1024 * 1024,
+            recycle: None,
+            configure: Duration::from_secs(1),
+        }
     }
 }
 

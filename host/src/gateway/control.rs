@@ -21,6 +21,9 @@ const LIMITER_SWEEP: Duration = Duration::from_secs(10);
 /// How often the memory in use is looked at.
 const MEMORY_CHECK: Duration = Duration::from_secs(1);
 
+/// How often instances are made for workers whose own are worn.
+const SPARES: Duration = Duration::from_secs(1);
+
 /// The running thread. Ends when dropped.
 pub(super) struct Control {
     stop: CancellationToken,
@@ -82,11 +85,12 @@ async fn tend_upstreams(pages: &Admin) {
 }
 
 async fn do_chores(pages: &Admin, stop: &CancellationToken) {
-    let (mut sweep, mut memory) = (interval(LIMITER_SWEEP), interval(MEMORY_CHECK));
+    let (mut sweep, mut memory, mut spares) = (interval(LIMITER_SWEEP), interval(MEMORY_CHECK), interval(SPARES));
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
             _ = memory.tick() => pages.snapshot().iter().for_each(|snapshot| watch_memory(snapshot)),
+            _ = spares.tick() => pages.snapshot().iter().for_each(|snapshot| make_spares(snapshot)),
             _ = sweep.tick() => pages.snapshot().iter().for_each(|snapshot| sweep_limiters(snapshot)),
         }
     }
@@ -94,6 +98,14 @@ async fn do_chores(pages: &Admin, stop: &CancellationToken) {
 
 fn sweep_limiters(snapshot: &Snapshot) {
     snapshot.policies.iter().for_each(|policy| policy.filter.settings.limiter.sweep());
+}
+
+fn make_spares(snapshot: &Snapshot) {
+    for policy in &snapshot.policies {
+        if let Err(fault) = policy.filter.make_spares() {
+            tracing::warn!(policy = &*policy.name, %fault, "no instance for a worker whose own is worn");
+        }
+    }
 }
 
 /// Lets nothing new in while more memory is in use than may be; by default, nine tenths of what the control group allows.

@@ -1,5 +1,6 @@
 //! A module with its configuration: what a policy runs. Instances are made from it, one a worker.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ pub struct FilterSettings {
     pub memory: u64,
     /// Who shares an instance.
     pub isolation: Isolation,
+    /// After how many exchanges a shared instance is replaced.
+    pub recycle: Option<u64>,
     /// The policy's rate limit cells.
     pub limiter: Arc<Limiter>,
 }
@@ -50,6 +53,7 @@ impl FilterSettings {
             && self.cpu == other.cpu
             && self.memory == other.memory
             && self.isolation == other.isolation
+            && self.recycle == other.recycle
             && Arc::ptr_eq(&self.limiter, &other.limiter)
     }
 }
@@ -141,6 +145,8 @@ pub struct Filter {
     image: Option<Image>,
     /// Instances made before the filter went live, for the workers to take.
     spares: Mutex<Vec<Instance>>,
+    /// How many workers have asked for a spare instance when there was none.
+    wanted: AtomicUsize,
 }
 
 impl Filter {
@@ -154,7 +160,8 @@ impl Filter {
             Isolation::Shared => None,
             Isolation::Exchange => first.image(&module),
         };
-        let filter = Self { module, settings, subscription, image, spares: Mutex::default() };
+        let filter =
+            Self { module, settings, subscription, image, spares: Mutex::default(), wanted: AtomicUsize::new(0) };
         let mut spares = vec![first];
         for _ in 1..workers.max(1) {
             spares.push(filter.make()?);
@@ -172,6 +179,28 @@ impl Filter {
             Some(instance) => Ok(instance),
             None => self.make().map_err(|fault| Fault::new(FaultClass::Instantiate, fault.to_string())),
         }
+    }
+
+    /// A configured instance if there is a spare one; otherwise one will be made soon.
+    pub fn spare(&self) -> Option<Instance> {
+        let spare = self.spares.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if spare.is_none() {
+            self.wanted.fetch_add(1, Ordering::Relaxed);
+        }
+        spare
+    }
+
+    /// Makes the spare instances that were asked for. Runs `configure`: not for workers.
+    ///
+    /// # Errors
+    /// If there is no room for one or it faults over a configuration that it accepted before.
+    pub fn make_spares(&self) -> Result<(), Fault> {
+        let wanted = self.wanted.swap(0, Ordering::Relaxed);
+        while self.spares.lock().unwrap_or_else(PoisonError::into_inner).len() < wanted {
+            let spare = self.make()?;
+            self.spares.lock().unwrap_or_else(PoisonError::into_inner).push(spare);
+        }
+        Ok(())
     }
 
     /// Whether an instance can be put back to what it was like before its first exchange.

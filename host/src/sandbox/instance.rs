@@ -91,6 +91,10 @@ pub struct Instance {
     deadline: std::time::Duration,
     packed: Packed,
     seats: Seats,
+    /// How many exchanges have had a place in it.
+    exchanges: u64,
+    /// How much memory it had when it was configured.
+    configured: usize,
     poisoned: bool,
 }
 
@@ -104,6 +108,7 @@ impl Instance {
         })?;
         let subscription = Subscription::parse(&wanted).map_err(|message| Fault::new(FaultClass::Answer, message))?;
         instance.deadline = settings.cpu;
+        instance.configured = instance.store.data().memory.current;
         Ok((instance, subscription))
     }
 
@@ -169,6 +174,8 @@ impl Instance {
             deadline: settings.configure_cpu,
             packed: Packed::default(),
             seats: Seats::default(),
+            exchanges: 0,
+            configured: 0,
             poisoned: false,
         })
     }
@@ -185,8 +192,23 @@ impl Instance {
         self.store.data().memory.high_water
     }
 
+    /// Whether it has had enough exchanges, or more than half of the memory that it could take after it was configured.
+    #[must_use]
+    pub fn is_worn(&self, settings: &FilterSettings) -> bool {
+        let memory = &self.store.data().memory;
+        let (grown, room) = (memory.current - self.configured, memory.limit - self.configured);
+        grown > room / 2 || settings.recycle.is_some_and(|most| self.exchanges >= most)
+    }
+
+    /// Whether exchanges have a place in it.
+    #[must_use]
+    pub fn is_seated(&self) -> bool {
+        self.seats.taken() > 0
+    }
+
     /// Takes a place for an exchange.
     pub fn seat(&mut self) -> Seat {
+        self.exchanges += 1;
         self.seats.take()
     }
 
@@ -377,6 +399,11 @@ impl Seats {
             self.next += 1;
             self.next - 1
         }))
+    }
+
+    /// How many are in use.
+    fn taken(&self) -> usize {
+        self.next as usize - self.free.len()
     }
 
     fn give_back(&mut self, seat: Seat) {

@@ -117,6 +117,7 @@ impl PolicyMaker {
                 config::Isolation::Shared => Isolation::Shared,
                 config::Isolation::Exchange => Isolation::Exchange,
             },
+            recycle: policy.limits.recycle,
             limiter: self.limiter(&policy.name),
         }
     }

@@ -123,9 +123,9 @@ impl View {
         self.pools.iter().for_each(|pool| pool.release_idle());
     }
 
-    /// Drops connections that have been unused for too long and samples what filters use. Called once a second.
+    /// Drops connections that have been unused for too long and looks after the instances of filters. Called once a second.
     pub fn sweep(&self) {
         self.pools.iter().for_each(|pool| pool.sweep());
-        self.filters.iter().for_each(|filter| filter.sample());
+        self.filters.iter().for_each(|filter| filter.sweep());
     }
 }

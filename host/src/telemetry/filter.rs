@@ -12,7 +12,8 @@ const CALLS: usize = 0;
 const REPLIES: usize = 1;
 const QUARANTINES: usize = 2;
 const QUARANTINED: usize = 3;
-const FIRST_FAULT: usize = 4;
+const RECYCLED: usize = 4;
+const FIRST_FAULT: usize = 5;
 
 /// Counters of one policy's filter.
 #[derive(Debug, Default)]
@@ -51,6 +52,11 @@ impl FilterMetrics {
         self.memory.fetch_max(bytes as u64, Ordering::Relaxed);
     }
 
+    /// A worn instance was replaced.
+    pub fn recycled(&self) {
+        self.counters.add(RECYCLED, 1);
+    }
+
     /// The filter is called no more, or again.
     pub fn set_in_quarantine(&self, is: bool) {
         self.in_quarantine.store(u64::from(is), Ordering::Relaxed);
@@ -68,6 +74,7 @@ impl FilterMetrics {
 /// All families of all filters.
 pub(super) fn render_filters(page: &mut Page, filters: &[(String, Arc<FilterMetrics>)]) {
     let plain = [
+        (RECYCLED, names::FILTER_RECYCLED, "instances replaced for their age or memory, by policy"),
         (CALLS, names::FILTER_CALLS, "hooks called, by policy"),
         (REPLIES, names::FILTER_REPLIES, "replies made by filters, by policy"),
         (QUARANTINES, names::FILTER_QUARANTINES, "how often a policy was put in quarantine for its faults"),

@@ -24,6 +24,7 @@ pub(super) const FILTER_FAULTS: &str = "tollgate_filter_faults_total";
 pub(super) const FILTER_QUARANTINES: &str = "tollgate_filter_quarantines_total";
 pub(super) const FILTER_QUARANTINED: &str = "tollgate_filter_quarantined_exchanges_total";
 pub(super) const FILTER_IN_QUARANTINE: &str = "tollgate_filter_quarantined";
+pub(super) const FILTER_RECYCLED: &str = "tollgate_filter_recycled_total";
 pub(super) const FILTER_MEMORY: &str = "tollgate_filter_memory_high_water_bytes";
 pub(super) const UPSTREAM_REQUESTS: &str = "tollgate_upstream_requests_total";
 pub(super) const UPSTREAM_CONNECTS: &str = "tollgate_upstream_connects_total";
