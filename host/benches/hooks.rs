@@ -75,6 +75,7 @@ fn prepare(cache: &ModuleCache, name: &str, configuration: &str, isolation: Isol
         isolation,
         recycle: None,
         limiter: Arc::new(Limiter::default()),
+        metrics: Arc::default(),
     };
     let module = bundled::module(name).expect("the standard filters are bundled: run `cargo xtask filters` first");
     Filter::prepare(cache.load(module).unwrap(), settings, 1).unwrap()

@@ -32,6 +32,16 @@ pub fn guest(name: &str) -> Vec<u8> {
     module("guests", name)
 }
 
+/// The same guest as a component: what a language without the SDK makes.
+#[must_use]
+#[track_caller]
+pub fn guest_component(name: &str) -> Vec<u8> {
+    let component = wit_component::ComponentEncoder::default()
+        .module(&guest(name))
+        .and_then(|encoder| encoder.validate(true).encode());
+    component.unwrap_or_else(|error| panic!("{name} is not a module with metadata: {error:#}"))
+}
+
 #[track_caller]
 fn module(group: &str, name: &str) -> Vec<u8> {
     let path = target_dir().join(group).join(name).with_extension("wasm");

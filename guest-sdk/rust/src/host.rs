@@ -5,6 +5,7 @@ pub(crate) use crate::bindings::tollgate::filter::{
     exchange::{fields, get, get_all},
     limiter::take,
     log::write,
+    metrics::{add as add_to_counter, adjust as adjust_gauge, define, get as series, observe, set as set_gauge},
 };
 
 #[cfg(target_arch = "wasm32")]
@@ -13,4 +14,6 @@ pub(crate) fn apply(exchange: u32, edits: Vec<crate::bindings::tollgate::filter:
 }
 
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use crate::testing::imports::{apply, fields, get, get_all, take, write};
+pub(crate) use crate::testing::imports::{
+    add_to_counter, adjust_gauge, apply, define, fields, get, get_all, observe, series, set_gauge, take, write,
+};

@@ -136,7 +136,7 @@
 //! # Building
 //!
 //! `cargo build --release --target wasm32-unknown-unknown` makes a module that the gateway takes as it is. On this target
-//! there are no clocks, files or sockets; the gateway offers [`limiter`] and [`log`]. Allocation goes through a small
+//! there are no clocks, files or sockets; the gateway offers [`limiter`], [`log`] and [`metrics`]. Allocation goes through a small
 //! allocator of this crate, which the feature `allocator` (on by default) can leave out.
 
 #[cfg(target_arch = "wasm32")]
@@ -156,6 +156,7 @@ mod interest;
 pub mod limiter;
 pub mod log;
 mod message;
+pub mod metrics;
 #[cfg(target_arch = "wasm32")]
 mod panic;
 mod runtime;
@@ -181,7 +182,7 @@ pub mod prelude {
 
     pub use crate::{
         Body, BodyOutcome, Fault, FieldName, Filter, Hook, Interest, Next, Outcome, Piece, Reply, Request, Response,
-        Trailers, Value, filter, limiter, log,
+        Trailers, Value, filter, limiter, log, metrics,
     };
 }
 

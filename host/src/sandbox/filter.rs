@@ -12,6 +12,7 @@ use super::instance::Instance;
 use super::limiter::Limiter;
 use super::module::Module;
 use crate::message::{Fact, Message};
+use crate::telemetry::FilterMetrics;
 
 /// Who shares an instance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub struct FilterSettings {
     pub recycle: Option<u64>,
     /// The policy's rate limit cells.
     pub limiter: Arc<Limiter>,
+    /// The policy's counters.
+    pub metrics: Arc<FilterMetrics>,
 }
 
 impl FilterSettings {

@@ -139,7 +139,7 @@ fn define_streams(interface: &mut LinkerInstance<'_, HostState>) -> Result<()> {
             let text = String::from_utf8_lossy(&content);
             let text = text.trim_end();
             if !text.is_empty() {
-                context.data_mut().log(level, text.to_owned());
+                context.data_mut().log(level, text, []);
             }
             Ok((Done::Ok(()),))
         })?;

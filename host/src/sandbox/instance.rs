@@ -19,6 +19,7 @@ use super::image::{Differs, Image};
 use super::limiter::Limiter;
 use super::module::Module;
 use crate::message::{EditError, Exchange, Message, Reply};
+use crate::telemetry::FilterMetrics;
 
 /// How many log lines a hook may write.
 const LOG_LINES: u32 = 64;
@@ -57,6 +58,7 @@ pub struct Seat(u32);
 pub(super) struct HostState {
     pub(super) policy: Arc<str>,
     pub(super) limiter: Arc<Limiter>,
+    pub(super) metrics: Arc<FilterMetrics>,
     pub(super) memory: MemoryLimit,
     /// The exchange whose hook runs; none while `configure` does.
     pub(super) running: Option<Running>,
@@ -150,6 +152,7 @@ impl Instance {
         let state = HostState {
             policy: Arc::clone(&settings.name),
             limiter: Arc::clone(&settings.limiter),
+            metrics: Arc::clone(&settings.metrics),
             memory: MemoryLimit::new(settings.memory),
             running: None,
             log_lines_left: LOG_LINES,

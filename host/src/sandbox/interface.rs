@@ -16,6 +16,7 @@ const WIT: &str = concat!(
     include_str!("../../../wit/hooks.wit"),
     include_str!("../../../wit/limiter.wit"),
     include_str!("../../../wit/log.wit"),
+    include_str!("../../../wit/metrics.wit"),
 );
 
 /// The functions of a world by the names that core modules give them, with the shapes of their types.
@@ -138,8 +139,11 @@ mod tests {
     #[test]
     fn the_interface_of_this_release_is_read() {
         let names: Vec<_> = OURS.keys().map(String::as_str).collect();
-        assert_eq!(names.len(), 14, "{names:?}");
+        assert_eq!(names.len(), 20, "{names:?}");
         assert!(names.contains(&"tollgate:filter/hooks@0.1.0#on-request-head"));
-        assert_eq!(OURS["tollgate:filter/log@0.1.0#write"], "enum(error:,warn:,info:,debug:,),String,->",);
+        assert_eq!(
+            OURS["tollgate:filter/log@0.1.0#write"],
+            "enum(error:,warn:,info:,debug:,),String,list(:record(name:String,value:String,),),->",
+        );
     }
 }

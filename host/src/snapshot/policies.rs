@@ -119,6 +119,7 @@ impl PolicyMaker {
             },
             recycle: policy.limits.recycle,
             limiter: self.limiter(&policy.name),
+            metrics: self.metrics.filter(&policy.name),
         }
     }
 

@@ -49,6 +49,16 @@ impl<const N: usize> Counters<N> {
         self.0[lane()].0[counter].fetch_add(amount, Ordering::Relaxed);
     }
 
+    /// Adds to a counter whose values are the bits of floating-point numbers.
+    pub(super) fn add_float(&self, counter: usize, amount: f64) {
+        let added = |bits| Some((f64::from_bits(bits) + amount).to_bits());
+        let _ = self.0[lane()].0[counter].fetch_update(Ordering::Relaxed, Ordering::Relaxed, added);
+    }
+
+    pub(super) fn sum_float(&self, counter: usize) -> f64 {
+        self.0.iter().map(|lane| f64::from_bits(lane.0[counter].load(Ordering::Relaxed))).sum()
+    }
+
     pub(super) fn sum(&self, counter: usize) -> u64 {
         self.0.iter().fold(0, |sum, lane| sum.wrapping_add(lane.0[counter].load(Ordering::Relaxed)))
     }

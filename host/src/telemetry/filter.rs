@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::counters::Counters;
+use super::custom::{CustomMetrics, Kinds};
 use super::fault::FaultClass;
-use super::metrics::{LogPace, Page};
+use super::metrics::Page;
 use super::names;
+use super::pace::{LogBudget, LogPace};
 
 const CALLS: usize = 0;
 const REPLIES: usize = 1;
@@ -22,9 +24,21 @@ pub struct FilterMetrics {
     memory: AtomicU64,
     in_quarantine: AtomicU64,
     log: LogPace,
+    own_log: LogBudget,
+    /// Those that the filter defines.
+    pub custom: CustomMetrics,
 }
 
 impl FilterMetrics {
+    pub(super) fn new(kinds: Kinds) -> Self {
+        Self { custom: CustomMetrics::new(kinds), ..Self::default() }
+    }
+
+    /// The filter writes a line: how many of its lines have been dropped before, or none if this one is.
+    pub fn logs(&self) -> Option<u64> {
+        self.own_log.admit()
+    }
+
     /// A hook was called.
     pub fn called(&self) {
         self.counters.add(CALLS, 1);
@@ -85,6 +99,10 @@ pub(super) fn render_filters(page: &mut Page, filters: &[(String, Arc<FilterMetr
         for (policy, metrics) in filters {
             page.sample(name, &[("policy", policy)], metrics.counters.sum(counter));
         }
+    }
+    page.family(names::FILTER_LOG_DROPPED, "counter", "lines that filters logged and that were too many");
+    for (policy, metrics) in filters {
+        page.sample(names::FILTER_LOG_DROPPED, &[("policy", policy)], metrics.own_log.dropped());
     }
     page.family(names::FILTER_FAULTS, "counter", "faults of filters, by policy and class");
     for (policy, metrics) in filters {

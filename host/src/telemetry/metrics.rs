@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::counters::Counters;
+use super::custom::{self, Kinds};
 use super::downstream::DownstreamMetrics;
 use super::filter::{FilterMetrics, render_filters};
 use super::mirror::{self, MirrorMetrics};
+use super::pace::LogPace;
 use super::reasons::Reasons;
 use super::refusal::{Refusal, Refusals};
 use super::tunnels::TunnelMetrics;
@@ -27,6 +29,7 @@ pub struct Metrics {
     pub downstream: DownstreamMetrics,
     routes: Mutex<BTreeMap<String, Arc<RouteMetrics>>>,
     filters: Mutex<BTreeMap<String, Arc<FilterMetrics>>>,
+    kinds: Kinds,
     upstreams: Mutex<BTreeMap<String, Arc<UpstreamMetrics>>>,
     mirrors: Mutex<BTreeMap<String, Arc<MirrorMetrics>>>,
 }
@@ -39,7 +42,9 @@ impl Metrics {
 
     /// The counters of a policy's filter.
     pub fn filter(&self, policy: &str) -> Arc<FilterMetrics> {
-        entry(&self.filters, policy)
+        let mut filters = self.filters.lock().unwrap_or_else(PoisonError::into_inner);
+        let metrics = || Arc::new(FilterMetrics::new(Arc::clone(&self.kinds)));
+        Arc::clone(filters.entry(policy.to_owned()).or_insert_with(metrics))
     }
 
     /// The counters of an upstream.
@@ -60,7 +65,9 @@ impl Metrics {
         self.tunnels.render(&mut page);
         self.downstream.render(&mut page);
         render_routes(&mut page, &all(&self.routes));
-        render_filters(&mut page, &all(&self.filters));
+        let filters = all(&self.filters);
+        render_filters(&mut page, &filters);
+        custom::render(&mut page, filters.iter().map(|(policy, metrics)| (policy.as_str(), &metrics.custom)));
         render_upstreams(&mut page, &all(&self.upstreams));
         mirror::render(&mut page, &all(&self.mirrors));
         page.0
@@ -230,37 +237,16 @@ fn render_routes(page: &mut Page, routes: &[(String, Arc<RouteMetrics>)]) {
     }
 }
 
-/// Lets one line a second through and counts those held back.
-#[derive(Debug)]
-pub(super) struct LogPace {
-    start: std::time::Instant,
-    next: AtomicU64,
-    held_back: AtomicU64,
-}
-
-impl Default for LogPace {
-    fn default() -> Self {
-        Self { start: std::time::Instant::now(), next: AtomicU64::new(0), held_back: AtomicU64::new(0) }
-    }
-}
-
-impl LogPace {
-    pub(super) fn admit(&self) -> Option<u64> {
-        let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let next = self.next.load(Ordering::Relaxed);
-        if now >= next && self.next.compare_exchange(next, now + 1_000, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-            return Some(self.held_back.swap(0, Ordering::Relaxed));
-        }
-        self.held_back.fetch_add(1, Ordering::Relaxed);
-        None
-    }
-}
-
 /// A page in the text format.
 #[derive(Default)]
 pub(super) struct Page(String);
 
 impl Page {
+    #[cfg(test)]
+    pub(super) fn into_text(self) -> String {
+        self.0
+    }
+
     pub(super) fn family(&mut self, name: &str, kind: &str, help: &str) {
         let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }

@@ -1,6 +1,7 @@
 //! What the gateway tells about itself: metrics, logs, access lines. All may use it; it knows nobody.
 
 mod counters;
+mod custom;
 mod downstream;
 mod fault;
 mod filter;
@@ -9,6 +10,7 @@ mod memory;
 mod metrics;
 mod mirror;
 mod names;
+mod pace;
 mod panics;
 mod reasons;
 mod refusal;
@@ -17,6 +19,7 @@ mod tunnels;
 mod upstream;
 
 pub use counters::{Tally, lane};
+pub use custom::{CustomMetrics, Definition, DefinitionError, Kind, OtherKind, Series};
 pub use downstream::DownstreamMetrics;
 pub use fault::{ByFaultClass, FaultClass};
 pub use filter::FilterMetrics;

@@ -25,6 +25,7 @@ pub(super) const FILTER_QUARANTINES: &str = "tollgate_filter_quarantines_total";
 pub(super) const FILTER_QUARANTINED: &str = "tollgate_filter_quarantined_exchanges_total";
 pub(super) const FILTER_IN_QUARANTINE: &str = "tollgate_filter_quarantined";
 pub(super) const FILTER_RECYCLED: &str = "tollgate_filter_recycled_total";
+pub(super) const FILTER_LOG_DROPPED: &str = "tollgate_filter_log_lines_dropped_total";
 pub(super) const FILTER_MEMORY: &str = "tollgate_filter_memory_high_water_bytes";
 pub(super) const UPSTREAM_REQUESTS: &str = "tollgate_upstream_requests_total";
 pub(super) const UPSTREAM_CONNECTS: &str = "tollgate_upstream_connects_total";
@@ -44,3 +45,26 @@ pub(super) const ENDPOINT_FAILURES: &str = "tollgate_endpoint_failures_total";
 pub(super) const ENDPOINT_UP: &str = "tollgate_endpoint_up";
 pub(super) const MIRROR_ANSWERS: &str = "tollgate_mirror_answers_total";
 pub(super) const MIRROR_LOST: &str = "tollgate_mirror_lost_total";
+
+/// What filters cannot define.
+pub(super) const OF_FILTERS: &[&str] = &[
+    FILTER_CALLS,
+    FILTER_REPLIES,
+    FILTER_FAULTS,
+    FILTER_QUARANTINES,
+    FILTER_QUARANTINED,
+    FILTER_IN_QUARANTINE,
+    FILTER_LOG_DROPPED,
+    FILTER_RECYCLED,
+    FILTER_MEMORY,
+];
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_list_has_all_that_begin_so() {
+        let names = include_str!("names.rs").split('"').filter(|text| text.starts_with("tollgate_filter_"));
+        let missing: Vec<_> = names.filter(|name| name.len() > 16 && !super::OF_FILTERS.contains(name)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+}

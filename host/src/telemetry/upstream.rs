@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::counters::Counters;
-use super::metrics::{LogPace, Page};
+use super::metrics::Page;
 use super::names;
+use super::pace::LogPace;
 
 /// Counters of one upstream.
 #[derive(Debug, Default)]

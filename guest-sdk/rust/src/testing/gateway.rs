@@ -46,7 +46,20 @@ impl<F: Filter> TestGateway<F> {
         self.0.world.limits.borrow_mut().advance(time.as_nanos());
     }
 
-    /// The messages that the filter has logged so far.
+    /// The value of a counter or gauge, or the sum of a histogram, with these values of its labels; 0 if it has not been
+    /// counted. `name` is without `tollgate_filter_`.
+    #[must_use]
+    pub fn metric(&self, name: &str, values: &[&str]) -> f64 {
+        self.0.world.metrics.borrow().counted(name, values).iter().sum()
+    }
+
+    /// The values that a histogram was given.
+    #[must_use]
+    pub fn observed(&self, name: &str, values: &[&str]) -> Vec<f64> {
+        self.0.world.metrics.borrow().counted(name, values)
+    }
+
+    /// The messages that the filter has logged so far, with their attributes behind them as ` name=value`.
     #[must_use]
     pub fn logs(&self) -> Vec<(Level, String)> {
         self.0.world.logs.borrow().clone()

@@ -51,6 +51,7 @@ mod gateway;
 mod head;
 mod limits;
 mod message;
+mod metrics;
 mod rules;
 mod world;
 

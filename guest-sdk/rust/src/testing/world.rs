@@ -1,10 +1,11 @@
-//! What the imports of a filter see: open exchanges, the limiter, the log.
+//! What the imports of a filter see: open exchanges, the limiter, the log, metrics.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::head::Head;
 use super::limits::Limits;
+use super::metrics::Metrics;
 use crate::bindings::tollgate::filter::exchange::Message;
 use crate::log::Level;
 
@@ -13,6 +14,7 @@ pub(super) struct World {
     pub(super) open: RefCell<Vec<Option<Open>>>,
     pub(super) limits: RefCell<Limits>,
     pub(super) logs: RefCell<Vec<(Level, String)>>,
+    pub(super) metrics: RefCell<Metrics>,
     /// The exchange and message that the running hook looks at; none while the filter is configured.
     running: Cell<Option<(u32, Message)>>,
     written: Cell<usize>,
@@ -104,6 +106,8 @@ pub(crate) mod imports {
     use super::super::rules;
     use super::{CURRENT, World};
     use crate::bindings::tollgate::filter::exchange::Message;
+    use crate::bindings::tollgate::filter::log::Attribute;
+    use crate::bindings::tollgate::filter::metrics::{Definition, Error, Kind};
     use crate::bindings::tollgate::filter::types::{Edit, Field};
     use crate::limiter::{Decision, Limit};
     use crate::log::Level;
@@ -141,13 +145,38 @@ pub(crate) mod imports {
         world.limits.borrow_mut().take(key, limit, cost)
     }
 
-    /// Cuts and drops what is too much, as the gateway does.
-    pub(crate) fn write(level: Level, message: &str) {
+    pub(crate) fn define(definition: &Definition) -> Result<u32, Error> {
+        world("metrics.define").metrics.borrow_mut().define(definition)
+    }
+
+    pub(crate) fn series(metric: u32, values: &[String]) -> u32 {
+        world("metrics.get").metrics.borrow_mut().series(metric, values)
+    }
+
+    pub(crate) fn add_to_counter(series: u32, amount: u64) {
+        world("metrics.add").metrics.borrow_mut().count(series, Kind::Counter, amount as f64, false);
+    }
+
+    pub(crate) fn set_gauge(series: u32, value: f64) {
+        world("metrics.set").metrics.borrow_mut().count(series, Kind::Gauge, value, value.is_finite());
+    }
+
+    pub(crate) fn adjust_gauge(series: u32, by: f64) {
+        world("metrics.adjust").metrics.borrow_mut().count(series, Kind::Gauge, by, false);
+    }
+
+    pub(crate) fn observe(series: u32, value: f64) {
+        world("metrics.observe").metrics.borrow_mut().count(series, Kind::Histogram, value, false);
+    }
+
+    /// Cuts and drops what is too much, as the gateway does. Attributes follow the message.
+    pub(crate) fn write(level: Level, message: &str, attributes: &[Attribute]) {
         let world = world("log.write");
         if world.written.get() < 64 {
             world.written.set(world.written.get() + 1);
             let end = message.floor_char_boundary(4096);
-            world.logs.borrow_mut().push((level, message[..end].to_owned()));
+            let attributes = attributes.iter().take(16).map(|Attribute { name, value }| format!(" {name}={value}"));
+            world.logs.borrow_mut().push((level, message[..end].to_owned() + &attributes.collect::<String>()));
         }
     }
 

@@ -107,6 +107,25 @@ fn reply(view: View<'_>, at: u32) -> Result<Reply, CallError> {
     answer::reply(view.short(at)?, fields.map(|at| field(view, at)), body)
 }
 
+/// The strings of a list that stands somewhere else.
+pub(super) fn texts(view: View<'_>, start: u32, count: u32) -> Result<impl ExactSizeIterator<Item = Result<&str>>> {
+    Ok(view.elements_of(start, count, STRING)?.map(move |at| view.text_at(at)))
+}
+
+/// The pairs of strings of a list that stands somewhere else.
+pub(super) fn pairs(view: View<'_>, start: u32, count: u32) -> Result<impl Iterator<Item = Result<(&str, &str)>>> {
+    let pair = move |at| Ok((view.text_at(at)?, view.text_at(next(at, STRING)?)?));
+    Ok(view.elements_of(start, count, 2 * STRING)?.map(pair))
+}
+
+/// The floating-point numbers of a list that stands somewhere else.
+pub(super) fn numbers(view: View<'_>, start: u32, count: u32) -> Result<Vec<f64>> {
+    let length = count.checked_mul(8).ok_or_else(|| format_err!("a list of the guest is larger than memory"))?;
+    let number = |bytes: &[u8]| f64::from_le_bytes(bytes.try_into().unwrap_or_default());
+    // A list that is too long is refused for that; it need not be copied whole.
+    Ok(view.bytes(start, length)?.chunks_exact(8).take(64).map(number).collect())
+}
+
 fn strings(view: View<'_>, at: u32) -> Result<Vec<String>> {
     view.elements(at, STRING)?.map(|at| Ok(view.text_at(at)?.to_owned())).collect()
 }

@@ -1,26 +1,74 @@
 //! Lines of a filter's log.
 
+use serde_json::{Map, Value};
+
 use crate::sandbox::bindings::tollgate::filter::log::Level;
 use crate::sandbox::instance::HostState;
 
 /// The longest log message, in bytes.
 const LOG_BYTES: usize = 4 << 10;
+/// How many attributes a message may have, and how long they may be.
+const ATTRIBUTES: usize = 16;
+const NAME: usize = 64;
+const VALUE: usize = 1 << 10;
 
 impl HostState {
-    /// One line of a filter's log. Lines above the bound are dropped.
-    pub(in crate::sandbox) fn log(&mut self, level: Level, mut message: String) {
+    /// One line of a filter's log. Lines above the bounds are dropped.
+    pub(in crate::sandbox) fn log<'a>(
+        &mut self,
+        level: Level,
+        message: &str,
+        attributes: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) {
         let Some(left) = self.log_lines_left.checked_sub(1) else { return };
         self.log_lines_left = left;
-        message.truncate(message.floor_char_boundary(LOG_BYTES));
-        let policy = &*self.policy;
-        match level {
-            Level::Error => tracing::error!(policy, "{message}"),
-            Level::Warn => tracing::warn!(policy, "{message}"),
-            Level::Info => tracing::info!(policy, "{message}"),
-            Level::Debug => tracing::debug!(policy, "{message}"),
-        }
+        let message = clip(message, LOG_BYTES);
         if level == Level::Error {
-            self.last_words = Some(message);
+            self.last_words = Some(message.to_owned());
+        }
+        if is_written(level)
+            && let Some(dropped) = self.metrics.logs()
+        {
+            self.write_line(level, message, attributes_of(attributes).as_deref(), dropped);
         }
     }
+
+    fn write_line(&self, level: Level, message: &str, attributes: Option<&str>, dropped: u64) {
+        let policy = &*self.policy;
+        let exchange = self.running.as_ref().map(|running| &*running.exchange);
+        let route = exchange.map(|exchange| &*exchange.route);
+        let dropped = Some(dropped).filter(|dropped| *dropped > 0);
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(policy, route, attributes, dropped, "{message}")
+            };
+        }
+        match level {
+            Level::Error => line!(error),
+            Level::Warn => line!(warn),
+            Level::Info => line!(info),
+            Level::Debug => line!(debug),
+        }
+    }
+}
+
+/// Lines that nobody reads cost nothing of what a policy may write.
+fn is_written(level: Level) -> bool {
+    match level {
+        Level::Error => tracing::enabled!(tracing::Level::ERROR),
+        Level::Warn => tracing::enabled!(tracing::Level::WARN),
+        Level::Info => tracing::enabled!(tracing::Level::INFO),
+        Level::Debug => tracing::enabled!(tracing::Level::DEBUG),
+    }
+}
+
+/// As one JSON object, if there are any: the log's own fields are those of the gateway.
+fn attributes_of<'a>(attributes: impl IntoIterator<Item = (&'a str, &'a str)>) -> Option<String> {
+    let attribute = |(name, value)| (clip(name, NAME).to_owned(), Value::from(clip(value, VALUE)));
+    let attributes: Map<String, Value> = attributes.into_iter().take(ATTRIBUTES).map(attribute).collect();
+    (!attributes.is_empty()).then(|| Value::Object(attributes).to_string())
+}
+
+fn clip(text: &str, most: usize) -> &str {
+    &text[..text.floor_char_boundary(most)]
 }

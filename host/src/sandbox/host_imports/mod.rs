@@ -3,6 +3,7 @@
 mod exchange;
 mod limiter;
 mod log;
+mod metrics;
 
 use wasmtime::Result;
 use wasmtime::component::{HasSelf, Linker};

@@ -4,6 +4,7 @@ use wasmtime::{Linker, Result, bail};
 
 use super::{Host, guest, split};
 use crate::sandbox::bindings::tollgate::filter::log::Level;
+use crate::sandbox::core::layout;
 use crate::sandbox::instance::HostState;
 
 pub(super) fn link(linker: &mut Linker<HostState>) -> Result<()> {
@@ -11,7 +12,7 @@ pub(super) fn link(linker: &mut Linker<HostState>) -> Result<()> {
     Ok(())
 }
 
-fn write(mut host: Host<'_>, level: u32, text: u32, length: u32) -> Result<()> {
+fn write(mut host: Host<'_>, level: u32, text: u32, length: u32, attributes: u32, count: u32) -> Result<()> {
     let guest = guest(&host)?;
     let (view, state) = split(&guest, &mut host);
     let level = match level {
@@ -21,6 +22,7 @@ fn write(mut host: Host<'_>, level: u32, text: u32, length: u32) -> Result<()> {
         3 => Level::Debug,
         other => bail!("there is no log level {other}"),
     };
-    state.log(level, view.text(text, length)?.to_owned());
+    let attributes = layout::pairs(view, attributes, count)?.collect::<Result<Vec<_>>>()?;
+    state.log(level, view.text(text, length)?, attributes);
     Ok(())
 }

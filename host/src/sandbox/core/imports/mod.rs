@@ -3,6 +3,7 @@
 mod exchange;
 mod limiter;
 mod log;
+mod metrics;
 
 use std::sync::Arc;
 
@@ -17,7 +18,8 @@ type Host<'a> = Caller<'a, HostState>;
 pub(in crate::sandbox) fn link(linker: &mut Linker<HostState>) -> Result<()> {
     exchange::link(linker)?;
     limiter::link(linker)?;
-    log::link(linker)
+    log::link(linker)?;
+    metrics::link(linker)
 }
 
 fn guest(host: &Host<'_>) -> Result<Arc<Guest>> {
