@@ -55,6 +55,9 @@ struct Metric {
     other: u32,
 }
 
+/// A series with the values of its labels.
+type Row = (Vec<String>, Arc<Series>);
+
 impl CustomMetrics {
     pub(super) fn new(kinds: Kinds) -> Self {
         Self { kinds, ..Self::default() }
@@ -136,7 +139,7 @@ impl CustomMetrics {
     }
 
     /// Its metrics with their series, by name.
-    fn shown(&self) -> Vec<(Arc<Metric>, Vec<(Vec<String>, Arc<Series>)>)> {
+    fn shown(&self) -> Vec<(Arc<Metric>, Vec<Row>)> {
         let ids: Vec<u32> = self.made().known.values().copied().collect();
         let (metrics, all) = (self.metrics.pin(), self.series.pin());
         let shown = ids.iter().filter_map(|id| {
@@ -227,7 +230,7 @@ mod tests {
         let hit = series(hits, &["a\"b"]);
         assert_eq!(hit, series(hits, &["a\"b"]));
         metrics.with(hit, |series| series.add(2)).unwrap().unwrap();
-        metrics.with(series(level, &[]), |series| (series.set(1.5), series.adjust(-2.0))).unwrap();
+        metrics.with(series(level, &[]), |series| series.set(1.5).and_then(|()| series.adjust(-2.0))).unwrap().unwrap();
         for value in [0.5, 2.5, 7.0, f64::NAN] {
             metrics.with(series(sizes, &[]), |series| series.observe(value)).unwrap().unwrap();
         }
