@@ -213,16 +213,9 @@ fn worker_count(config: &Config) -> usize {
 
 fn builder(config: &Config, metrics: Arc<Metrics>, workers: usize) -> Result<Builder, StartError> {
     let sandbox = Sandbox::new().map_err(|error| StartError::System(format!("the sandbox: {error:#}")))?;
-    let state = config.state_dir.clone().or_else(default_state_dir);
-    let cache = ModuleCache::new(sandbox, state.map(|dir| dir.join("modules")));
+    let state = config.state_dir.clone().or_else(snapshot::default_state_dir);
+    let cache = Arc::new(ModuleCache::new(sandbox, state.map(|dir| dir.join("modules"))));
     Ok(Builder::new(cache, metrics, workers))
-}
-
-/// Where a user's programs keep what they can make again (XDG Base Directory specification).
-fn default_state_dir() -> Option<PathBuf> {
-    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let base = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")))?;
-    Some(base.join("tollgate"))
 }
 
 fn bind_admin(config: &Config, overrides: &Overrides, address: SocketAddr) -> Result<TcpListener, StartError> {

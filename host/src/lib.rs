@@ -34,5 +34,6 @@ pub mod snapshot;
 pub mod telemetry;
 
 pub mod cli;
+pub mod filter_test;
 
 pub use gateway::{Gateway, StartError};

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 /// Each module with those that it may name. All may use `telemetry`, and their own children.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
-    ("cli", &["config", "gateway", "handover"]),
+    ("cli", &["config", "filter_test", "gateway", "handover"]),
+    ("filter_test", &["bundled", "chain", "config", "message", "sandbox", "snapshot"]),
     ("gateway", &["admin", "bundled", "config", "listener", "reload", "sandbox", "snapshot", "upstream", "worker"]),
     // The path.
     ("worker", &["connection", "listener", "message", "snapshot"]),

@@ -3,13 +3,14 @@
 use bytes::Bytes;
 use http::HeaderMap;
 
+use super::policy::Policy;
 use crate::message::{Exchange, Message};
 use crate::sandbox::{BodyStep, Fault, HeadStep};
 
 /// Makes records of a policy's exchanges. A policy without one pays a branch a hook.
 pub trait Recorder: Send + Sync {
     /// An exchange is about to reach its first hook of the policy.
-    fn begin(&self) -> Box<dyn Record>;
+    fn begin(&self, policy: &Policy) -> Box<dyn Record>;
 }
 
 /// Follows one exchange through the hooks of one policy.

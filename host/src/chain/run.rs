@@ -195,7 +195,7 @@ impl Run {
         if let Some(recorder) = &self.filter(index).policy.recorder {
             let State { exchange, records, .. } = &mut *self.0.state.borrow_mut();
             if records.iter().all(|(of, _)| *of != index) {
-                records.push((index, recorder.begin()));
+                records.push((index, recorder.begin(&self.filter(index).policy)));
             }
             tell(exchange.as_deref(), records, index, |record, exchange| record.before(call, exchange));
         }

@@ -3,6 +3,7 @@
 mod check;
 mod descriptors;
 mod filter_new;
+mod filter_test;
 mod route;
 mod run;
 mod source;
@@ -39,6 +40,10 @@ enum Filter {
         /// Lower-case letters, digits and hyphens.
         name: String,
     },
+    /// Run cases of filters on the gateway's own engine, and say what is not as expected.
+    Test(filter_test::FilterTest),
+    /// Run a case and show hook by hook what the filter is given and what it answers.
+    Replay(filter_test::Replay),
 }
 
 impl Cli {
@@ -50,6 +55,8 @@ impl Cli {
             Command::Check(check) => check.run(),
             Command::Route(route) => route.run(),
             Command::Filter(Filter::New { name }) => new_filter(&name),
+            Command::Filter(Filter::Test(test)) => test.run(),
+            Command::Filter(Filter::Replay(replay)) => replay.run(),
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,

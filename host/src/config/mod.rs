@@ -11,6 +11,7 @@
 mod action;
 mod balance;
 mod call;
+pub mod cases;
 mod check;
 mod document;
 mod endpoints;

@@ -25,16 +25,21 @@ pub(super) struct PolicyTable {
 impl PolicyTable {
     /// Reads all keys and reports what is wrong with them.
     pub(super) fn read(mut section: Section<'_>) -> Self {
-        let table = Self {
+        let table = Self::take(&mut section);
+        section.finish();
+        table
+    }
+
+    /// Reads its keys of a table that has others.
+    pub(super) fn take(section: &mut Section<'_>) -> Self {
+        Self {
             filter: section.take("filter").and_then(Item::string),
             config: section.take("config").and_then(Item::json),
             on_fault: section.take("on-fault").and_then(on_fault::read).unwrap_or_default(),
             isolation: section.take("isolation").and_then(read_isolation).unwrap_or_default(),
             quarantine: section.take("quarantine").and_then(Item::section).and_then(quarantine::read),
             limits: section.take("limits").and_then(Item::section).map(read_limits).unwrap_or_default(),
-        };
-        section.finish();
-        table
+        }
     }
 
     /// The policy with its filter. `place` is where the policy is written, in case that it has no `config`.

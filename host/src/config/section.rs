@@ -271,6 +271,13 @@ impl<'a> Item<'a> {
         Some(At { value, key: self.key, line: self.line })
     }
 
+    /// Anything as JSON.
+    pub(super) fn any_json(self) -> Option<At<Value>> {
+        let convert = json::Convert { document: self.document };
+        let value = convert.value(&self.key, self.line, self.value)?;
+        Some(At { value, key: self.key, line: self.line })
+    }
+
     fn within<T>(
         &self,
         text: &str,

@@ -143,6 +143,12 @@ impl Reply {
         Self::problem(StatusCode::PAYLOAD_TOO_LARGE, "the request body is too large")
     }
 
+    /// Its status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.0.status()
+    }
+
     /// Says after how many seconds to try again (RFC 9110, section 10.2.3).
     #[must_use]
     pub fn retry_after(self, seconds: u32) -> Self {

@@ -137,6 +137,32 @@ impl Fact {
     }
 }
 
+impl std::fmt::Display for Fact {
+    /// The name by which it is subscribed to.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Field(name) => name.as_str(),
+            Self::Method => ":method",
+            Self::Path => ":path",
+            Self::Authority => ":authority",
+            Self::Scheme => ":scheme",
+            Self::Status => ":status",
+            Self::ClientAddress => "@client-address",
+            Self::ClientPort => "@client-port",
+            Self::Listener => "@listener",
+            Self::TlsVersion => "@tls-version",
+            Self::TlsSni => "@tls-sni",
+            Self::TlsSubject => "@tls-subject",
+            Self::TlsNames => "@tls-san",
+            Self::SpiffeId => "@spiffe-id",
+            Self::Route => "@route",
+            Self::Consumer => "@consumer",
+            Self::Attribute(name) => return write!(f, "@attr:{name}"),
+            Self::OfRequest(fact) => return write!(f, "@request:{fact}"),
+        })
+    }
+}
+
 fn append(out: &mut Vec<u8>, value: impl AsRef<[u8]>) -> bool {
     out.extend_from_slice(value.as_ref());
     true

@@ -112,6 +112,15 @@ impl Subscription {
         self.hooks.contains(Hooks::EXCHANGE_END)
     }
 
+    /// The facts that its head hook is given, in order.
+    #[must_use]
+    pub fn facts(&self, message: Message) -> &[Fact] {
+        match message {
+            Message::Request => &self.request.facts,
+            Message::Response => &self.response.facts,
+        }
+    }
+
     /// Whether the filter wants the body of that message.
     pub(super) fn body(&self, message: Message) -> bool {
         match message {

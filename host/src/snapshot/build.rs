@@ -9,7 +9,7 @@ use super::policies::{PolicyMaker, PolicyState, PolicyStatus};
 use super::routes::conditions;
 use super::rules::{framing_limits, path_rules, unmatched_paths};
 use super::{BoundListener, Snapshot, Target};
-use crate::chain::{Chain, Policy};
+use crate::chain::{Chain, Policy, Recorder};
 use crate::config::{self, Config, Problem};
 use crate::listener::{self, Admission, Bounds, Inherited};
 use crate::route::{Action, RouteTable};
@@ -46,10 +46,22 @@ impl Built {
 impl Builder {
     /// A builder for that many workers.
     #[must_use]
-    pub fn new(cache: ModuleCache, metrics: Arc<Metrics>, workers: usize) -> Self {
+    pub fn new(cache: Arc<ModuleCache>, metrics: Arc<Metrics>, workers: usize) -> Self {
         let policies = PolicyMaker::new(cache, Arc::clone(&metrics), workers);
         let (admission, inherited) = (Arc::default(), Inherited::default());
         Self { policies, metrics, admission, inherited, workers, generation: 0 }
+    }
+
+    /// Makes one policy by itself, whose exchanges the recorder follows.
+    ///
+    /// # Errors
+    /// If its module cannot be read or is no filter, or if the filter refuses its configuration.
+    pub fn policy(&mut self, policy: &config::Policy, recorder: Arc<dyn Recorder>) -> Result<Arc<Policy>, Problem> {
+        let mut made = self.policies.prepare(policy, None)?;
+        if let Some(policy) = Arc::get_mut(&mut made) {
+            policy.recorder = Some(recorder);
+        }
+        Ok(made)
     }
 
     /// Uses these sockets, where they fit, for listeners of the first snapshot.

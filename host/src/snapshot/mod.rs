@@ -14,6 +14,7 @@ pub(crate) use build::bind_problem;
 pub use build::{Builder, Built};
 pub use describe::{Explanation, explain};
 pub use listener::{BoundListener, ListenerSettings};
+pub(crate) use policies::default_state_dir;
 pub use policies::{PolicyState, PolicyStatus};
 pub use store::SnapshotStore;
 pub use view::View;

@@ -2,6 +2,7 @@
 //! what fails keeps its older version.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 
 use super::Snapshot;
@@ -51,14 +52,14 @@ pub struct PolicyStatus {
 
 /// Makes policies of entries.
 pub(super) struct PolicyMaker {
-    pub(super) cache: ModuleCache,
+    pub(super) cache: Arc<ModuleCache>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) workers: usize,
     limiters: HashMap<String, Weak<Limiter>>,
 }
 
 impl PolicyMaker {
-    pub(super) fn new(cache: ModuleCache, metrics: Arc<Metrics>, workers: usize) -> Self {
+    pub(super) fn new(cache: Arc<ModuleCache>, metrics: Arc<Metrics>, workers: usize) -> Self {
         Self { cache, metrics, workers, limiters: HashMap::new() }
     }
 
@@ -83,7 +84,11 @@ impl PolicyMaker {
         (policy, PolicyStatus { name: entry.name.clone(), filter, digest, state, problems })
     }
 
-    fn prepare(&mut self, policy: &config::Policy, older: Option<&Arc<Policy>>) -> Result<Arc<Policy>, Problem> {
+    pub(super) fn prepare(
+        &mut self,
+        policy: &config::Policy,
+        older: Option<&Arc<Policy>>,
+    ) -> Result<Arc<Policy>, Problem> {
         let content = read(policy)?;
         let on_fault = policy.on_fault.map(answer);
         let quarantine = policy.quarantine.map(quarantine);
@@ -150,6 +155,13 @@ fn quarantine(settings: config::Quarantine) -> QuarantineSettings {
         action: answer(settings.action),
         probe: settings.probe,
     }
+}
+
+/// Where a user's programs keep what they can make again (XDG Base Directory specification).
+pub(crate) fn default_state_dir() -> Option<PathBuf> {
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")))?;
+    Some(base.join("tollgate"))
 }
 
 fn read(policy: &config::Policy) -> Result<Vec<u8>, Problem> {

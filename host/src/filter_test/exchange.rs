@@ -1,0 +1,118 @@
+//! One exchange of a case, from what the client sends to what it gets.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::{HeaderMap, Request, Response};
+
+use super::body::{Cutting, Read, read};
+use crate::chain::{Chain, LocalChain, Run, Step as ChainStep};
+use crate::config::cases::{Outcome, RequestCase, ResponseCase, Step};
+use crate::message::{Body, ClientInfo, Context, Exchange, Identity, Reply, TlsInfo};
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) outcome: Outcome,
+    /// The request as the upstream got it, if it got one.
+    pub(super) upstream: Option<SeenMessage>,
+    /// The response as the client got it.
+    pub(super) client: SeenMessage,
+    pub(super) consumer: Option<Vec<u8>>,
+    pub(super) attributes: Vec<(String, Vec<u8>)>,
+}
+
+/// One message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SeenMessage {
+    /// Method and path of a request; the status of a response.
+    pub(super) first: Vec<String>,
+    pub(super) fields: HeaderMap,
+    pub(super) body: Read,
+}
+
+/// Takes an exchange through the chain as the path does (`exchange/run.rs`), with an upstream that answers as the case says.
+pub(super) async fn run(chain: &Chain, filters: LocalChain, step: &Step, cuts: [&Cutting; 2]) -> Seen {
+    let run = Run::new(filters, exchange(&step.request));
+    let body = cuts[0].body(&step.request.content.bytes, &step.request.trailers);
+    let (outcome, upstream, response) = request_side(chain, &run, body, &step.response, cuts[1]).await;
+    let (head, body) = run.on_response(response).await.into_parts();
+    let body = read(body).await;
+    let client = SeenMessage { first: vec![head.status.as_str().to_owned()], fields: head.headers, body };
+    let (consumer, attributes) = run.with(|exchange| {
+        let Context { consumer, attributes, .. } = &exchange.context;
+        let attributes = attributes.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()));
+        (consumer.as_ref().map(|value| value.as_bytes().to_vec()), attributes.collect())
+    });
+    Seen { outcome, upstream, client, consumer, attributes }
+}
+
+async fn request_side(
+    chain: &Chain,
+    run: &Run,
+    body: Body,
+    response: &ResponseCase,
+    cut: &Cutting,
+) -> (Outcome, Option<SeenMessage>, Response<Body>) {
+    let body = match run.on_request(body).await {
+        Ok(ChainStep::Forward(body)) => body,
+        Ok(ChainStep::Reply(reply)) => return (Outcome::Replied, None, respond(reply)),
+        Err(denied) => return (Outcome::Denied, None, respond(denied.reply())),
+    };
+    let head = run.take_request(chain.keeps_request_fields());
+    let body = read(body).await;
+    match run.verdict() {
+        Some(Ok(reply)) => return (Outcome::Replied, None, respond(reply)),
+        Some(Err(denied)) => return (Outcome::Denied, None, respond(denied.reply())),
+        None => {}
+    }
+    let path = head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    let first = vec![head.method.to_string(), path.to_owned()];
+    let upstream = SeenMessage { first, fields: head.headers, body };
+    (Outcome::Forwarded, Some(upstream), answer(response, cut))
+}
+
+fn answer(response: &ResponseCase, cut: &Cutting) -> Response<Body> {
+    let mut answer = Response::new(cut.body(&response.content.bytes, &response.trailers));
+    *answer.status_mut() = response.status;
+    answer.headers_mut().extend(response.fields.clone());
+    answer
+}
+
+fn respond(reply: Reply) -> Response<Body> {
+    let (head, body) = reply.into_parts();
+    Response::from_parts(head, body)
+}
+
+fn exchange(case: &RequestCase) -> Box<Exchange> {
+    let (mut head, ()) = Request::new(()).into_parts();
+    head.method = case.method.clone();
+    head.uri = case.path.clone().into();
+    head.headers = case.fields.clone();
+    let attributes = case.attributes.iter().map(|(name, value)| (name.as_str().into(), value.clone()));
+    Box::new(Exchange {
+        client: Arc::new(client(case)),
+        route: case.route.as_str().into(),
+        request: head,
+        response: None,
+        #[allow(clippy::needless_update, reason = "a case sets what it has a key for")]
+        context: Context { consumer: case.consumer.clone(), attributes: attributes.collect(), ..Context::default() },
+    })
+}
+
+fn client(case: &RequestCase) -> ClientInfo {
+    let Some(tls) = &case.tls else { return ClientInfo::new(case.client, case.listener.as_str().into(), "http") };
+    let identity = tls.subject.as_ref().map(|subject| Identity {
+        subject: subject.as_str().into(),
+        alternative_names: tls.san.as_deref().map(Into::into),
+        spiffe_id: tls.spiffe_id.as_deref().map(Into::into),
+    });
+    let version = if tls.is_1_2 { "TLSv1.2" } else { "TLSv1.3" };
+    let tls = TlsInfo { version, sni: tls.sni.as_deref().map(Into::into), identity };
+    ClientInfo::over_tls(case.client, case.listener.as_str().into(), tls)
+}
+
+/// The filters of a chain as a worker has them.
+pub(super) fn local(chain: &Chain) -> LocalChain {
+    chain.policies().iter().map(|policy| Rc::new(crate::chain::LocalFilter::new(Arc::clone(policy)))).collect()
+}

@@ -1,0 +1,315 @@
+//! Runs a case and holds what came of it to what was expected.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName};
+
+use super::bench::{Bench, Ready};
+use super::body::Cutting;
+use super::exchange::{self, Seen, SeenMessage};
+use super::log;
+use super::recorder::{Hook, shown};
+use super::report::{CaseReport, Failure};
+use crate::chain::Chain;
+use crate::config::Problem;
+use crate::config::cases::{Case, Expectation, Matcher, Part, Step, Subject};
+
+/// How often a case is run that was only too slow: other programs may have had the processor's caches meanwhile.
+const ATTEMPTS: usize = 3;
+
+/// Runs a case with each of its cuttings.
+pub(super) fn run(file: &Path, case: &Case, bench: &mut Bench) -> CaseReport {
+    let mut report = CaseReport::new(file, case);
+    let mut first: Option<Vec<Seen>> = None;
+    for cuttings in Cuttings::all(case) {
+        let attempt = attempts(case, &cuttings, bench, &mut report);
+        let failures = match (&first, attempt) {
+            (_, Err(failures)) => failures,
+            (None, Ok((seen, failures))) => {
+                first = Some(seen);
+                failures
+            }
+            (Some(first), Ok((seen, failures))) if failures.is_empty() => differences(case, first, &seen),
+            (Some(_), Ok((_, failures))) => failures,
+        };
+        if !failures.is_empty() {
+            let note = cuttings.note();
+            report.failures.extend(failures.into_iter().map(|failure| Failure { note: note.clone(), ..failure }));
+            // Other cuttings would mostly say the same.
+            break;
+        }
+    }
+    report
+}
+
+type Attempt = Result<(Vec<Seen>, Vec<Failure>), Vec<Failure>>;
+
+fn attempts(case: &Case, cuttings: &Cuttings, bench: &mut Bench, report: &mut CaseReport) -> Attempt {
+    let mut last = attempt(case, cuttings, bench, report);
+    for _ in 1..ATTEMPTS {
+        let is_slow = |failures: &Vec<Failure>| !failures.is_empty() && failures.iter().all(|failure| failure.is_slow);
+        if !matches!(&last, Ok((_, failures)) if is_slow(failures)) {
+            break;
+        }
+        last = attempt(case, cuttings, bench, report);
+    }
+    last
+}
+
+fn attempt(case: &Case, cuttings: &Cuttings, bench: &mut Bench, report: &mut CaseReport) -> Attempt {
+    let ready = match bench.prepare(&case.policy) {
+        Ok(ready) => ready,
+        Err(problem) => return refused(case, &problem),
+    };
+    let chain = Chain::new(vec![ready.policy.clone()]);
+    let filters = exchange::local(&chain);
+    let (mut all, mut failures) = (Vec::new(), Vec::new());
+    for (step, cuts) in case.steps.iter().zip(&cuttings.0) {
+        let run = exchange::run(&chain, filters.clone(), step, [&cuts[0], &cuts[1]]);
+        let (seen, lines) = log::collect(|| bench.runtime.block_on(run));
+        let hooks = ready.hooks();
+        report.note(&hooks);
+        failures.extend(judge(step, &seen, &lines, &hooks, &ready));
+        all.push(seen);
+    }
+    Ok((all, failures))
+}
+
+/// The filter has refused its configuration, or is none.
+fn refused(case: &Case, problem: &Problem) -> Attempt {
+    let expected = case.steps.iter().flat_map(|step| &step.expect.expectations);
+    let mut expected = expected.filter(|expectation| expectation.subject == Subject::Refused).peekable();
+    if expected.peek().is_none() {
+        let line = problem.line.unwrap_or(case.line);
+        let key = problem.key.clone().unwrap_or_default();
+        return Err(vec![Failure::new(
+            &key,
+            line,
+            "a policy that is ready",
+            format!("{} {}", problem.message, problem.remedy).trim(),
+        )]);
+    }
+    let got = Some(vec![problem.message.clone().into_bytes()]);
+    let failures: Vec<_> = expected.filter_map(|expectation| failure(expectation, got.clone())).collect();
+    if failures.is_empty() { Ok((Vec::new(), failures)) } else { Err(failures) }
+}
+
+fn judge(step: &Step, seen: &Seen, lines: &[String], hooks: &[Hook], ready: &Ready) -> Vec<Failure> {
+    let expect = &step.expect;
+    let mut failures: Vec<_> = expect.expectations.iter().filter_map(|each| one(each, step, seen, lines)).collect();
+    let faults: Vec<_> = hooks.iter().filter_map(|hook| Some((hook.name, hook.fault.as_ref()?))).collect();
+    if !faults.iter().map(|(_, (class, _))| *class).eq(expect.faults.iter().map(String::as_str)) {
+        let got: Vec<_> =
+            faults.iter().map(|(hook, (class, message))| format!("{class} in {hook}: {message}")).collect();
+        let expected = if expect.faults.is_empty() { "no fault".to_owned() } else { expect.faults.join(", ") };
+        let got = if got.is_empty() { "no fault".to_owned() } else { got.join("; ") };
+        failures.push(Failure::new(&expect.faults_at.0, expect.faults_at.1, &expected, &got));
+    }
+    failures.extend(over_budget(step, hooks, ready));
+    failures
+}
+
+fn over_budget(step: &Step, hooks: &[Hook], ready: &Ready) -> Vec<Failure> {
+    let budget = &step.expect.budget;
+    let slowest = hooks.iter().max_by_key(|hook| hook.cpu);
+    let mut failures = Vec::new();
+    if let (Some((limit, (key, line))), Some(hook)) = (&budget.cpu, slowest)
+        && hook.cpu > *limit
+    {
+        let got = format!("{} in {}", micros(hook.cpu), hook.name);
+        let failure = Failure::new(key, *line, &format!("at most {} of CPU time", micros(*limit)), &got);
+        failures.push(Failure { is_slow: true, ..failure });
+    }
+    let memory = ready.policy.metrics.memory_high_water();
+    if let Some((limit, (key, line))) = &budget.memory
+        && memory > *limit
+    {
+        failures.push(Failure::new(
+            key,
+            *line,
+            &format!("at most {limit} bytes of memory"),
+            &format!("{memory} bytes"),
+        ));
+    }
+    failures
+}
+
+pub(super) fn micros(cpu: Duration) -> String {
+    format!("{} us", cpu.as_micros())
+}
+
+fn one(expectation: &Expectation, step: &Step, seen: &Seen, lines: &[String]) -> Option<Failure> {
+    let got = match &expectation.subject {
+        Subject::Outcome => Some(vec![seen.outcome.label().into()]),
+        Subject::Upstream(part) => {
+            let Some(upstream) = &seen.upstream else {
+                let got = format!("nothing: the request was {}", seen.outcome.label());
+                let Expectation { key, line, matcher, .. } = expectation;
+                return Some(Failure::new(key, *line, &describe(matcher), &got));
+            };
+            let request = &step.request;
+            let sent = [request.method.as_str(), request.path.as_str()];
+            of_message(part, upstream, &sent, &request.fields, &request.content.bytes)
+        }
+        Subject::Client(part) => {
+            let response = &step.response;
+            let sent = [response.status.as_str()];
+            of_message(part, &seen.client, &sent, &response.fields, &response.content.bytes)
+        }
+        Subject::Consumer => seen.consumer.clone().map(|value| vec![value]),
+        Subject::Attribute(name) => {
+            let found = seen.attributes.iter().find(|(known, _)| known == name);
+            found.map(|(_, value)| vec![value.clone()])
+        }
+        Subject::Log => {
+            let found = lines.iter().find(|line| matches(&expectation.matcher, Some(&[line.as_bytes().to_vec()])));
+            found.or(lines.last()).map(|line| vec![line.as_bytes().to_vec()])
+        }
+        Subject::Refused => {
+            let Expectation { key, line, matcher, .. } = expectation;
+            return Some(Failure::new(key, *line, &describe(matcher), "the configuration was accepted"));
+        }
+    };
+    failure(expectation, got)
+}
+
+/// The values of a part; none if it is not there.
+fn of_message(part: &Part, seen: &SeenMessage, sent: &[&str], fields: &HeaderMap, body: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let values = |fields: &HeaderMap, name: &str| {
+        let values: Vec<_> = fields.get_all(name).iter().map(|value| value.as_bytes().to_vec()).collect();
+        (!values.is_empty()).then_some(values)
+    };
+    match part {
+        Part::Method | Part::Status => seen.first.first().map(|text| vec![text.clone().into_bytes()]),
+        Part::Path => seen.first.get(1).map(|text| vec![text.clone().into_bytes()]),
+        Part::Field(name) => values(&seen.fields, name),
+        Part::Trailer(name) => values(&seen.body.trailers, name),
+        Part::Body => (!seen.body.bytes.is_empty()).then(|| vec![seen.body.bytes.clone()]),
+        Part::Changed => Some(changed(seen, sent, fields, body).into_iter().map(String::into_bytes).collect()),
+    }
+}
+
+/// The names of what differs, in the order of the alphabet.
+fn changed(seen: &SeenMessage, sent: &[&str], fields: &HeaderMap, body: &[u8]) -> BTreeSet<String> {
+    let own: &[&str] = if sent.len() > 1 { &[":method", ":path"] } else { &[":status"] };
+    let own = own.iter().zip(sent.iter().zip(&seen.first)).filter(|(_, (sent, seen))| **sent != **seen);
+    let mut names: BTreeSet<_> = own.map(|(name, _)| (*name).to_owned()).collect();
+    let differs = |name: &&HeaderName| !seen.fields.get_all(*name).iter().eq(fields.get_all(*name).iter());
+    names.extend(seen.fields.keys().chain(fields.keys()).filter(differs).map(ToString::to_string));
+    if seen.body.bytes != body {
+        names.insert("body".to_owned());
+    }
+    names
+}
+
+fn failure(expectation: &Expectation, got: Option<Vec<Vec<u8>>>) -> Option<Failure> {
+    let Expectation { key, line, subject, matcher } = expectation;
+    let mut matcher = matcher.clone();
+    if let (Subject::Upstream(Part::Changed) | Subject::Client(Part::Changed), Matcher::Exact(names)) =
+        (subject, &mut matcher)
+    {
+        names.sort();
+    }
+    // A body is always there, if only as an empty one.
+    let is_body = matches!(subject, Subject::Upstream(Part::Body) | Subject::Client(Part::Body));
+    let got = if is_body && matches!(matcher, Matcher::Exact(_)) { got.or(Some(vec![Vec::new()])) } else { got };
+    if matches(&matcher, got.as_deref()) {
+        return None;
+    }
+    let shown = got.map_or_else(|| "nothing".to_owned(), |values| list(&values));
+    Some(Failure::new(key, *line, &describe(&matcher), &shown))
+}
+
+fn matches(matcher: &Matcher, got: Option<&[Vec<u8>]>) -> bool {
+    let Some(values) = got else {
+        return matches!(matcher, Matcher::Absent) || matches!(matcher, Matcher::Exact(exact) if exact.is_empty());
+    };
+    match matcher {
+        Matcher::Present => true,
+        Matcher::Absent => false,
+        Matcher::Exact(exact) => exact == values || exact.as_slice() == [joined(values)],
+        Matcher::Contains(part) => {
+            let part = memchr::memmem::Finder::new(part);
+            part.find(&joined(values)).is_some()
+        }
+        Matcher::Regex(regex) => regex.is_match(&joined(values)),
+        Matcher::Json(json) => {
+            serde_json::from_slice::<serde_json::Value>(&joined(values)).is_ok_and(|got| got == *json)
+        }
+    }
+}
+
+/// Several values as one (RFC 9110, section 5.3).
+fn joined(values: &[Vec<u8>]) -> Vec<u8> {
+    values.join(&b", "[..])
+}
+
+fn describe(matcher: &Matcher) -> String {
+    match matcher {
+        Matcher::Present => "anything".to_owned(),
+        Matcher::Absent => "nothing".to_owned(),
+        Matcher::Exact(values) => list(values),
+        Matcher::Contains(part) => format!("something with {}", shown(part)),
+        Matcher::Regex(regex) => format!("something that matches {:?}", regex.as_str()),
+        Matcher::Json(json) => format!("the JSON {json}"),
+    }
+}
+
+fn list(values: &[Vec<u8>]) -> String {
+    match values {
+        [value] => shown(value),
+        values => format!("[{}]", values.iter().map(|value| shown(value)).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// How the bodies of each exchange are cut: the request's and the response's.
+struct Cuttings(Vec<[Cutting; 2]>);
+
+impl Cuttings {
+    /// As many as the body that is cut in most ways has; those that are cut in fewer begin again.
+    fn all(case: &Case) -> Vec<Self> {
+        let contents = |step: &Step| [Cutting::all(&step.request.content), Cutting::all(&step.response.content)];
+        let steps: Vec<_> = case.steps.iter().map(contents).collect();
+        let most = steps.iter().flatten().map(Vec::len).max().unwrap_or(1);
+        let pick = |index: usize| {
+            let of = |ways: &Vec<Cutting>| ways[index % ways.len()].clone();
+            Self(steps.iter().map(|[request, response]| [of(request), of(response)]).collect())
+        };
+        (0..most).map(pick).collect()
+    }
+
+    /// What to say of them, if they are worth a word.
+    fn note(&self) -> Option<String> {
+        let [request, response] = self.0.iter().find(|cuts| cuts.iter().any(|cut| *cut != Cutting::Whole))?;
+        Some(match (request, response) {
+            (request, Cutting::Whole) => format!("with the request's body {request}"),
+            (Cutting::Whole, response) => format!("with the response's body {response}"),
+            (request, response) => format!("with the request's body {request} and the response's {response}"),
+        })
+    }
+}
+
+/// What came out differently although only the bodies were cut in another way.
+fn differences(case: &Case, first: &[Seen], other: &[Seen]) -> Vec<Failure> {
+    let mut failures = Vec::new();
+    for (index, (first, other)) in first.iter().zip(other).enumerate() {
+        if first != other {
+            let at = if index == 0 { String::new() } else { format!("then[{}]", index - 1) };
+            let (expected, got) = contrast(first, other);
+            failures.push(Failure::new(&at, case.line, &format!("the same for every cutting: {expected}"), &got));
+        }
+    }
+    failures
+}
+
+fn contrast(first: &Seen, other: &Seen) -> (String, String) {
+    let body =
+        |message: &SeenMessage| format!("{} and the body {}", message.first.join(" "), shown(&message.body.bytes));
+    match (&first.upstream, &other.upstream) {
+        (Some(first), Some(other)) if first != other => (body(first), body(other)),
+        _ if first.client != other.client => (body(&first.client), body(&other.client)),
+        _ => (first.outcome.label().to_owned(), other.outcome.label().to_owned()),
+    }
+}

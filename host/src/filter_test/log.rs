@@ -1,0 +1,51 @@
+//! What a filter writes to the log while a case runs on this thread.
+
+use std::fmt::{Debug, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::registry;
+
+/// Runs it and gives what filters have logged meanwhile, each line as `level: message`.
+pub(super) fn collect<T>(run: impl FnOnce() -> T) -> (T, Vec<String>) {
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let subscriber = registry().with(Lines(Arc::clone(&lines)));
+    let done = tracing::subscriber::with_default(subscriber, run);
+    let lines = std::mem::take(&mut *lines.lock().unwrap_or_else(PoisonError::into_inner));
+    (done, lines)
+}
+
+struct Lines(Arc<Mutex<Vec<String>>>);
+
+impl<S: Subscriber> Layer<S> for Lines {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        // The gateway's own lines are no filter's.
+        if !event.metadata().target().starts_with("tollgate::sandbox::host") {
+            return;
+        }
+        let mut line = Line::default();
+        event.record(&mut line);
+        let level = event.metadata().level().as_str().to_lowercase();
+        let line = format!("{level}: {}{}", line.message, line.rest);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+    }
+}
+
+#[derive(Default)]
+struct Line {
+    message: String,
+    rest: String,
+}
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        // A string takes what is written to it.
+        let _ = match field.name() {
+            "message" => write!(self.message, "{value:?}"),
+            "policy" => Ok(()),
+            name => write!(self.rest, " {name}={value:?}"),
+        };
+    }
+}

@@ -1,0 +1,103 @@
+//! Tests of filters: cases from a file, on the sandbox and the chain that serve, without a socket between.
+//!
+//! `tollgate filter test` runs them, and so can the tests of a filter's own project:
+//!
+//! ```no_run
+//! tollgate::filter_test::Tests::of("cases.toml").module("target/filter.wasm").run().assert_passed();
+//! ```
+//!
+//! What a file of cases says is in `docs/testing-filters.md`.
+
+mod bench;
+mod body;
+mod exchange;
+mod find;
+mod judge;
+mod log;
+mod recorder;
+mod render;
+mod report;
+mod trace;
+
+use std::path::{Path, PathBuf};
+
+pub use self::report::{CaseReport, Failure, Format, Report};
+pub use self::trace::replay;
+
+use self::bench::Bench;
+use crate::bundled;
+use crate::config::cases::CaseFile;
+
+/// Which cases to run, and on what.
+#[derive(Clone, Debug)]
+pub struct Tests {
+    paths: Vec<PathBuf>,
+    module: Option<PathBuf>,
+    only: Option<String>,
+    state_dir: Option<PathBuf>,
+}
+
+impl Tests {
+    /// The cases of a file, or of all files in a folder and below that are named `cases.toml` or `NAME.cases.toml`.
+    #[must_use]
+    pub fn of(path: impl AsRef<Path>) -> Self {
+        Self { paths: vec![path.as_ref().to_owned()], module: None, only: None, state_dir: None }
+    }
+
+    /// And those of another file or folder.
+    #[must_use]
+    pub fn and(mut self, path: impl AsRef<Path>) -> Self {
+        self.paths.push(path.as_ref().to_owned());
+        self
+    }
+
+    /// Runs this module instead of the filter that the file names.
+    #[must_use]
+    pub fn module(mut self, module: impl AsRef<Path>) -> Self {
+        self.module = Some(module.as_ref().to_owned());
+        self
+    }
+
+    /// Runs only the cases whose name has this in it.
+    #[must_use]
+    pub fn only(mut self, part: impl Into<String>) -> Self {
+        self.only = Some(part.into());
+        self
+    }
+
+    /// Keeps compiled modules below this folder.
+    #[must_use]
+    pub fn state_dir(mut self, folder: impl AsRef<Path>) -> Self {
+        self.state_dir = Some(folder.as_ref().to_owned());
+        self
+    }
+
+    /// Runs them all, to the last one, whatever fails.
+    #[must_use]
+    pub fn run(&self) -> Report {
+        let mut report = Report::default();
+        let mut bench = match Bench::new(self.state_dir.as_deref()) {
+            Ok(bench) => bench,
+            Err(error) => return Report::broken(error),
+        };
+        for path in &self.paths {
+            match find::files(path) {
+                Ok(files) => files.iter().for_each(|file| self.run_file(file, &mut bench, &mut report)),
+                Err(error) => report.problems.push(error),
+            }
+        }
+        report
+    }
+
+    fn run_file(&self, file: &Path, bench: &mut Bench, report: &mut Report) {
+        let cases = match CaseFile::load(file, &bundled::names(), self.module.as_deref()) {
+            Ok(cases) => cases.cases,
+            Err(problems) => {
+                report.problems.extend(problems.iter().map(ToString::to_string));
+                return;
+            }
+        };
+        let wanted = cases.iter().filter(|case| self.only.as_ref().is_none_or(|only| case.name.contains(only)));
+        report.cases.extend(wanted.map(|case| judge::run(file, case, bench)));
+    }
+}

@@ -1,0 +1,71 @@
+//! Shows what a filter does with a case, hook by hook.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use super::bench::Bench;
+use super::body::Cutting;
+use super::exchange;
+use super::judge::micros;
+use super::log;
+use super::recorder::Hook;
+use crate::bundled;
+use crate::chain::Chain;
+use crate::config::cases::{Case, CaseFile};
+
+/// Runs each case of a file and tells what the hooks were given, what they answered, and what that cost. `module` takes the place
+/// of the filter that the file names.
+///
+/// # Errors
+/// All that is wrong with the file, a problem a line.
+pub fn replay(file: &Path, module: Option<&Path>, state_dir: Option<&Path>) -> Result<String, String> {
+    let read = CaseFile::load(file, &bundled::names(), module)
+        .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
+    let mut bench = Bench::new(state_dir)?;
+    let mut told = String::new();
+    for case in &read.cases {
+        told += &show(case, &mut bench, read.captured.as_ref().map(|captured| captured.module.as_str()))?;
+    }
+    if let Some(captured) = &read.captured {
+        told += &format!("captured: {} in {}\n", captured.fault, captured.hook);
+    }
+    Ok(told.trim_end().to_owned())
+}
+
+fn show(case: &Case, bench: &mut Bench, captured: Option<&str>) -> Result<String, String> {
+    let ready = bench.prepare(&case.policy).map_err(|problem| problem.to_string())?;
+    let digest = ready.policy.filter.module.digest.to_string();
+    let same = match captured {
+        Some(captured) if captured == digest => " (the captured one)",
+        Some(_) => " (not the captured one)",
+        None => "",
+    };
+    let mut text = format!("{}\nmodule {digest}{same}\n", case.name);
+    let chain = Chain::new(vec![ready.policy.clone()]);
+    let filters = exchange::local(&chain);
+    for step in &case.steps {
+        let cut = |content| Cutting::all(content).swap_remove(0);
+        let cuts = [cut(&step.request.content), cut(&step.response.content)];
+        let run = exchange::run(&chain, filters.clone(), step, [&cuts[0], &cuts[1]]);
+        let (seen, lines) = log::collect(|| bench.runtime.block_on(run));
+        ready.hooks().iter().for_each(|hook| tell(&mut text, hook));
+        lines.iter().for_each(|line| add(&mut text, &format!("log    {line}")));
+        add(&mut text, &format!("{}, the client gets {}", seen.outcome.label(), seen.client.first.join(" ")));
+    }
+    Ok(text)
+}
+
+fn tell(text: &mut String, hook: &Hook) {
+    add(text, &format!("{}  {}, {} KiB", hook.name, micros(hook.cpu), hook.memory >> 10));
+    hook.given.iter().for_each(|line| add(text, &format!("  in     {line}")));
+    match &hook.fault {
+        Some((class, message)) => add(text, &format!("  fault  {class}: {message}")),
+        None => add(text, &format!("  out    {}", hook.answer)),
+    }
+    hook.changes.iter().for_each(|line| add(text, &format!("  edit   {line}")));
+}
+
+fn add(text: &mut String, line: &str) {
+    // A string takes what is written to it.
+    let _ = writeln!(text, "{line}");
+}
