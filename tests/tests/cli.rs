@@ -370,7 +370,10 @@ mod filter_new {
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let folder = project.folder.display().to_string();
         let told = project.cargo(&["xtask", "filters", "--path", &folder], &workspace);
-        let module = fs::read(told.lines().last().unwrap()).unwrap();
+        let path = told.lines().last().unwrap();
+        let tested = Binary::finish(&project.folder, &["filter", "test", "--module", path]);
+        assert!(tested.stdout.ends_with("2 passed, 0 failed\n"), "{tested:?}");
+        let module = fs::read(path).unwrap();
         let upstream = Upstream::start();
         let gateway = TestGateway::new().upstream(&upstream).module("10-my-filter", module);
         let gateway = gateway.policy("10-my-filter", "[config]\nvalue = \"new\"\n").start();

@@ -133,6 +133,8 @@
 //! # }
 //! ```
 //!
+//! The module itself, as the gateway runs it, is tested by `tollgate filter test` with cases from a file.
+//!
 //! # Building
 //!
 //! `cargo build --release --target wasm32-unknown-unknown` makes a module that the gateway takes as it is. On this target

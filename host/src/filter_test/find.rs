@@ -19,7 +19,8 @@ pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>, String> {
             path.display()
         ));
     }
-    Ok(found)
+    let plain = |path: PathBuf| path.strip_prefix(".").map_or_else(|_| path.clone(), Path::to_owned);
+    Ok(found.into_iter().map(plain).collect())
 }
 
 fn collect(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
