@@ -8,7 +8,8 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry;
 
-/// Runs it and gives what filters have logged meanwhile, each line as `level: message`.
+/// Runs it and gives what filters have logged meanwhile, each line as `level: message`, with its
+/// attributes as JSON.
 pub(super) fn collect<T>(run: impl FnOnce() -> T) -> (T, Vec<String>) {
     let lines = Arc::new(Mutex::new(Vec::new()));
     let subscriber = registry().with(Lines(Arc::clone(&lines)));
@@ -28,7 +29,7 @@ impl<S: Subscriber> Layer<S> for Lines {
         let mut line = Line::default();
         event.record(&mut line);
         let level = event.metadata().level().as_str().to_lowercase();
-        let line = format!("{level}: {}{}", line.message, line.rest);
+        let line = format!("{level}: {}{}", line.message, line.attributes);
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
     }
 }
@@ -36,7 +37,7 @@ impl<S: Subscriber> Layer<S> for Lines {
 #[derive(Default)]
 struct Line {
     message: String,
-    rest: String,
+    attributes: String,
 }
 
 impl Visit for Line {
@@ -44,8 +45,15 @@ impl Visit for Line {
         // A string takes what is written to it.
         let _ = match field.name() {
             "message" => write!(self.message, "{value:?}"),
-            "policy" => Ok(()),
-            name => write!(self.rest, " {name}={value:?}"),
+            _ => Ok(()),
         };
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            "message" => self.message.push_str(value),
+            "attributes" => self.attributes = format!(" {value}"),
+            _ => {}
+        }
     }
 }
