@@ -70,6 +70,7 @@ fn prepare(cache: &ModuleCache, name: &str, configuration: &str, isolation: Isol
         name: name.into(),
         configuration: configuration.replace("KEY", &digest),
         cpu: Duration::from_millis(5),
+        exchange_cpu: None,
         configure_cpu: Duration::from_secs(1),
         memory: 16 << 20,
         isolation,

@@ -1,9 +1,9 @@
-//! Stories of who is to blame and what becomes of it: faults that are answered by class, and quarantine.
+//! Stories of who is to blame and what becomes of it: faults that are answered by class, quarantine, budgets.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 #![allow(missing_docs, reason = "each story is named after what it tells")]
 
-use tollgate_tests::{Request, RunningGateway, TestGateway, Upstream, eventually, guest};
+use tollgate_tests::{Answer, Gate, Request, RunningGateway, TestGateway, Upstream, eventually, guest};
 
 const POLICY: &str = "filter = \"misbehave\"\nconfig = { in = \"request-head\", do = \"DEED\", when = \"/bad\" }\n";
 
@@ -109,5 +109,99 @@ mod quarantine {
             let statuses = ["/bad", "/good", "/good"].map(|path| gateway.get(path).status);
             assert_eq!(statuses, [503, 200, 200]);
         }
+    }
+}
+
+mod budgets {
+    use super::*;
+
+    /// A gateway whose one policy can be busy.
+    fn busy(upstream: &Upstream, limits: &str) -> RunningGateway {
+        let policy = format!("filter = \"observe\"\nlimits = {{ cpu = \"10s\"{limits} }}");
+        TestGateway::new().upstream(upstream).module("observe", guest("observe")).policy("10-o", &policy).start()
+    }
+
+    /// What the policy costs on the only route.
+    #[track_caller]
+    fn cost(gateway: &RunningGateway, what: &str, more: &str) -> f64 {
+        gateway.metric(&format!("tollgate_filter_{what}_total{{policy=\"10-o\",route=\"route-1\"{more}}}"))
+    }
+
+    /// A request with a body in a hundred pieces, each of which takes some time.
+    fn laborious() -> Request {
+        Request::new("POST", "/busy?1000").chunks(["piece"; 100])
+    }
+
+    #[test]
+    fn what_a_policy_costs_is_told_by_route() {
+        let upstream = Upstream::start();
+        let gateway = busy(&upstream, "");
+        assert_eq!(gateway.get("/busy?20000").status, 200);
+        assert_eq!(gateway.send(Request::post("/", "twelve bytes")).status, 200);
+        assert_eq!((cost(&gateway, "exchanges", ""), cost(&gateway, "route_replies", "")), (2.0, 0.0));
+        assert_eq!(cost(&gateway, "bytes", ",of=\"request\""), 12.0);
+        let cpu = cost(&gateway, "cpu_seconds", "");
+        assert!(cpu > 0.001, "{cpu}");
+        assert_eq!(gateway.get("/trap").status, 503);
+        assert_eq!(cost(&gateway, "route_faults", ",class=\"refused\""), 1.0);
+    }
+
+    #[test]
+    fn an_exchange_has_so_much_time_for_all_its_hooks() {
+        let upstream = Upstream::start();
+        assert_eq!(busy(&upstream, "").send(laborious()).status, 200);
+        let gateway = busy(&upstream, ", exchange-cpu = \"5ms\"");
+        assert_eq!(gateway.get("/").status, 200);
+        assert_eq!(gateway.send(laborious()).status, 503);
+        assert_eq!(gateway.metric("tollgate_filter_faults_total{policy=\"10-o\",class=\"deadline\"}"), 1.0);
+    }
+
+    #[test]
+    fn a_policy_has_so_many_exchanges_at_once() {
+        let gate = Gate::new();
+        let held = gate.clone();
+        let upstream = Upstream::with(move |call| {
+            if call.request.path == "/slow" {
+                held.wait();
+            }
+            call.answer(&Answer::ok("done"))
+        });
+        let gateway = busy(&upstream, ", exchanges = 1");
+        let mut slow = gateway.connect();
+        slow.send(&Request::get("/slow"));
+        eventually("the slow request is with the upstream", || upstream.requests().len() == 1);
+        assert_eq!(gateway.get("/quick").status, 503);
+        gate.open();
+        assert_eq!(slow.response().status, 200);
+        eventually("there is room again", || gateway.get("/quick").status == 200);
+        assert!(gateway.metric("tollgate_filter_refused_exchanges_total{policy=\"10-o\"}") >= 1.0);
+    }
+
+    #[test]
+    fn access_lines_tell_what_each_filter_took_if_asked() {
+        let upstream = Upstream::start();
+        let config = r#"
+            policies-dir = "policies"
+            access-log = { filters = true }
+            [[listeners]]
+            address = "{listen}"
+            [upstreams.echo]
+            endpoints = ["{upstream}"]
+            [[routes]]
+            policies = ["one", "two"]
+            upstream = "echo"
+            [policies.one]
+            filter = "observe"
+            [policies.two]
+            filter = "observe"
+        "#;
+        let gateway = TestGateway::new().upstream(&upstream).module("observe", guest("observe")).config(config);
+        let program = gateway.run(&["--log-format", "json"]);
+        assert_eq!(program.get("/seen").status, 200);
+        let line: serde_json::Value = serde_json::from_str(&program.line(&["access", "/seen"])).unwrap();
+        let filters: Vec<_> =
+            line["filters"].as_str().unwrap().split(' ').filter_map(|of| of.split_once('=')).collect();
+        assert_eq!(filters.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["one", "two"]);
+        assert!(filters.iter().all(|(_, micros)| micros.parse::<f64>().is_ok_and(|micros| micros > 0.0)), "{line}");
     }
 }

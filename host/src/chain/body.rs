@@ -142,6 +142,7 @@ impl FilteredBody {
     /// What goes on in the piece's place, if anything does.
     fn call(&mut self, piece: &Bytes, last: bool) -> Result<Option<Bytes>, Stop> {
         let (message, held) = (self.message, self.held);
+        self.run.cost(self.index).bytes(message == Message::Response, piece.len());
         self.run.before(self.index, HookCall::Body { message, piece, last });
         let answer = self
             .run
@@ -163,6 +164,7 @@ impl FilteredBody {
     fn reply(&mut self, reply: Reply, held: bool) -> Result<Option<Bytes>, Stop> {
         if held || self.message == Message::Request {
             self.run.filter(self.index).policy.metrics.replied();
+            self.run.cost(self.index).replied();
             return Err(Stop::Reply(reply));
         }
         let message = "replies to a response whose head has gone; hold it until the body is seen".to_owned();

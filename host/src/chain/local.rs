@@ -3,18 +3,30 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::load::Open;
 use super::own::Own;
 use super::policy::Policy;
 use super::shared::Shared;
 use crate::sandbox::{Fault, Instance, Isolation, Seat};
+use crate::telemetry::CostMetrics;
 
 /// The filters of a chain on this worker, in the order of the request.
-pub type LocalChain = Rc<[Rc<LocalFilter>]>;
+pub type LocalChain = Rc<[Link]>;
+
+/// A filter in the chain of a route.
+pub struct Link {
+    /// The filter.
+    pub filter: Rc<LocalFilter>,
+    /// What it costs there.
+    pub cost: Arc<CostMetrics>,
+}
 
 /// A policy on this worker.
 pub struct LocalFilter {
     /// The policy.
     pub policy: Arc<Policy>,
+    /// How many of its exchanges this worker has open, where that is bounded.
+    pub(super) open: Open,
     instances: Instances,
 }
 
@@ -44,7 +56,7 @@ impl LocalFilter {
             Isolation::Shared => Instances::Shared(Shared::new(policy.filter.instance().ok())),
             Isolation::Exchange => Instances::Own(Own::default()),
         };
-        Self { policy, instances }
+        Self { policy, open: Open::default(), instances }
     }
 
     /// Calls into an instance on behalf of an exchange, which gets a place in one if it has none yet. `place` is empty again

@@ -3,6 +3,7 @@
 
 mod body;
 mod fault;
+mod load;
 mod local;
 mod own;
 mod policy;
@@ -13,7 +14,8 @@ mod response;
 mod run;
 mod shared;
 
-pub use local::{LocalChain, LocalFilter};
+pub use load::Load;
+pub use local::{Link, LocalChain, LocalFilter};
 pub use policy::{Chain, FaultAnswer, OnFault, Policy};
 pub use quarantine::{Quarantine, QuarantineSettings};
 pub use record::{HookAnswer, HookCall, Record, Recorder};

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
+use super::load::Load;
 use super::quarantine::Quarantine;
 use super::record::Recorder;
 use crate::sandbox::Filter;
-use crate::telemetry::{ByFaultClass, FilterMetrics};
+use crate::telemetry::{ByFaultClass, CostMetrics, FilterMetrics};
 
 /// What becomes of an exchange when a filter faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct Policy {
     pub on_fault: OnFault,
     /// When it is not called any more, if ever.
     pub quarantine: Option<Quarantine>,
+    /// How many exchanges it may have at once, if that is bounded.
+    pub load: Option<Load>,
     /// Its counters.
     pub metrics: Arc<FilterMetrics>,
     /// Who follows its exchanges, if anybody does.
@@ -41,21 +44,29 @@ pub struct Policy {
 #[derive(Clone, Default)]
 pub struct Chain {
     policies: Vec<Arc<Policy>>,
+    costs: Vec<Arc<CostMetrics>>,
     keeps_request_fields: bool,
 }
 
 impl Chain {
-    /// A chain of the given policies.
+    /// A chain of the given policies, each with the counters of what it costs there.
     #[must_use]
-    pub fn new(policies: Vec<Arc<Policy>>) -> Self {
+    pub fn new(policies: impl IntoIterator<Item = (Arc<Policy>, Arc<CostMetrics>)>) -> Self {
+        let (policies, costs): (Vec<_>, Vec<_>) = policies.into_iter().unzip();
         let keeps_request_fields = policies.iter().any(|policy| policy.filter.needs_request_fields());
-        Self { policies, keeps_request_fields }
+        Self { policies, costs, keeps_request_fields }
     }
 
     /// The policies, in the order of the request.
     #[must_use]
     pub fn policies(&self) -> &[Arc<Policy>] {
         &self.policies
+    }
+
+    /// What they cost, in the same order.
+    #[must_use]
+    pub fn costs(&self) -> &[Arc<CostMetrics>] {
+        &self.costs
     }
 
     /// Whether response hooks may read the request's fields, so that they have to be kept.

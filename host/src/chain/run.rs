@@ -3,16 +3,19 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{StatusCode, request, response};
 use smallvec::SmallVec;
 
 use super::fault::{answer, weigh};
-use super::local::{LocalChain, LocalFilter, Place};
+use super::local::{Link, LocalChain, LocalFilter, Place};
+use super::policy::FaultAnswer;
 use super::quarantine::Admittance;
 use super::record::{HookAnswer, HookCall, Record};
 use crate::message::{Body, Exchange, Message, Reply};
-use crate::sandbox::{Fault, HeadStep, Instance, Seat};
+use crate::sandbox::{Fault, FaultClass, HeadStep, Instance, Seat, Spent};
+use crate::telemetry::CostMetrics;
 
 /// What the request hooks decided.
 #[must_use]
@@ -55,6 +58,8 @@ struct State {
     keeps_response: bool,
     /// Of the filters that somebody follows, by their index.
     records: Vec<(usize, Box<dyn Record>)>,
+    /// Whether all hooks are measured.
+    exact: bool,
 }
 
 /// How an exchange stands with one filter.
@@ -65,6 +70,10 @@ struct Visit {
     bypassed: bool,
     /// Shows whether the filter is well again.
     probe: bool,
+    /// Counts among the policy's open exchanges.
+    open: bool,
+    /// CPU time of its hooks so far, where all are measured.
+    cpu: Duration,
 }
 
 impl Run {
@@ -79,6 +88,7 @@ impl Run {
             verdict: None,
             keeps_response: false,
             records: Vec::new(),
+            exact: false,
         };
         Self(Rc::new(Inner { filters, state: RefCell::new(state) }))
     }
@@ -109,7 +119,30 @@ impl Run {
     }
 
     pub(super) fn filter(&self, index: usize) -> &Rc<LocalFilter> {
-        &self.0.filters[index]
+        &self.0.filters[index].filter
+    }
+
+    /// What a filter costs on this route.
+    pub(super) fn cost(&self, index: usize) -> &CostMetrics {
+        &self.0.filters[index].cost
+    }
+
+    /// Measures all hooks of this exchange.
+    pub fn measure(&self) {
+        self.0.state.borrow_mut().exact = true;
+    }
+
+    /// The CPU time of each filter's hooks, if the exchange is measured; filters that it has not come to are left out.
+    #[must_use]
+    pub fn measured(&self) -> Vec<(Arc<str>, Duration)> {
+        let state = self.0.state.borrow();
+        let visits = self
+            .0
+            .filters
+            .iter()
+            .zip(&state.places)
+            .filter(|(_, visit)| visit.place.is_some() || visit.cpu > Duration::ZERO);
+        visits.map(|(link, visit)| (Arc::clone(&link.filter.policy.name), visit.cpu)).collect()
     }
 
     pub(super) fn passed(&self) -> usize {
@@ -127,9 +160,18 @@ impl Run {
     /// Whether the exchange is to be shown to a filter at all.
     ///
     /// # Errors
-    /// If the filter is in quarantine, and its policy denies exchanges then.
+    /// If the filter is in quarantine, and its policy denies exchanges then, or if the policy has as many as it may have.
     pub(super) fn admit(&self, index: usize) -> Result<(), Denied> {
-        let policy = &self.filter(index).policy;
+        let Link { filter, cost } = &self.0.filters[index];
+        let policy = &filter.policy;
+        cost.exchange();
+        if let Some(load) = &policy.load {
+            self.0.state.borrow_mut().places[index].open = true;
+            if !load.begin(&filter.open) {
+                policy.metrics.refused();
+                return answer(policy, FaultAnswer::Deny(StatusCode::SERVICE_UNAVAILABLE));
+            }
+        }
         let Some(quarantine) = &policy.quarantine else { return Ok(()) };
         let admittance = quarantine.admit();
         let visit = &mut self.0.state.borrow_mut().places[index];
@@ -157,6 +199,7 @@ impl Run {
                 self.answered(index, HookAnswer::Head(&step));
                 if matches!(step, HeadStep::Reply(_)) {
                     policy.metrics.replied();
+                    self.cost(index).replied();
                 }
                 Ok(step)
             }
@@ -171,15 +214,30 @@ impl Run {
         hook: impl FnOnce(&mut Instance, Seat, Box<Exchange>) -> (Box<Exchange>, Result<T, Fault>),
     ) -> Result<T, Fault> {
         let mut state = self.0.state.borrow_mut();
-        let state = &mut *state;
-        let exchange = &mut state.exchange;
-        self.filter(index).call(&mut state.places[index].place, |instance, seat| {
+        let State { exchange, places, exact, .. } = &mut *state;
+        let Visit { place, cpu, .. } = &mut places[index];
+        let Link { filter, cost } = &self.0.filters[index];
+        let bound = filter.policy.filter.settings.exchange_cpu;
+        let left = bound.map(|bound| bound.saturating_sub(*cpu));
+        if left == Some(Duration::ZERO) {
+            return Err(used_up(bound));
+        }
+        let answer = filter.call(place, |instance, seat| {
+            if *exact || left.is_some() {
+                instance.measure(left);
+            }
             #[allow(clippy::expect_used, reason = "hooks run one at a time, and each puts the exchange back")]
             let taken = exchange.take().expect("no hook is running");
             let (back, answer) = hook(instance, seat, taken);
             *exchange = Some(back);
+            if let Some(Spent { cpu: spent, host, hooks }) = instance.spent() {
+                cost.spent(spent * hooks, host * hooks);
+                *cpu += spent;
+            }
             answer
-        })
+        });
+        let is_bound = |fault: &Fault| fault.class == FaultClass::Deadline && bound.is_some_and(|bound| *cpu >= bound);
+        answer.map_err(|fault| if is_bound(&fault) { used_up(bound) } else { fault })
     }
 
     /// Counts a fault and asks the filter's policy; a bypassed filter is not called again for this exchange.
@@ -187,6 +245,7 @@ impl Run {
         let state = &mut *self.0.state.borrow_mut();
         state.places[index].bypassed = true;
         state.records.iter_mut().filter(|(of, _)| *of == index).for_each(|(_, record)| record.faulted(fault));
+        self.cost(index).faulted(fault.class);
         weigh(&self.filter(index).policy, fault)
     }
 
@@ -243,6 +302,12 @@ impl Run {
     }
 }
 
+/// There is nothing left of what an exchange may use.
+fn used_up(bound: Option<Duration>) -> Fault {
+    let message = format!("the exchange's hooks used more than {:?} of CPU time together", bound.unwrap_or_default());
+    Fault { class: FaultClass::Deadline, message }
+}
+
 /// What an exchange has shown of a filter that is in quarantine, if it was to show anything.
 fn probed(filter: &LocalFilter, well: Option<bool>, probe: bool) {
     if probe
@@ -256,7 +321,12 @@ fn probed(filter: &LocalFilter, well: Option<bool>, probe: bool) {
 impl Drop for Inner {
     fn drop(&mut self) {
         let State { exchange, places, records, .. } = self.state.get_mut();
-        for (index, (filter, visit)) in self.filters.iter().zip(places.drain(..)).enumerate() {
+        for (index, (Link { filter, cost }, visit)) in self.filters.iter().zip(places.drain(..)).enumerate() {
+            if visit.open
+                && let Some(load) = &filter.policy.load
+            {
+                load.end(&filter.open);
+            }
             let Some(place) = visit.place else {
                 probed(filter, visit.bypassed.then_some(false), visit.probe);
                 continue;
@@ -269,6 +339,7 @@ impl Drop for Inner {
                 Ok(()) => tell(exchange, records, index, |record, exchange| record.answered(HookAnswer::End, exchange)),
                 Err(fault) => {
                     tell(exchange, records, index, |record, _| record.faulted(&fault));
+                    cost.faulted(fault.class);
                     // Too late for the exchange, whatever the policy says.
                     let _ = weigh(&filter.policy, &fault);
                 }

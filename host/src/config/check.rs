@@ -40,7 +40,8 @@ fn check(file: ConfigFile, bundled: &[&str], report: &Report) -> Config {
     Config {
         admin: file.admin.and_then(|at| admin(&at, &listeners, report)),
         workers: file.workers.and_then(NonZeroUsize::new),
-        access_log: file.access_log,
+        access_log: file.access_log.is_some(),
+        access_filters: file.access_log == Some(true),
         state_dir: file.state_dir.map(|at| folder.join(at.value)),
         policies_dir: policies_dir.map(|at| at.value),
         limits: file.limits,

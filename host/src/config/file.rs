@@ -23,7 +23,8 @@ pub(super) struct ConfigFile {
     pub(super) listeners: Vec<ListenerTable>,
     pub(super) admin: Option<At<String>>,
     pub(super) workers: Option<usize>,
-    pub(super) access_log: bool,
+    /// If there is one: whether it says what filters took.
+    pub(super) access_log: Option<bool>,
     pub(super) state_dir: Option<At<String>>,
     pub(super) policies_dir: Option<At<String>>,
     pub(super) limits: Limits,
@@ -94,7 +95,7 @@ impl ConfigFile {
             listeners: read_listeners(&mut section),
             admin: section.take("admin").and_then(Item::section).and_then(read_admin),
             workers: section.take("workers").and_then(|item| item.count(1, 1024)),
-            access_log: section.take("access-log").and_then(Item::boolean).is_some_and(|at| at.value),
+            access_log: section.take("access-log").and_then(read_access_log),
             state_dir: section.take("state-dir").and_then(Item::string),
             policies_dir: section.take("policies-dir").and_then(Item::string),
             limits,
@@ -265,6 +266,17 @@ fn read_values(item: Option<Item<'_>>) -> Vec<(At<String>, ValueTable)> {
 /// A bound on a request's body, in bytes; 0 is one, too.
 fn body_limit(section: &mut Section<'_>) -> Option<u64> {
     section.take("body-limit").and_then(|item| item.size(0, 1 << 40))
+}
+
+/// `true`, or a table that says what there is to be in a line besides.
+fn read_access_log(item: Item<'_>) -> Option<bool> {
+    if !item.is_table() {
+        return item.boolean().filter(|at| at.value).map(|_| false);
+    }
+    let mut section = item.section()?;
+    let filters = section.take("filters").and_then(Item::boolean).is_some_and(|at| at.value);
+    section.finish();
+    Some(filters)
 }
 
 fn read_paths(mut section: Section<'_>) -> Paths {

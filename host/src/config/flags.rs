@@ -27,6 +27,7 @@ pub(super) fn load(flags: &Flags, bundled: &[&str]) -> Result<Config, Vec<Proble
         admin: None,
         workers: None,
         access_log: false,
+        access_filters: false,
         state_dir: None,
         policies_dir: flags.policies.clone(),
         limits: Limits::default(),

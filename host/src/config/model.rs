@@ -28,6 +28,8 @@ pub struct Config {
     pub workers: Option<NonZeroUsize>,
     /// Whether each exchange writes an access line.
     pub access_log: bool,
+    /// `access-log = { filters = true }`: whether it says what each filter took.
+    pub access_filters: bool,
     /// Where compiled modules are kept between runs.
     pub state_dir: Option<PathBuf>,
     /// The watched directory of policies, relative to the working directory like every path here.
@@ -310,6 +312,10 @@ pub struct PolicyLimits {
     pub cpu: Duration,
     /// `memory`: bytes per instance, 64 KiB to 1 GiB.
     pub memory: u64,
+    /// `exchange-cpu`: time of all hooks of an exchange together, if that is bounded.
+    pub exchange_cpu: Option<Duration>,
+    /// `exchanges`: how many may be open at once over all workers, if that is bounded.
+    pub exchanges: Option<usize>,
     /// `recycle`: after how many exchanges a shared instance is replaced, if at all.
     pub recycle: Option<u64>,
     /// `configure`: time for taking in the configuration, 1 ms to 60 s.
@@ -321,6 +327,8 @@ impl Default for PolicyLimits {
         Self {
             cpu: Duration::from_millis(5),
             memory: 16 * 1024 * 1024,
+            exchange_cpu: None,
+            exchanges: None,
             recycle: None,
             configure: Duration::from_secs(1),
         }

@@ -102,6 +102,7 @@ impl ExchangeEnd {
 
     fn write_access_line(&self, access: &Access) {
         let consumer = self.run.as_ref().and_then(|run| run.with(|exchange| exchange.context.consumer.clone()));
+        let filters = self.run.as_ref().filter(|_| self.view.snapshot.access_filters).map(filter_times);
         tracing::info!(
             client = %access.client.address,
             listener = &*access.client.listener,
@@ -111,6 +112,7 @@ impl ExchangeEnd {
             path = access.uri.path(),
             route = self.target.as_ref().map(|target| &*target.name),
             consumer = consumer.as_ref().and_then(|name| name.to_str().ok()),
+            filters,
             status = self.status.map(|status| status.as_u16()),
             bytes = access.sent,
             received = access.received,
@@ -123,6 +125,12 @@ impl ExchangeEnd {
             "access"
         );
     }
+}
+
+/// What each filter took, as `NAME=MICROSECONDS` in the order of the request.
+fn filter_times(run: &Run) -> String {
+    let times = run.measured().into_iter().map(|(name, time)| format!("{name}={:.1}", time.as_secs_f64() * 1e6));
+    times.collect::<Vec<_>>().join(" ")
 }
 
 impl Drop for ExchangeEnd {

@@ -81,6 +81,9 @@ pub async fn serve(
     });
     let run = Run::new(view.chain(route), exchange);
     end.set_run(&run);
+    if view.snapshot.access_filters {
+        run.measure();
+    }
     let response = match deadline {
         None => way.request_side(&run, body).await,
         Some(deadline) => deadline.bound(Box::pin(way.request_side(&run, body))).await,

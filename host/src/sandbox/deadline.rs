@@ -32,6 +32,11 @@ impl CpuDeadline {
         self.since = None;
     }
 
+    /// When an epoch first saw the hook running, if one did.
+    pub(super) fn seen(&self) -> Option<Duration> {
+        self.since
+    }
+
     /// An epoch has passed while the hook was running.
     pub(super) fn tick(&mut self) -> Result<UpdateDeadline, DeadlineExceeded> {
         let now = thread_cpu_time();
@@ -44,7 +49,7 @@ impl CpuDeadline {
     }
 }
 
-fn thread_cpu_time() -> Duration {
+pub(super) fn thread_cpu_time() -> Duration {
     let now = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0))
 }

@@ -33,6 +33,8 @@ pub struct FilterSettings {
     pub configuration: String,
     /// CPU time that a hook may use.
     pub cpu: Duration,
+    /// CPU time that all hooks of an exchange may use together, if that is bounded.
+    pub exchange_cpu: Option<Duration>,
     /// CPU time that `configure` may use.
     pub configure_cpu: Duration,
     /// Bytes of memory that an instance may have.
@@ -54,6 +56,7 @@ impl FilterSettings {
         self.name == other.name
             && self.configuration == other.configuration
             && self.cpu == other.cpu
+            && self.exchange_cpu == other.exchange_cpu
             && self.memory == other.memory
             && self.isolation == other.isolation
             && self.recycle == other.recycle

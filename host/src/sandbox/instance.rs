@@ -17,6 +17,7 @@ use super::filter::{FilterSettings, Subscription};
 use super::guest::Guest;
 use super::image::{Differs, Image};
 use super::limiter::Limiter;
+use super::meter::{Meter, Spent};
 use super::module::Module;
 use crate::message::{EditError, Exchange, Message, Reply};
 use crate::telemetry::FilterMetrics;
@@ -91,6 +92,11 @@ pub struct Instance {
     guest: Guest,
     clock: Arc<EpochClock>,
     deadline: std::time::Duration,
+    /// What the next hook may use, if that is less.
+    left: Option<std::time::Duration>,
+    /// Whether the next hook is to be measured in any case.
+    exact: bool,
+    spent: Option<Spent>,
     packed: Packed,
     seats: Seats,
     /// How many exchanges have had a place in it.
@@ -175,6 +181,9 @@ impl Instance {
             guest,
             clock: Arc::clone(&sandbox.clock),
             deadline: settings.configure_cpu,
+            left: None,
+            exact: false,
+            spent: None,
             packed: Packed::default(),
             seats: Seats::default(),
             exchanges: 0,
@@ -213,6 +222,16 @@ impl Instance {
     pub fn seat(&mut self) -> Seat {
         self.exchanges += 1;
         self.seats.take()
+    }
+
+    /// Measures the next hook in any case; it may use no more than `left`, if that is less than what hooks may use.
+    pub fn measure(&mut self, left: Option<std::time::Duration>) {
+        (self.exact, self.left) = (true, left);
+    }
+
+    /// What the latest hook took, if it was measured.
+    pub fn spent(&mut self) -> Option<Spent> {
+        self.spent.take()
     }
 
     /// Gives the place back; with `tell`, the filter drops its state first.
@@ -313,14 +332,16 @@ impl Instance {
         hook: impl FnOnce(&Guest, &mut Store<HostState>, &Packed) -> Result<T, CallError>,
     ) -> Result<T, Fault> {
         let state = self.store.data_mut();
-        state.deadline.start(self.deadline);
+        state.deadline.start(self.left.take().map_or(self.deadline, |left| left.min(self.deadline)));
         state.log_lines_left = LOG_LINES;
         // What an earlier hook got over is not what ends this one.
         state.last_words = None;
         state.memory.refused = false;
         self.store.set_epoch_deadline(1);
         let running = self.clock.enter();
+        let meter = Meter::start(std::mem::take(&mut self.exact));
         let answer = hook(&self.guest, &mut self.store, &self.packed);
+        self.spent = meter.stop(self.store.data().deadline.seen());
         drop(running);
         answer.map_err(|error| match error {
             CallError::Fault(fault) => fault,

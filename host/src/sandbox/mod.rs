@@ -19,6 +19,7 @@ mod image;
 mod instance;
 mod interface;
 mod limiter;
+mod meter;
 mod module;
 mod pages;
 
@@ -28,4 +29,5 @@ pub use fault::{Fault, FaultClass};
 pub use filter::{Filter, FilterSettings, Isolation, Subscription};
 pub use instance::{BodyStep, HeadStep, Instance, Seat};
 pub use limiter::{Decision, Limit, Limiter};
+pub use meter::Spent;
 pub use module::{Module, ModuleError};

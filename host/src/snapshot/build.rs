@@ -107,6 +107,7 @@ impl Builder {
             framing: framing_limits(&config.limits),
             paths: path_rules(config.paths),
             access_log: config.access_log,
+            access_filters: config.access_filters,
             metrics: Arc::clone(&self.metrics),
             kept_certificates: kept,
             statuses,
@@ -131,7 +132,7 @@ impl Builder {
         let mirrors = matches!(&route.action, Action::Forward(forward) if forward.mirror.is_some());
         Arc::new(Target {
             name: route.name.as_str().into(),
-            chain: Chain::new(named.map(Arc::clone).collect()),
+            chain: Chain::new(named.map(|policy| (Arc::clone(policy), self.metrics.cost(&policy.name, &route.name)))),
             upgrades: route.upgrades,
             call: route.call.clone(),
             action: route.action.clone(),

@@ -57,6 +57,8 @@ pub struct Snapshot {
     pub paths: PathRules,
     /// Whether each exchange writes a line.
     pub access_log: bool,
+    /// Whether it says what filters took.
+    pub access_filters: bool,
     /// The counters.
     pub metrics: Arc<Metrics>,
     /// Why listeners go on with older certificates, if they do.

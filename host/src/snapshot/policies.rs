@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 
 use super::Snapshot;
 use crate::bundled;
-use crate::chain::{FaultAnswer, Policy, Quarantine, QuarantineSettings};
+use crate::chain::{FaultAnswer, Load, Policy, Quarantine, QuarantineSettings};
 use crate::config::{self, FilterSource, PolicyEntry, Problem};
 use crate::sandbox::{Digest, Fault, Filter, FilterSettings, Isolation, Limiter, Module, ModuleCache};
 use crate::telemetry::Metrics;
@@ -96,6 +96,7 @@ impl PolicyMaker {
         if let Some(older) = older
             && older.on_fault == on_fault
             && older.quarantine.as_ref().map(|older| older.settings) == quarantine
+            && older.load.as_ref().map(|load| load.most) == policy.limits.exchanges
             && older.filter.module.digest == Digest::of(&content)
             && older.filter.settings.same_as(&settings)
         {
@@ -108,7 +109,8 @@ impl PolicyMaker {
         let metrics = self.metrics.filter(&name);
         metrics.set_in_quarantine(false);
         let quarantine = quarantine.map(|settings| Quarantine::new(settings, Arc::clone(&metrics)));
-        Ok(Arc::new(Policy { name, filter, on_fault, quarantine, metrics, recorder: None }))
+        let load = policy.limits.exchanges.map(|most| Load::new(most, self.workers));
+        Ok(Arc::new(Policy { name, filter, on_fault, quarantine, load, metrics, recorder: None }))
     }
 
     fn settings(&mut self, policy: &config::Policy) -> FilterSettings {
@@ -116,6 +118,7 @@ impl PolicyMaker {
             name: policy.name.as_str().into(),
             configuration: policy.config.to_string(),
             cpu: policy.limits.cpu,
+            exchange_cpu: policy.limits.exchange_cpu,
             configure_cpu: policy.limits.configure,
             memory: policy.limits.memory,
             isolation: match policy.isolation {

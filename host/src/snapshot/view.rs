@@ -6,10 +6,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::Snapshot;
-use crate::chain::{LocalChain, LocalFilter};
+use crate::chain::{Link, LocalChain, LocalFilter, Policy};
 use crate::listener::UnderWay;
 use crate::route::Turns;
-use crate::telemetry::Refusal;
+use crate::telemetry::{CostMetrics, Refusal};
 use crate::upstream::{Pool, Upstream};
 
 /// A worker's view of a snapshot. Exchanges hold it to their end; with the last one go the instances and connections that
@@ -48,8 +48,12 @@ impl View {
             .targets
             .iter()
             .map(|target| {
-                let local = target.chain.policies().iter().filter_map(|policy| places.get(&Arc::as_ptr(policy)));
-                local.map(|filter| Rc::clone(filter)).collect()
+                let links = target.chain.policies().iter().zip(target.chain.costs());
+                let link = |(policy, cost): (&Arc<Policy>, &Arc<CostMetrics>)| {
+                    let filter = Rc::clone(places.get(&Arc::as_ptr(policy))?);
+                    Some(Link { filter, cost: Arc::clone(cost) })
+                };
+                links.filter_map(link).collect()
             })
             .collect();
         let older = |upstream: &Upstream| {

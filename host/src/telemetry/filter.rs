@@ -15,7 +15,8 @@ const REPLIES: usize = 1;
 const QUARANTINES: usize = 2;
 const QUARANTINED: usize = 3;
 const RECYCLED: usize = 4;
-const FIRST_FAULT: usize = 5;
+const REFUSED: usize = 5;
+const FIRST_FAULT: usize = 6;
 
 /// Counters of one policy's filter.
 #[derive(Debug, Default)]
@@ -79,6 +80,11 @@ impl FilterMetrics {
         }
     }
 
+    /// An exchange was one too many for the policy.
+    pub fn refused(&self) {
+        self.counters.add(REFUSED, 1);
+    }
+
     /// An exchange was not shown to the filter, for its quarantine.
     pub fn quarantined(&self) {
         self.counters.add(QUARANTINED, 1);
@@ -88,6 +94,7 @@ impl FilterMetrics {
 /// All families of all filters.
 pub(super) fn render_filters(page: &mut Page, filters: &[(String, Arc<FilterMetrics>)]) {
     let plain = [
+        (REFUSED, names::FILTER_REFUSED, "exchanges answered with 503 because the policy had as many as it may have"),
         (RECYCLED, names::FILTER_RECYCLED, "instances replaced for their age or memory, by policy"),
         (CALLS, names::FILTER_CALLS, "hooks called, by policy"),
         (REPLIES, names::FILTER_REPLIES, "replies made by filters, by policy"),

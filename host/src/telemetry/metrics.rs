@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::cost::{self, CostMetrics};
 use super::counters::Counters;
 use super::custom::{self, Kinds};
 use super::downstream::DownstreamMetrics;
@@ -30,6 +31,7 @@ pub struct Metrics {
     routes: Mutex<BTreeMap<String, Arc<RouteMetrics>>>,
     filters: Mutex<BTreeMap<String, Arc<FilterMetrics>>>,
     kinds: Kinds,
+    costs: Mutex<BTreeMap<(String, String), Arc<CostMetrics>>>,
     upstreams: Mutex<BTreeMap<String, Arc<UpstreamMetrics>>>,
     mirrors: Mutex<BTreeMap<String, Arc<MirrorMetrics>>>,
 }
@@ -45,6 +47,12 @@ impl Metrics {
         let mut filters = self.filters.lock().unwrap_or_else(PoisonError::into_inner);
         let metrics = || Arc::new(FilterMetrics::new(Arc::clone(&self.kinds)));
         Arc::clone(filters.entry(policy.to_owned()).or_insert_with(metrics))
+    }
+
+    /// What a policy's filter costs on a route.
+    pub fn cost(&self, policy: &str, route: &str) -> Arc<CostMetrics> {
+        let mut costs = self.costs.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(costs.entry((policy.to_owned(), route.to_owned())).or_default())
     }
 
     /// The counters of an upstream.
@@ -67,10 +75,18 @@ impl Metrics {
         render_routes(&mut page, &all(&self.routes));
         let filters = all(&self.filters);
         render_filters(&mut page, &filters);
+        cost::render(&mut page, &self.costs());
         custom::render(&mut page, filters.iter().map(|(policy, metrics)| (policy.as_str(), &metrics.custom)));
         render_upstreams(&mut page, &all(&self.upstreams));
         mirror::render(&mut page, &all(&self.mirrors));
         page.0
+    }
+}
+
+impl Metrics {
+    fn costs(&self) -> Vec<((String, String), Arc<CostMetrics>)> {
+        let costs = self.costs.lock().unwrap_or_else(PoisonError::into_inner);
+        costs.iter().map(|(of, costs)| (of.clone(), Arc::clone(costs))).collect()
     }
 }
 
@@ -212,7 +228,7 @@ impl RouteMetrics {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "sums of microseconds shown as seconds")]
-fn seconds(micros: u64) -> f64 {
+pub(super) fn seconds(micros: u64) -> f64 {
     micros as f64 / 1e6
 }
 

@@ -1,5 +1,6 @@
 //! What the gateway tells about itself: metrics, logs, access lines. All may use it; it knows nobody.
 
+mod cost;
 mod counters;
 mod custom;
 mod downstream;
@@ -18,6 +19,7 @@ pub mod service_manager;
 mod tunnels;
 mod upstream;
 
+pub use cost::CostMetrics;
 pub use counters::{Tally, lane};
 pub use custom::{CustomMetrics, Definition, DefinitionError, Kind, OtherKind, Series};
 pub use downstream::DownstreamMetrics;

@@ -26,6 +26,13 @@ pub(super) const FILTER_QUARANTINED: &str = "tollgate_filter_quarantined_exchang
 pub(super) const FILTER_IN_QUARANTINE: &str = "tollgate_filter_quarantined";
 pub(super) const FILTER_RECYCLED: &str = "tollgate_filter_recycled_total";
 pub(super) const FILTER_LOG_DROPPED: &str = "tollgate_filter_log_lines_dropped_total";
+pub(super) const FILTER_EXCHANGES: &str = "tollgate_filter_exchanges_total";
+pub(super) const FILTER_CPU: &str = "tollgate_filter_cpu_seconds_total";
+pub(super) const FILTER_HOST: &str = "tollgate_filter_host_seconds_total";
+pub(super) const FILTER_BYTES: &str = "tollgate_filter_bytes_total";
+pub(super) const FILTER_ROUTE_REPLIES: &str = "tollgate_filter_route_replies_total";
+pub(super) const FILTER_ROUTE_FAULTS: &str = "tollgate_filter_route_faults_total";
+pub(super) const FILTER_REFUSED: &str = "tollgate_filter_refused_exchanges_total";
 pub(super) const FILTER_MEMORY: &str = "tollgate_filter_memory_high_water_bytes";
 pub(super) const UPSTREAM_REQUESTS: &str = "tollgate_upstream_requests_total";
 pub(super) const UPSTREAM_CONNECTS: &str = "tollgate_upstream_connects_total";
@@ -57,6 +64,13 @@ pub(super) const OF_FILTERS: &[&str] = &[
     FILTER_LOG_DROPPED,
     FILTER_RECYCLED,
     FILTER_MEMORY,
+    FILTER_EXCHANGES,
+    FILTER_CPU,
+    FILTER_HOST,
+    FILTER_BYTES,
+    FILTER_ROUTE_REPLIES,
+    FILTER_ROUTE_FAULTS,
+    FILTER_REFUSED,
 ];
 
 #[cfg(test)]

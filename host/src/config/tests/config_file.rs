@@ -214,6 +214,25 @@ fn messages_and_paths_are_bounded_as_said() {
 }
 
 #[test]
+fn access_lines_may_have_more() {
+    let said = |text: &str| {
+        let least = "listeners = [{ address = \"127.0.0.1:0\" }]\n";
+        let config = Folder::with(format!("{text}\n{least}")).try_load();
+        config.map(|config| (config.access_log, config.access_filters))
+    };
+    for (text, expected) in [
+        ("", (false, false)),
+        ("access-log = false", (false, false)),
+        ("access-log = true", (true, false)),
+        ("access-log = {}", (true, false)),
+        ("access-log = { filters = true }", (true, true)),
+    ] {
+        assert_eq!(said(text).ok(), Some(expected), "{text}");
+    }
+    assert!(said("access-log = { filter = true }").is_err());
+}
+
+#[test]
 fn syntax_errors_have_a_line() {
     let folder = Folder::with("access-log = true\n[limits\ndrain = \"5s\"\n");
     assert_eq!(folder.problems(), ["tollgate.toml:2: not valid TOML: unclosed table, expected `]`"]);

@@ -5,10 +5,12 @@ use wasmtime::Result;
 
 use crate::message::{Edit, Fact, Message};
 use crate::sandbox::instance::{HEAD_HAS_GONE, HostState};
+use crate::sandbox::meter::host_time;
 
 impl HostState {
     /// A fact by name; none if it is absent or unknown.
     pub(in crate::sandbox) fn fact(&mut self, id: u32, of: Message, name: &str) -> Result<Option<Vec<u8>>> {
+        let _time = host_time();
         let running = self.exchange(id)?;
         let Ok(fact) = Fact::parse(name, of) else { return Ok(None) };
         let mut value = Vec::new();
@@ -17,12 +19,14 @@ impl HostState {
 
     /// The values of all fields of that name.
     pub(in crate::sandbox) fn values(&mut self, id: u32, of: Message, name: &str) -> Result<Vec<Vec<u8>>> {
+        let _time = host_time();
         let fields = self.exchange(id)?.exchange.fields(of);
         Ok(fields.into_iter().flat_map(|fields| fields.get_all(name)).map(|value| value.as_bytes().to_vec()).collect())
     }
 
     /// All fields.
     pub(in crate::sandbox) fn all_fields(&mut self, id: u32, of: Message) -> Result<Vec<(HeaderName, HeaderValue)>> {
+        let _time = host_time();
         let fields = self.exchange(id)?.exchange.fields(of);
         Ok(fields.into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect())
     }
@@ -33,6 +37,7 @@ impl HostState {
         id: u32,
         edits: impl IntoIterator<Item = Result<Edit<'a>>>,
     ) -> Result<std::result::Result<(), String>> {
+        let _time = host_time();
         let running = self.exchange(id)?;
         if !running.editable {
             return Ok(Err(HEAD_HAS_GONE.to_owned()));

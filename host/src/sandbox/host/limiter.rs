@@ -4,10 +4,12 @@ use wasmtime::{Result, bail};
 
 use crate::sandbox::instance::HostState;
 use crate::sandbox::limiter::{Decision, Limit};
+use crate::sandbox::meter::host_time;
 
 impl HostState {
     /// Counts a request against a limit.
     pub(in crate::sandbox) fn take(&mut self, key: &[u8], limit: Limit, cost: u32) -> Result<Decision> {
+        let _time = host_time();
         if self.running.is_none() {
             bail!("the limiter may not be called while no hook of an exchange runs");
         }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::sandbox::bindings::tollgate::filter::log::Level;
 use crate::sandbox::instance::HostState;
+use crate::sandbox::meter::host_time;
 
 /// The longest log message, in bytes.
 const LOG_BYTES: usize = 4 << 10;
@@ -20,6 +21,7 @@ impl HostState {
         message: &str,
         attributes: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) {
+        let _time = host_time();
         let Some(left) = self.log_lines_left.checked_sub(1) else { return };
         self.log_lines_left = left;
         let message = clip(message, LOG_BYTES);

@@ -1,5 +1,5 @@
-//! Counts and logs: `GET /count?LABEL`, `/level?NUMBER`, `/size?NUMBER`, `/log?NUMBER`, `/busy?MILLISECONDS`; and defines what it is
-//! configured with.
+//! Counts and logs: `GET /count?LABEL`, `/level?NUMBER`, `/size?NUMBER`, `/log?NUMBER`, `/busy?THOUSANDS`, for each piece of its body
+//! too; and defines what it is configured with.
 
 use std::hint::black_box;
 
@@ -52,13 +52,26 @@ impl Filter for Observe {
                 log::write(Level::Info, &format!("line {line}"), &[("kind", "test \"1\""), ("path", place)]);
             }),
             "/busy" => {
-                for round in 0..(number * 1e5) as u64 {
-                    black_box(round);
-                }
+                spin(number);
             }
             "/trap" => self.counted.of(["too few"]).add(1),
             _ => {}
         }
         Ok(Next::Forward)
+    }
+
+    fn on_request_body(&self, request: &mut Request<'_>, _: Piece) -> BodyOutcome {
+        let path = String::from_utf8_lossy(&request.path()).into_owned();
+        if let Some(number) = path.strip_prefix("/busy?") {
+            spin(number.parse().unwrap_or_default());
+        }
+        Ok(Body::Pass)
+    }
+}
+
+/// So many thousand rounds.
+fn spin(thousands: f64) {
+    for round in 0..(thousands * 1e3) as u64 {
+        black_box(round);
     }
 }
