@@ -114,5 +114,10 @@ fn client(case: &RequestCase) -> ClientInfo {
 
 /// The filters of a chain as a worker has them.
 pub(super) fn local(chain: &Chain) -> LocalChain {
-    chain.policies().iter().map(|policy| Rc::new(crate::chain::LocalFilter::new(Arc::clone(policy)))).collect()
+    let links = chain.policies().iter().zip(chain.costs());
+    let link = |(policy, cost): (&Arc<crate::chain::Policy>, &Arc<crate::telemetry::CostMetrics>)| crate::chain::Link {
+        filter: Rc::new(crate::chain::LocalFilter::new(Arc::clone(policy))),
+        cost: Arc::clone(cost),
+    };
+    links.map(link).collect()
 }

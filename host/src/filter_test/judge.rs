@@ -63,7 +63,7 @@ fn attempt(case: &Case, cuttings: &Cuttings, bench: &mut Bench, report: &mut Cas
         Ok(ready) => ready,
         Err(problem) => return refused(case, &problem),
     };
-    let chain = Chain::new(vec![ready.policy.clone()]);
+    let chain = Chain::new([(ready.policy.clone(), std::sync::Arc::default())]);
     let filters = exchange::local(&chain);
     let (mut all, mut failures) = (Vec::new(), Vec::new());
     for (step, cuts) in case.steps.iter().zip(&cuttings.0) {

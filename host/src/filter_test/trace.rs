@@ -41,7 +41,7 @@ fn show(case: &Case, bench: &mut Bench, captured: Option<&str>) -> Result<String
         None => "",
     };
     let mut text = format!("{}\nmodule {digest}{same}\n", case.name);
-    let chain = Chain::new(vec![ready.policy.clone()]);
+    let chain = Chain::new([(ready.policy.clone(), std::sync::Arc::default())]);
     let filters = exchange::local(&chain);
     for step in &case.steps {
         let cut = |content| Cutting::all(content).swap_remove(0);
