@@ -73,6 +73,7 @@ fn prepare(cache: &ModuleCache, name: &str, configuration: &str, isolation: Isol
         exchange_cpu: None,
         configure_cpu: Duration::from_secs(1),
         memory: 16 << 20,
+        body: 1 << 20,
         isolation,
         recycle: None,
         limiter: Arc::new(Limiter::default()),

@@ -10,7 +10,7 @@ use std::cell::UnsafeCell;
 use std::marker::PhantomData;
 
 use crate::bindings::exports::tollgate::filter::hooks as generated;
-use crate::bindings::tollgate::filter::types::{BodyAnswer, Edit, Facts, Field, HeadAnswer, Subscription};
+use crate::bindings::tollgate::filter::types::{BodyAnswer, Facts, Field, HeadAnswer, Subscription, TrailersAnswer};
 use crate::edits::Packed;
 use crate::runtime::Runtime;
 use crate::{Fault, Filter, Hook, Next, Outcome, Reply, panic};
@@ -195,7 +195,7 @@ impl<F: Installed> generated::Guest for Glue<F> {
         F::slot().runtime().request_body(exchange, piece, last).map_err(Fault::into_message)
     }
 
-    fn on_request_trailers(exchange: u32, fields: Vec<Field>) -> Result<Vec<Edit>, String> {
+    fn on_request_trailers(exchange: u32, fields: Vec<Field>) -> Result<TrailersAnswer, String> {
         F::slot().runtime().request_trailers(exchange, &fields).map_err(Fault::into_message)
     }
 
@@ -207,7 +207,7 @@ impl<F: Installed> generated::Guest for Glue<F> {
         F::slot().runtime().response_body(exchange, piece, last).map_err(Fault::into_message)
     }
 
-    fn on_response_trailers(exchange: u32, fields: Vec<Field>) -> Result<Vec<Edit>, String> {
+    fn on_response_trailers(exchange: u32, fields: Vec<Field>) -> Result<TrailersAnswer, String> {
         F::slot().runtime().response_trailers(exchange, &fields).map_err(Fault::into_message)
     }
 

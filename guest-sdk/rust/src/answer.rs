@@ -11,6 +11,9 @@ pub type Outcome = Result<Next, Fault>;
 /// What a body hook returns: what becomes of the piece, or a fault.
 pub type BodyOutcome = Result<Body, Fault>;
 
+/// What a trailers hook returns: what becomes of the message, or a fault.
+pub type TrailersOutcome = Result<Tail, Fault>;
+
 /// What becomes of the message whose head the hook has seen.
 #[derive(Debug)]
 #[must_use]
@@ -31,13 +34,30 @@ pub enum Next {
 pub enum Body {
     /// It goes on as it is; nothing is copied back.
     Pass,
-    /// These bytes go on in its place. Empty drops the piece.
+    /// These bytes go on in its place, more or fewer than there were. Empty drops the piece.
     Replace(Vec<u8>),
     /// The exchange ends with this reply. Possible while the response's head has not gone; later it is a fault.
     Reply(Reply),
+    /// These bytes go on in its place, and the body ends with them: whole, as whoever gets it sees it. The rest is not
+    /// read.
+    End(Vec<u8>),
+    /// The exchange is cut, so that nobody takes the message for a whole one.
+    Abort,
 }
 
-/// A part of a body, at most 64 KiB.
+/// What becomes of a message whose trailers the hook has seen.
+#[derive(Debug)]
+#[must_use]
+pub enum Tail {
+    /// It goes on, with the trailers as they are now.
+    Pass,
+    /// The exchange ends with this reply. Possible while the response's head has not gone; later it is a fault.
+    Reply(Reply),
+    /// The exchange is cut, so that nobody takes the message for a whole one.
+    Abort,
+}
+
+/// A part of a body, at most 64 KiB; or the whole of one that [`Interest::whole`](crate::Interest::whole) asked for.
 #[derive(Debug)]
 pub struct Piece {
     bytes: Vec<u8>,
@@ -125,6 +145,12 @@ impl Reply {
 }
 
 impl From<Reply> for Next {
+    fn from(reply: Reply) -> Self {
+        Self::Reply(reply)
+    }
+}
+
+impl From<Reply> for Tail {
     fn from(reply: Reply) -> Self {
         Self::Reply(reply)
     }

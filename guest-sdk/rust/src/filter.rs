@@ -2,7 +2,9 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::{Body, BodyOutcome, Fault, Hook, Interest, Next, Outcome, Piece, Request, Response, Trailers};
+use crate::{
+    Body, BodyOutcome, Hook, Interest, Next, Outcome, Piece, Request, Response, Tail, Trailers, TrailersOutcome,
+};
 
 /// A filter: its fields are its configuration, its methods the hooks that the gateway calls.
 ///
@@ -48,7 +50,8 @@ pub trait Filter: DeserializeOwned + Sized + 'static {
     }
 
     /// Called for each piece of the request's body, and once with [`is_last`](Piece::is_last), where the piece may be
-    /// empty. Not called for a request without a body unless its head is held.
+    /// empty; with [`Interest::whole`] once, with the whole body. Not called for a request without a body unless its head is
+    /// held.
     ///
     /// # Errors
     ///
@@ -58,7 +61,8 @@ pub trait Filter: DeserializeOwned + Sized + 'static {
         Ok(Body::Pass)
     }
 
-    /// Called at most once, after the last piece, if the request has trailers.
+    /// Called once, after the last piece of the request's body, with its trailers, of which there may be none. Not called
+    /// for a request without a body unless its head is held.
     ///
     /// # Errors
     ///
@@ -67,9 +71,9 @@ pub trait Filter: DeserializeOwned + Sized + 'static {
         &self,
         request: &mut Request<'_, Self::State>,
         trailers: &mut Trailers<'_>,
-    ) -> Result<(), Fault> {
+    ) -> TrailersOutcome {
         let _ = (request, trailers);
-        Ok(())
+        Ok(Tail::Pass)
     }
 
     /// Called once an exchange with the head of the final response, whether the upstream, the gateway or a later
@@ -93,7 +97,7 @@ pub trait Filter: DeserializeOwned + Sized + 'static {
         Ok(Body::Pass)
     }
 
-    /// Called at most once, after the last piece, if the response has trailers.
+    /// Called once, after the last piece of the response's body, as [`on_request_trailers`](Filter::on_request_trailers).
     ///
     /// # Errors
     ///
@@ -102,9 +106,9 @@ pub trait Filter: DeserializeOwned + Sized + 'static {
         &self,
         response: &mut Response<'_, Self::State>,
         trailers: &mut Trailers<'_>,
-    ) -> Result<(), Fault> {
+    ) -> TrailersOutcome {
         let _ = (response, trailers);
-        Ok(())
+        Ok(Tail::Pass)
     }
 
     /// Called once for each exchange of which this instance has seen a hook, whatever became of it. A filter that only

@@ -23,6 +23,7 @@ pub struct Interest {
     pub(crate) request: Names,
     pub(crate) response: Names,
     pub(crate) without: Vec<Hook>,
+    pub(crate) whole: Vec<Hook>,
 }
 
 impl Interest {
@@ -50,6 +51,14 @@ impl Interest {
     /// Facts for `on_response`, as many as there are.
     pub fn response_each(mut self, names: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
         names.into_iter().for_each(|name| self.response.declare(name.as_ref()));
+        self
+    }
+
+    /// Bodies come in one piece instead of many: the hook is [`Hook::RequestBody`] or [`Hook::ResponseBody`]. The gateway
+    /// keeps up to `limits.body` of the policy (1 MiB); a client that sends more gets 413, one that would be sent more gets 502.
+    /// The head waits meanwhile, so the body hook can edit it or reply.
+    pub fn whole(mut self, hook: Hook) -> Self {
+        self.whole.push(hook);
         self
     }
 

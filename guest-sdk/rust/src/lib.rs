@@ -32,7 +32,36 @@
 //!
 //! [`Filter`] has a method for each moment of an exchange; each says when it is called. Implement the ones that you need:
 //! [`#[filter]`](macro@filter) subscribes to these and no others. A head hook returns [`Next`]: forward, hold until the
-//! body has been seen, or reply; a body hook returns [`Body`]: pass the piece, replace it, or reply.
+//! body has been seen, or reply; a body hook returns [`Body`]: pass the piece, replace it, end the body there, reply, or cut
+//! the exchange; a trailers hook returns [`Tail`].
+//!
+//! # Bodies
+//!
+//! A body comes in pieces, as they arrive and as fast as they are taken at the other end. Where one value may lie in two
+//! pieces, keep the end of the first in the [state](#state), or let the gateway put the pieces together:
+//!
+//! ```
+//! use tollgate_filter::prelude::*;
+//!
+//! #[derive(Deserialize)]
+//! struct Shout {}
+//!
+//! #[filter]
+//! impl Filter for Shout {
+//!     fn interest(&self) -> Interest {
+//!         Interest::new().whole(Hook::ResponseBody)
+//!     }
+//!
+//!     fn on_response_body(&self, response: &mut Response<'_>, body: Piece) -> BodyOutcome {
+//!         response.set("x-bytes", body.bytes().len().to_string());
+//!         Ok(Body::Replace(body.bytes().to_ascii_uppercase()))
+//!     }
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! The length of the message is the gateway's to say. A message without a body reaches a body hook only if the head hook
+//! returns [`Next::Hold`]; then [`Body::Replace`] gives it one.
 //!
 //! # Reading
 //!
@@ -168,7 +197,7 @@ pub mod testing;
 mod trailers;
 mod value;
 
-pub use answer::{Body, BodyOutcome, Fault, Next, Outcome, Piece, Reply};
+pub use answer::{Body, BodyOutcome, Fault, Next, Outcome, Piece, Reply, Tail, TrailersOutcome};
 pub use field_name::FieldName;
 pub use filter::Filter;
 pub use hook::Hook;
@@ -184,7 +213,7 @@ pub mod prelude {
 
     pub use crate::{
         Body, BodyOutcome, Fault, FieldName, Filter, Hook, Interest, Next, Outcome, Piece, Reply, Request, Response,
-        Trailers, Value, filter, limiter, log, metrics,
+        Tail, Trailers, TrailersOutcome, Value, filter, limiter, log, metrics,
     };
 }
 

@@ -2,11 +2,14 @@
 
 use crate::bindings::tollgate::filter::exchange::Message;
 use crate::bindings::tollgate::filter::types::{self, Field};
+use crate::configuration;
 use crate::edits::Edits;
 use crate::interest::Names;
 use crate::message::{Facts, Head};
 use crate::state::States;
-use crate::{Body, BodyOutcome, Fault, Filter, Hook, Outcome, Piece, Request, Response, Trailers, configuration};
+use crate::{
+    Body, BodyOutcome, Fault, Filter, Hook, Outcome, Piece, Request, Response, Tail, Trailers, TrailersOutcome,
+};
 
 pub(crate) struct Runtime<F: Filter> {
     filter: F,
@@ -25,6 +28,8 @@ impl<F: Filter> Runtime<F> {
             hooks: Self::hooks(&interest.without),
             request_facts: interest.request.to_list(),
             response_facts: interest.response.to_list(),
+            request_body: mode(&interest.whole, Hook::RequestBody),
+            response_body: mode(&interest.whole, Hook::ResponseBody),
         };
         let runtime = Self {
             filter,
@@ -98,18 +103,22 @@ impl<F: Filter> Runtime<F> {
         answer(outcome, response.0)
     }
 
-    pub(crate) fn request_trailers(&mut self, exchange: u32, fields: &[Field]) -> Result<Vec<types::Edit>, Fault> {
+    pub(crate) fn request_trailers(&mut self, exchange: u32, fields: &[Field]) -> Result<types::TrailersAnswer, Fault> {
         let mut edits = Edits::new();
         let (head, filter) = self.undeclared(exchange, Message::Request);
-        filter.on_request_trailers(&mut Request(head), &mut Trailers { fields, edits: &mut edits })?;
-        self.only_trailers(edits)
+        let outcome = filter.on_request_trailers(&mut Request(head), &mut Trailers { fields, edits: &mut edits });
+        self.tail(outcome, edits)
     }
 
-    pub(crate) fn response_trailers(&mut self, exchange: u32, fields: &[Field]) -> Result<Vec<types::Edit>, Fault> {
+    pub(crate) fn response_trailers(
+        &mut self,
+        exchange: u32,
+        fields: &[Field],
+    ) -> Result<types::TrailersAnswer, Fault> {
         let mut edits = Edits::new();
         let (head, filter) = self.undeclared(exchange, Message::Response);
-        filter.on_response_trailers(&mut Response(head), &mut Trailers { fields, edits: &mut edits })?;
-        self.only_trailers(edits)
+        let outcome = filter.on_response_trailers(&mut Response(head), &mut Trailers { fields, edits: &mut edits });
+        self.tail(outcome, edits)
     }
 
     pub(crate) fn end(&mut self, exchange: u32) {
@@ -118,9 +127,14 @@ impl<F: Filter> Runtime<F> {
     }
 
     /// The answer of a trailers hook, which has no place for edits of the head.
-    fn only_trailers(&self, mut edits: Edits) -> Result<Vec<types::Edit>, Fault> {
+    fn tail(&self, outcome: TrailersOutcome, mut edits: Edits) -> Result<types::TrailersAnswer, Fault> {
+        let action = match outcome? {
+            Tail::Pass => types::TrailersAction::Pass,
+            Tail::Reply(reply) => types::TrailersAction::Reply(reply.into()),
+            Tail::Abort => types::TrailersAction::Abort,
+        };
         if self.edits.is_empty() {
-            Ok(edits.take_list())
+            Ok(types::TrailersAnswer { action, edits: edits.take_list() })
         } else {
             Err(Fault::new("a trailers hook edited the head, which has gone"))
         }
@@ -134,11 +148,17 @@ impl<F: Filter> Runtime<F> {
     }
 }
 
+fn mode(whole: &[Hook], hook: Hook) -> types::BodyMode {
+    if whole.contains(&hook) { types::BodyMode::Whole } else { types::BodyMode::Pieces }
+}
+
 fn answer<S>(outcome: BodyOutcome, head: Head<'_, S>) -> Result<types::BodyAnswer, Fault> {
     let action = match outcome? {
         Body::Pass => types::BodyAction::Pass,
         Body::Replace(bytes) => types::BodyAction::Replace(bytes),
         Body::Reply(reply) => types::BodyAction::Reply(reply.into()),
+        Body::End(bytes) => types::BodyAction::End(bytes),
+        Body::Abort => types::BodyAction::Abort,
     };
     Ok(types::BodyAnswer { action, release: head.released, edits: head.edits.take_list() })
 }

@@ -62,10 +62,10 @@ impl Filter for Every {
         Ok(Body::Replace(piece.into_bytes().to_ascii_uppercase()))
     }
 
-    fn on_request_trailers(&self, request: &mut Request<'_, Seen>, trailers: &mut Trailers<'_>) -> Result<(), Fault> {
+    fn on_request_trailers(&self, request: &mut Request<'_, Seen>, trailers: &mut Trailers<'_>) -> TrailersOutcome {
         let sum = trailers.field("X-Sum").unwrap_or_default();
         trailers.set("x-sum", format!("{sum}/{}", request.state().bytes));
-        Ok(())
+        Ok(Tail::Pass)
     }
 
     fn on_response(&self, response: &mut Response<'_, Seen>) -> Outcome {
@@ -89,9 +89,9 @@ impl Filter for Every {
         }
     }
 
-    fn on_response_trailers(&self, _: &mut Response<'_, Seen>, trailers: &mut Trailers<'_>) -> Result<(), Fault> {
+    fn on_response_trailers(&self, _: &mut Response<'_, Seen>, trailers: &mut Trailers<'_>) -> TrailersOutcome {
         trailers.remove("x-secret");
-        Ok(())
+        Ok(Tail::Pass)
     }
 
     fn on_end(&self, state: Seen) {

@@ -9,15 +9,16 @@ use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use super::record::{HookAnswer, HookCall};
-use super::run::{Denied, Run};
+use super::run::{Denied, Run, Verdict};
+use super::whole::Gathered;
 use crate::message::{Body, BodyError, Message, Reply};
-use crate::sandbox::{BodyStep, Fault, FaultClass};
+use crate::sandbox::{BodyStep, Fault, FaultClass, TrailersStep};
 
-/// The largest piece that a hook is given, in bytes.
+/// The largest piece that a hook is given, in bytes, unless it wants the whole.
 const PIECE: usize = 64 << 10;
 
-/// How much of a body is kept while its head is held, in bytes.
-const HOLD_LIMIT: usize = 1 << 20;
+/// What any filter may put in the place of one piece, in bytes; or twice as much as is kept for it.
+const REPLACEMENT: usize = 1 << 20;
 
 /// A body behind one filter.
 pub(super) struct FilteredBody {
@@ -25,6 +26,8 @@ pub(super) struct FilteredBody {
     index: usize,
     message: Message,
     inner: Body,
+    /// What has come so far, if the filter sees the whole at once.
+    whole: Option<Gathered>,
     /// Read from `inner`, not yet seen by the filter.
     unread: Bytes,
     /// Passed the filter, not yet taken.
@@ -36,6 +39,8 @@ pub(super) struct FilteredBody {
     /// The filter has seen the last piece.
     finished: bool,
     held: bool,
+    /// How much is kept for the filter, in bytes.
+    limit: usize,
 }
 
 /// What became of a body whose head was held.
@@ -46,6 +51,8 @@ pub(super) enum Held {
     Reply(Reply),
     /// The filter faulted, and its policy denies then.
     Denied(Denied),
+    /// The filter cuts the exchange.
+    Aborted,
     /// More was buffered than may be.
     TooLarge,
     /// The body ended early.
@@ -56,22 +63,36 @@ pub(super) enum Held {
 enum Stop {
     Reply(Reply),
     Denied(Denied),
+    Aborted,
+    TooLarge,
     Broken(BodyError),
+}
+
+/// What goes on of a piece.
+struct Passed {
+    content: Bytes,
+    /// Whether the body ends there.
+    ends: bool,
 }
 
 impl FilteredBody {
     pub(super) fn new(run: Run, index: usize, message: Message, inner: Body) -> Self {
+        let filter = &run.filter(index).policy.filter;
+        let limit = usize::try_from(filter.settings.body).unwrap_or(usize::MAX);
+        let whole = filter.subscription.whole(message).then(|| Gathered::new(limit));
         Self {
             run,
             index,
             message,
             inner,
+            whole,
             unread: Bytes::new(),
             ready: VecDeque::new(),
             kept: 0,
             end: None,
             finished: false,
             held: false,
+            limit,
         }
     }
 
@@ -83,10 +104,9 @@ impl FilteredBody {
                 Ok(()) => {}
                 Err(Stop::Reply(reply)) => return Held::Reply(reply),
                 Err(Stop::Denied(denied)) => return Held::Denied(denied),
+                Err(Stop::Aborted) => return Held::Aborted,
+                Err(Stop::TooLarge) => return Held::TooLarge,
                 Err(Stop::Broken(error)) => return Held::Broken(error),
-            }
-            if self.kept > HOLD_LIMIT {
-                return Held::TooLarge;
             }
         }
         Held::Released(if self.finished && self.ready.is_empty() { Body::Empty } else { Body::boxed(self) })
@@ -95,80 +115,119 @@ impl FilteredBody {
     /// Shows the filter one piece, or reads more.
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Stop>> {
         if self.unread.is_empty() && self.end.is_none() {
-            match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => self.unread = data,
-                    Err(frame) => self.end = Some(frame.into_trailers().ok()),
-                },
-                Some(Err(error)) => return Poll::Ready(Err(Stop::Broken(error))),
-                None => self.end = Some(None),
-            }
-            if self.end.is_none() && self.inner.is_end_stream() {
-                self.end = Some(None);
-            }
+            ready!(self.poll_read(cx))?;
+        }
+        let last = self.end.is_some();
+        if let (Some(whole), true) = (&mut self.whole, last) {
+            let piece = whole.take();
+            return Poll::Ready(self.show(piece, true));
         }
         let piece = self.unread.split_to(self.unread.len().min(PIECE));
-        let last = self.end.is_some() && self.unread.is_empty();
+        let last = last && self.unread.is_empty();
         let done = if last || !piece.is_empty() { self.show(piece, last) } else { Ok(()) };
         Poll::Ready(done)
     }
 
+    /// Takes what there is of the body.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Stop>> {
+        if let Some(whole) = &self.whole
+            && whole.is_too_short_for(self.inner.size_hint().lower())
+        {
+            return Poll::Ready(Err(Stop::TooLarge));
+        }
+        match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
+            Some(Ok(frame)) => match (frame.into_data(), &mut self.whole) {
+                (Ok(data), Some(whole)) => whole.add(data).map_err(|_| Stop::TooLarge)?,
+                (Ok(data), None) => self.unread = data,
+                (Err(frame), _) => self.end = Some(frame.into_trailers().ok()),
+            },
+            Some(Err(error)) => return Poll::Ready(Err(Stop::Broken(error))),
+            None => self.end = Some(None),
+        }
+        if self.end.is_none() && self.inner.is_end_stream() {
+            self.end = Some(None);
+        }
+        Poll::Ready(Ok(()))
+    }
+
     /// Calls the body hook for one piece, and the trailers hook after the last.
     fn show(&mut self, piece: Bytes, last: bool) -> Result<(), Stop> {
-        let out = if self.wants_pieces() { self.call(&piece, last)?.unwrap_or(piece) } else { piece };
-        if !out.is_empty() {
-            self.kept += out.len();
-            self.ready.push_back(Frame::data(out));
+        let held = self.held;
+        let passed = if self.wants_pieces() { self.call(piece, last)? } else { Passed { content: piece, ends: false } };
+        if !passed.content.is_empty() {
+            self.kept += passed.content.len();
+            self.ready.push_back(Frame::data(passed.content));
         }
-        if last {
+        if held && self.whole.is_none() && self.kept > self.limit {
+            return Err(Stop::TooLarge);
+        }
+        if passed.ends {
+            // Whoever sends the rest learns that nobody reads it.
+            (self.inner, self.unread, self.end) = (Body::Empty, Bytes::new(), None);
+        }
+        if last || passed.ends {
             self.finished = true;
-            if let Some(Some(mut trailers)) = self.end.take() {
-                self.show_trailers(&mut trailers)?;
-                self.ready.push_back(Frame::trailers(trailers));
-            }
+            let trailers = self.end.take().flatten();
+            let trailers = self.show_trailers(trailers, held)?;
+            self.ready.extend(trailers.filter(|trailers| !trailers.is_empty()).map(Frame::trailers));
         }
         Ok(())
     }
 
     fn wants_pieces(&self) -> bool {
         let subscription = &self.run.filter(self.index).policy.filter.subscription;
-        let wanted = match self.message {
-            Message::Request => subscription.request_body(),
-            Message::Response => subscription.response_body(),
-        };
-        wanted && !self.run.is_bypassed(self.index)
+        subscription.body(self.message) && !self.run.is_bypassed(self.index)
     }
 
-    /// What goes on in the piece's place, if anything does.
-    fn call(&mut self, piece: &Bytes, last: bool) -> Result<Option<Bytes>, Stop> {
+    /// What goes on in the piece's place.
+    fn call(&mut self, piece: Bytes, last: bool) -> Result<Passed, Stop> {
         let (message, held) = (self.message, self.held);
         self.run.cost(self.index).bytes(message == Message::Response, piece.len());
-        self.run.before(self.index, HookCall::Body { message, piece, last });
+        self.run.before(self.index, HookCall::Body { message, piece: &piece, last });
         let answer = self
             .run
-            .call(self.index, |instance, seat, exchange| instance.on_body(seat, message, exchange, piece, last, held));
+            .call(self.index, |instance, seat, exchange| instance.on_body(seat, message, exchange, &piece, last, held));
         match answer {
             Ok((step, release)) => {
                 self.run.answered(self.index, HookAnswer::Body(&step, release));
                 self.held &= !release;
-                match step {
-                    BodyStep::Pass => Ok(None),
-                    BodyStep::Replace(content) => Ok(Some(content)),
-                    BodyStep::Reply(reply) => self.reply(reply, held),
-                }
+                self.follow(step, piece, held)
             }
-            Err(fault) => self.fault(&fault).map(|()| None),
+            Err(fault) => self.fault(&fault).map(|()| Passed { content: piece, ends: false }),
         }
     }
 
-    fn reply(&mut self, reply: Reply, held: bool) -> Result<Option<Bytes>, Stop> {
+    fn follow(&mut self, step: BodyStep, piece: Bytes, held: bool) -> Result<Passed, Stop> {
+        match step {
+            BodyStep::Replace(content) | BodyStep::End(content) if content.len() > self.most() => {
+                let message = format!("puts {} bytes in the place of a piece, which is too much", content.len());
+                self.fault(&Fault { class: FaultClass::Answer, message })?;
+            }
+            BodyStep::Replace(content) => return Ok(Passed { content, ends: false }),
+            BodyStep::End(content) => {
+                self.held = false;
+                return Ok(Passed { content, ends: true });
+            }
+            BodyStep::Reply(reply) => self.reply(reply, held)?,
+            BodyStep::Abort => return Err(Stop::Aborted),
+            BodyStep::Pass => {}
+        }
+        Ok(Passed { content: piece, ends: false })
+    }
+
+    /// How long one piece may become.
+    fn most(&self) -> usize {
+        self.limit.saturating_mul(2).max(REPLACEMENT)
+    }
+
+    fn reply(&mut self, reply: Reply, held: bool) -> Result<(), Stop> {
         if held || self.message == Message::Request {
             self.run.filter(self.index).policy.metrics.replied();
             self.run.cost(self.index).replied();
             return Err(Stop::Reply(reply));
         }
         let message = "replies to a response whose head has gone; hold it until the body is seen".to_owned();
-        self.fault(&Fault { class: FaultClass::Answer, message }).map(|()| None)
+        self.fault(&Fault { class: FaultClass::Answer, message })
     }
 
     fn fault(&mut self, fault: &Fault) -> Result<(), Stop> {
@@ -176,24 +235,29 @@ impl FilteredBody {
         self.run.weigh(self.index, fault).map_err(Stop::Denied)
     }
 
-    fn show_trailers(&mut self, trailers: &mut HeaderMap) -> Result<(), Stop> {
+    /// The trailers that go on. `held` says whether the head waited for the last piece.
+    fn show_trailers(&mut self, trailers: Option<HeaderMap>, held: bool) -> Result<Option<HeaderMap>, Stop> {
         let subscription = &self.run.filter(self.index).policy.filter.subscription;
-        let wanted = match self.message {
-            Message::Request => subscription.request_trailers(),
-            Message::Response => subscription.response_trailers(),
-        };
-        if !wanted || self.run.is_bypassed(self.index) {
-            return Ok(());
+        if !subscription.trailers(self.message) || self.run.is_bypassed(self.index) {
+            return Ok(trailers);
         }
-        let message = self.message;
-        self.run.before(self.index, HookCall::Trailers(message, trailers));
-        let done = self
+        let (message, mut trailers) = (self.message, trailers.unwrap_or_default());
+        self.run.before(self.index, HookCall::Trailers(message, &trailers));
+        let answer = self
             .run
-            .call(self.index, |instance, seat, exchange| instance.on_trailers(seat, message, exchange, trailers));
-        if done.is_ok() {
-            self.run.answered(self.index, HookAnswer::Trailers(trailers));
+            .call(self.index, |instance, seat, exchange| instance.on_trailers(seat, message, exchange, &mut trailers));
+        match answer {
+            Ok(step) => {
+                self.run.answered(self.index, HookAnswer::Trailers(&step, &trailers));
+                match step {
+                    TrailersStep::Pass => {}
+                    TrailersStep::Reply(reply) => self.reply(reply, held)?,
+                    TrailersStep::Abort => return Err(Stop::Aborted),
+                }
+            }
+            Err(fault) => self.fault(&fault)?,
         }
-        done.or_else(|fault| self.fault(&fault))
+        Ok(Some(trailers))
     }
 
     /// The exchange is beyond help for this body; whoever waits for it finds the verdict.
@@ -202,8 +266,10 @@ impl FilteredBody {
         let policy = std::sync::Arc::clone(&self.run.filter(self.index).policy.name);
         match stop {
             Stop::Broken(error) => return error,
-            Stop::Reply(reply) => self.run.decide(Ok(reply)),
-            Stop::Denied(denied) => self.run.decide(Err(denied)),
+            Stop::TooLarge => return BodyError::TooLarge(self.limit as u64),
+            Stop::Reply(reply) => self.run.decide(Verdict::Reply(reply)),
+            Stop::Denied(denied) => self.run.decide(Verdict::Denied(denied)),
+            Stop::Aborted => self.run.decide(Verdict::Abort),
         }
         BodyError::Fault(policy)
     }
@@ -232,6 +298,10 @@ impl HttpBody for FilteredBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::default()
+        if !self.finished || self.ready.iter().any(Frame::is_trailers) {
+            return SizeHint::default();
+        }
+        let left = self.ready.iter().filter_map(Frame::data_ref).map(Bytes::len).sum::<usize>();
+        SizeHint::with_exact(left as u64)
     }
 }

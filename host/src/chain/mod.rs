@@ -13,10 +13,11 @@ mod request;
 mod response;
 mod run;
 mod shared;
+mod whole;
 
 pub use load::Load;
 pub use local::{Link, LocalChain, LocalFilter};
 pub use policy::{Chain, FaultAnswer, OnFault, Policy};
 pub use quarantine::{Quarantine, QuarantineSettings};
 pub use record::{HookAnswer, HookCall, Record, Recorder};
-pub use run::{Denied, Run, Step};
+pub use run::{Aborted, Denied, Run, Step, Verdict};

@@ -5,7 +5,7 @@ use http::HeaderMap;
 
 use super::policy::Policy;
 use crate::message::{Exchange, Message};
-use crate::sandbox::{BodyStep, Fault, HeadStep};
+use crate::sandbox::{BodyStep, Fault, HeadStep, TrailersStep};
 
 /// Makes records of a policy's exchanges. A policy without one pays a branch a hook.
 pub trait Recorder: Send + Sync {
@@ -69,7 +69,7 @@ pub enum HookAnswer<'a> {
     /// To a piece of a body; and whether the head may go now.
     Body(&'a BodyStep, bool),
     /// To trailers, which are now these.
-    Trailers(&'a HeaderMap),
+    Trailers(&'a TrailersStep, &'a HeaderMap),
     /// Nothing: the exchange has ended.
     End,
 }

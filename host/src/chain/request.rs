@@ -22,12 +22,12 @@ impl Run {
                 let subscription = &self.filter(index).policy.filter.subscription;
                 let step =
                     if subscription.request_head() { self.head(index, Message::Request)? } else { HeadStep::Forward };
-                match step {
+                match self.wait_for_whole(index, Message::Request, step, &body) {
                     HeadStep::Reply(reply) => return Ok(Step::Reply(reply)),
                     HeadStep::Hold => {
                         body = match Box::pin(self.hold_request(index, body)).await? {
                             Step::Forward(body) => body,
-                            reply @ Step::Reply(_) => return Ok(reply),
+                            instead => return Ok(instead),
                         };
                         false
                     }
@@ -49,6 +49,7 @@ impl Run {
             Held::Released(body) => Ok(Step::Forward(body)),
             Held::Reply(reply) => Ok(Step::Reply(reply)),
             Held::Denied(denied) => Err(denied),
+            Held::Aborted => Ok(Step::Abort),
             Held::TooLarge | Held::Broken(BodyError::TooLarge(_)) => Ok(Step::Reply(Reply::too_large())),
             Held::Broken(_) => Ok(Step::Reply(Reply::problem(StatusCode::BAD_REQUEST, "the request body ended early"))),
         }

@@ -3,17 +3,20 @@
 use http::{Method, Response, StatusCode, header};
 
 use super::body::{FilteredBody, Held};
-use super::run::{Denied, Run};
+use super::run::{Aborted, Denied, Run};
 use crate::message::{Body, Message, Reply};
 use crate::sandbox::HeadStep;
 
 impl Run {
     /// Takes a response back through the filters. One that faults or replies puts another response in its place, which
     /// passes the remaining filters.
-    pub async fn on_response(&self, response: Response<Body>) -> Response<Body> {
+    ///
+    /// # Errors
+    /// If a filter cuts the exchange.
+    pub async fn on_response(&self, response: Response<Body>) -> Result<Response<Body>, Aborted> {
         let passed = self.passed();
         if passed == 0 {
-            return response;
+            return Ok(response);
         }
         let (head, mut body) = response.into_parts();
         self.put_response(head);
@@ -23,26 +26,27 @@ impl Run {
             }
             body = match self.on_response_of(index, body).await {
                 Ok(body) => body,
-                Err(instead) => {
-                    let (head, body) = instead.into_parts();
+                Err(Instead::Reply(reply)) => {
+                    let (head, body) = reply.into_parts();
                     self.put_response(head);
                     body
                 }
+                Err(Instead::Nothing) => return Err(Aborted),
             };
         }
-        Response::from_parts(self.take_response(), body)
+        Ok(Response::from_parts(self.take_response(), body))
     }
 
-    /// One filter's turn: the body that goes on, or the reply that takes the response's place.
-    async fn on_response_of(&self, index: usize, body: Body) -> Result<Body, Reply> {
+    /// One filter's turn: the body that goes on, or what takes the response's place.
+    async fn on_response_of(&self, index: usize, body: Body) -> Result<Body, Instead> {
         let subscription = &self.filter(index).policy.filter.subscription;
         let step = if subscription.response_head() {
             self.head(index, Message::Response).map_err(|denied| denied.reply())?
         } else {
             HeadStep::Forward
         };
-        match step {
-            HeadStep::Reply(reply) => Err(reply),
+        match self.wait_for_whole(index, Message::Response, step, &body) {
+            HeadStep::Reply(reply) => Err(reply.into()),
             // What passes after a 101 is nobody's body.
             _ if matches!(body, Body::Upgraded(_)) => Ok(body),
             HeadStep::Hold => Box::pin(self.hold_response(index, body)).await,
@@ -56,14 +60,26 @@ impl Run {
         }
     }
 
-    async fn hold_response(&self, index: usize, body: Body) -> Result<Body, Reply> {
-        match self.wrap_response(index, body).hold().await {
-            Held::Released(body) => Ok(body),
-            Held::Reply(reply) => Err(reply),
-            Held::Denied(denied) => Err(denied.reply()),
-            Held::TooLarge => Err(Reply::problem(StatusCode::BAD_GATEWAY, "the response body is too large")),
-            Held::Broken(_) => Err(Reply::problem(StatusCode::BAD_GATEWAY, "the response body ended early")),
-        }
+    async fn hold_response(&self, index: usize, body: Body) -> Result<Body, Instead> {
+        let reply = match self.wrap_response(index, body).hold().await {
+            Held::Released(_) if self.has_no_content() => return Ok(Body::Empty),
+            Held::Released(body) => return Ok(body),
+            Held::Aborted => return Err(Instead::Nothing),
+            Held::Reply(reply) => reply,
+            Held::Denied(denied) => denied.reply(),
+            Held::TooLarge => Reply::problem(StatusCode::BAD_GATEWAY, "the response body is too large"),
+            Held::Broken(_) => Reply::problem(StatusCode::BAD_GATEWAY, "the response body ended early"),
+        };
+        Err(reply.into())
+    }
+
+    /// Whether the response ends with its head, whatever a filter would have follow (RFC 9110, section 6.4.1).
+    fn has_no_content(&self) -> bool {
+        let without = |status| matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        self.with(|exchange| {
+            exchange.request.method == Method::HEAD
+                || exchange.response.as_ref().is_some_and(|head| without(head.status))
+        })
     }
 
     /// The body behind a filter, and what its hooks may still read of the head once that has gone.
@@ -84,6 +100,19 @@ impl Run {
                 head.headers.remove(header::CONTENT_LENGTH);
             }
         });
+    }
+}
+
+/// What takes a response's place.
+enum Instead {
+    Reply(Reply),
+    /// The client is cut off.
+    Nothing,
+}
+
+impl From<Reply> for Instead {
+    fn from(reply: Reply) -> Self {
+        Self::Reply(reply)
     }
 }
 

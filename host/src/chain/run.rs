@@ -24,7 +24,24 @@ pub enum Step {
     Forward(Body),
     /// The client gets this.
     Reply(Reply),
+    /// Nobody gets anything more.
+    Abort,
 }
+
+/// What a body hook decided about an exchange whose request is on its way already.
+pub enum Verdict {
+    /// The client gets this.
+    Reply(Reply),
+    /// It gets what the policy of a filter that faulted says.
+    Denied(Denied),
+    /// It gets nothing.
+    Abort,
+}
+
+/// A filter cuts the exchange before the response's head has gone.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("a filter cuts the exchange")]
+pub struct Aborted;
 
 /// A filter faulted, and its policy says that the exchange is denied then.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -53,7 +70,7 @@ struct State {
     /// How many filters the request has passed.
     passed: usize,
     /// A body hook's decision about an exchange whose request is on its way already.
-    verdict: Option<Result<Reply, Denied>>,
+    verdict: Option<Verdict>,
     /// Whether body hooks may read the response's head after it has gone.
     keeps_response: bool,
     /// Of the filters that somebody follows, by their index.
@@ -110,11 +127,11 @@ impl Run {
 
     /// What a body hook decided while the request was on its way to the upstream.
     #[must_use]
-    pub fn verdict(&self) -> Option<Result<Reply, Denied>> {
+    pub fn verdict(&self) -> Option<Verdict> {
         self.0.state.borrow_mut().verdict.take()
     }
 
-    pub(super) fn decide(&self, verdict: Result<Reply, Denied>) {
+    pub(super) fn decide(&self, verdict: Verdict) {
         self.0.state.borrow_mut().verdict.get_or_insert(verdict);
     }
 
@@ -205,6 +222,15 @@ impl Run {
             }
             Err(fault) => self.weigh(index, &fault).map(|()| HeadStep::Forward),
         }
+    }
+
+    /// The head waits where the filter sees the whole body at once.
+    pub(super) fn wait_for_whole(&self, index: usize, message: Message, step: HeadStep, body: &Body) -> HeadStep {
+        let waits = matches!(step, HeadStep::Forward)
+            && self.filter(index).policy.filter.subscription.whole(message)
+            && !matches!(body, Body::Empty)
+            && !self.is_bypassed(index);
+        if waits { HeadStep::Hold } else { step }
     }
 
     /// Calls into a filter's instance with the exchange at hand.

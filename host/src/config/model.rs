@@ -316,6 +316,8 @@ pub struct PolicyLimits {
     pub exchange_cpu: Option<Duration>,
     /// `exchanges`: how many may be open at once over all workers, if that is bounded.
     pub exchanges: Option<usize>,
+    /// `body`: bytes of a body that are kept, 1 KiB to 256 MiB.
+    pub body: u64,
     /// `recycle`: after how many exchanges a shared instance is replaced, if at all.
     pub recycle: Option<u64>,
     /// `configure`: time for taking in the configuration, 1 ms to 60 s.
@@ -326,7 +328,8 @@ impl Default for PolicyLimits {
     fn default() -> Self {
         Self {
             cpu: Duration::from_millis(5),
-            memory: 16 * 1024 * 1024,
+            memory: 16 << 20,
+            body: 1 << 20,
             exchange_cpu: None,
             exchanges: None,
             recycle: None,

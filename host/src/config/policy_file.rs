@@ -82,6 +82,7 @@ fn read_limits(mut section: Section<'_>) -> PolicyLimits {
         memory: section.take("memory").and_then(|item| item.size(64 << 10, 1 << 30)).unwrap_or(defaults.memory),
         exchange_cpu: section.take("exchange-cpu").and_then(|item| item.duration(milli, 60 * second)),
         exchanges: section.take("exchanges").and_then(|item| item.count(1, 1_000_000_000)),
+        body: section.take("body").and_then(|item| item.size(1 << 10, 256 << 20)).unwrap_or(defaults.body),
         recycle: section.take("recycle").and_then(|item| item.count(1, u32::MAX as usize)).map(|count| count as u64),
         configure: section
             .take("configure")

@@ -1,6 +1,5 @@
 //! HTTP/2 (RFC 9113): many requests at once, each in a task of its own.
 
-use std::convert::Infallible;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -53,8 +52,12 @@ pub(super) async fn serve(
         async move {
             let served = exchange::serve(view, &front.client, &front.settings, activity, &handover, request);
             let mut response = served.await;
+            if response.body().is_cut() {
+                // The stream is reset.
+                return Err("a filter has cut the exchange");
+            }
             front.mark(&mut response);
-            Ok::<_, Infallible>(response.map(|body| streams.pace(body)))
+            Ok(response.map(|body| streams.pace(body)))
         }
     });
     let io = TokioIo::new(Watched::new(transport, Rc::clone(&known.activity), metrics));

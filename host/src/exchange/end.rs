@@ -82,7 +82,12 @@ impl ExchangeEnd {
     /// The response as it goes to the client; the exchange ends with its body.
     pub(super) fn respond(mut self, response: Response<Body>) -> Response<ExchangeBody> {
         self.status = Some(response.status());
-        response.map(|inner| ExchangeBody { inner, failure: None, end: Some(self) })
+        response.map(|inner| ExchangeBody { inner, failure: None, cut: false, end: Some(self) })
+    }
+
+    /// No response: the client is to see that the exchange has broken off.
+    pub(super) fn cut(self) -> Response<ExchangeBody> {
+        Response::new(ExchangeBody { inner: Body::Empty, failure: None, cut: true, end: Some(self) })
     }
 
     /// The response after which bytes go both ways; the exchange ends with the tunnel.
@@ -90,7 +95,7 @@ impl ExchangeEnd {
         self.status = Some(head.status);
         self.answered = Some(self.started.elapsed());
         dig(self);
-        Response::from_parts(head, ExchangeBody { inner: Body::Empty, failure: None, end: None })
+        Response::from_parts(head, ExchangeBody { inner: Body::Empty, failure: None, cut: false, end: None })
     }
 
     /// A tunnel has ended that took so many bytes each way.
@@ -154,7 +159,16 @@ pub struct ExchangeBody {
     inner: Body,
     /// Why it has ended early, until what came before has been sent.
     failure: Option<BodyError>,
+    cut: bool,
     end: Option<ExchangeEnd>,
+}
+
+impl ExchangeBody {
+    /// Whether there is no response, and the client is cut off instead.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.cut
+    }
 }
 
 impl HttpBody for ExchangeBody {

@@ -2,7 +2,7 @@
 
 use http::{HeaderValue, StatusCode, header};
 
-use crate::chain::Denied;
+use crate::chain::{Aborted, Denied};
 use crate::framing::{Violation, violation_in};
 use crate::message::{BodyError, Reply};
 use crate::route::{PathError, RewriteError};
@@ -45,6 +45,9 @@ pub(super) enum ExchangeError {
     /// A filter faulted, and its policy denies then.
     #[error(transparent)]
     Denied(#[from] Denied),
+    /// A filter cuts the exchange: there is no reply.
+    #[error(transparent)]
+    Aborted(#[from] Aborted),
     /// The upstream switched to a protocol that it was not asked for.
     #[error("the upstream switched to a protocol that was not offered")]
     Unasked,
@@ -86,7 +89,7 @@ impl ExchangeError {
             Self::Upstream(error) if error.is_timeout() => {
                 Reply::problem(StatusCode::GATEWAY_TIMEOUT, "the upstream did not answer in time")
             }
-            Self::Unasked | Self::Upstream(_) => {
+            Self::Unasked | Self::Aborted(_) | Self::Upstream(_) => {
                 Reply::problem(StatusCode::BAD_GATEWAY, "the upstream gave no valid response")
             }
         }

@@ -14,7 +14,7 @@ use super::mirror::copy_to;
 use super::tunnel::Handover;
 use super::upgrade::{self, Upgrade, conclude};
 use super::{grpc, proxy_headers, redirect};
-use crate::chain::{Run, Step};
+use crate::chain::{Aborted, Run, Step, Verdict};
 use crate::framing::Violation;
 use crate::message::{Activity, Body, ClientInfo, Exchange, Reply};
 use crate::route::{self, Action, Forward, Lookup, PathError, PathRules};
@@ -88,8 +88,15 @@ pub async fn serve(
         None => way.request_side(&run, body).await,
         Some(deadline) => deadline.bound(Box::pin(way.request_side(&run, body))).await,
     };
-    let response = response.unwrap_or_else(|error| refuse(&view, &error));
-    conclude(end, answer(run.on_response(response).await), upgrade, handover)
+    let response = match response {
+        Ok(response) => response,
+        Err(ExchangeError::Aborted(_)) => return end.cut(),
+        Err(error) => refuse(&view, &error),
+    };
+    match run.on_response(response).await {
+        Ok(response) => conclude(end, answer(response), upgrade, handover),
+        Err(Aborted) => end.cut(),
+    }
 }
 
 /// Answers something that is not passed on, because it could be read in more than one way.
@@ -132,13 +139,15 @@ impl Way<'_> {
         let body = match run.on_request(body).await? {
             Step::Forward(body) => body,
             Step::Reply(reply) => return Ok(respond(reply)),
+            Step::Abort => return Err(Aborted.into()),
         };
         let head = run.take_request(self.target().chain.keeps_request_fields());
         let response = self.act(head, body).await;
         // A body hook may have decided while the request was on its way; then the call failed for its sake.
         match (response, run.verdict()) {
-            (Err(_), Some(Ok(reply))) => Ok(respond(reply)),
-            (Err(_), Some(Err(denied))) => Err(denied.into()),
+            (Err(_), Some(Verdict::Reply(reply))) => Ok(respond(reply)),
+            (Err(_), Some(Verdict::Denied(denied))) => Err(denied.into()),
+            (Err(_), Some(Verdict::Abort)) => Err(Aborted.into()),
             (response, _) => response,
         }
     }

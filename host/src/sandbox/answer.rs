@@ -31,6 +31,12 @@ pub(super) struct BodyAnswer {
     pub(super) changes: Changes,
 }
 
+/// The answer of a trailers hook.
+pub(super) struct TrailersAnswer {
+    pub(super) action: super::TrailersStep,
+    pub(super) changes: Changes,
+}
+
 /// Why a call into a guest has no answer.
 pub(super) enum CallError {
     /// It did not return, or what it returned cannot be read. The instance is lost.

@@ -2,16 +2,16 @@
 
 use wasmtime::Store;
 
-use super::BodyStep;
-use super::answer::{self, BodyAnswer, CallError, Changes, HeadAction, HeadAnswer};
+use super::answer::{self, BodyAnswer, CallError, Changes, HeadAction, HeadAnswer, TrailersAnswer};
 use super::bindings::Filter;
 use super::bindings::tollgate::filter::types::{
     BodyAction, Edit as GuestEdit, Facts, FieldParam, HeadAction as GuestHeadAction, Reply as GuestReply,
-    Subscription as Wanted,
+    Subscription as Wanted, TrailersAction,
 };
 use super::facts::Packed;
 use super::guest::Id;
 use super::instance::HostState;
+use super::{BodyStep, TrailersStep};
 use crate::message::{Edit, Message, Reply};
 
 pub(super) fn configure(
@@ -62,6 +62,8 @@ pub(super) fn on_body(
         BodyAction::Pass => BodyStep::Pass,
         BodyAction::Replace(content) => BodyStep::Replace(content.into()),
         BodyAction::Reply(reply) => BodyStep::Reply(self::reply(reply)?),
+        BodyAction::End(content) => BodyStep::End(content.into()),
+        BodyAction::Abort => BodyStep::Abort,
     };
     Ok(BodyAnswer { action, release: answer.release, changes: changes(&answer.edits, message)? })
 }
@@ -72,15 +74,20 @@ pub(super) fn on_trailers(
     message: Message,
     id: Id,
     fields: &[FieldParam<'_>],
-) -> Result<Changes, CallError> {
+) -> Result<TrailersAnswer, CallError> {
     let hooks = guest.tollgate_filter_hooks();
-    let edits = match message {
+    let answer = match message {
         Message::Request => hooks.call_on_request_trailers(store, id, fields),
         Message::Response => hooks.call_on_response_trailers(store, id, fields),
     }?;
-    let edits = edits.map_err(CallError::reported)?;
-    answer::check_count(edits.len())?;
-    answer::check_bare(edits.iter().map(|edit| Ok(edit.into())))
+    let answer = answer.map_err(CallError::reported)?;
+    let action = match answer.action {
+        TrailersAction::Pass => TrailersStep::Pass,
+        TrailersAction::Reply(reply) => TrailersStep::Reply(self::reply(reply)?),
+        TrailersAction::Abort => TrailersStep::Abort,
+    };
+    answer::check_count(answer.edits.len())?;
+    Ok(TrailersAnswer { action, changes: answer::check_bare(answer.edits.iter().map(|edit| Ok(edit.into())))? })
 }
 
 pub(super) fn on_end(guest: &Filter, store: &mut Store<HostState>, id: Id) -> Result<(), CallError> {

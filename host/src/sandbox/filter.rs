@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::bindings::tollgate::filter::types::{Hooks, Subscription as Wanted};
+use super::bindings::tollgate::filter::types::{BodyMode, Hooks, Subscription as Wanted};
 use super::facts::FactPlan;
 use super::fault::{Fault, FaultClass};
 use super::image::Image;
@@ -39,6 +39,8 @@ pub struct FilterSettings {
     pub configure_cpu: Duration,
     /// Bytes of memory that an instance may have.
     pub memory: u64,
+    /// Bytes of a body that are kept for it: of a whole one, or while it holds the head.
+    pub body: u64,
     /// Who shares an instance.
     pub isolation: Isolation,
     /// After how many exchanges a shared instance is replaced.
@@ -58,6 +60,7 @@ impl FilterSettings {
             && self.cpu == other.cpu
             && self.exchange_cpu == other.exchange_cpu
             && self.memory == other.memory
+            && self.body == other.body
             && self.isolation == other.isolation
             && self.recycle == other.recycle
             && Arc::ptr_eq(&self.limiter, &other.limiter)
@@ -70,6 +73,7 @@ pub struct Subscription {
     pub(super) hooks: Hooks,
     pub(super) request: FactPlan,
     pub(super) response: FactPlan,
+    whole: [bool; 2],
 }
 
 impl Subscription {
@@ -124,11 +128,27 @@ impl Subscription {
         }
     }
 
+    /// Whether the filter wants that body in one piece.
+    #[must_use]
+    pub fn whole(&self, message: Message) -> bool {
+        self.whole[usize::from(message == Message::Response)]
+    }
+
     /// Whether the filter wants the body of that message.
-    pub(super) fn body(&self, message: Message) -> bool {
+    #[must_use]
+    pub fn body(&self, message: Message) -> bool {
         match message {
             Message::Request => self.request_body(),
             Message::Response => self.response_body(),
+        }
+    }
+
+    /// Whether the filter wants the trailers of that message.
+    #[must_use]
+    pub fn trailers(&self, message: Message) -> bool {
+        match message {
+            Message::Request => self.request_trailers(),
+            Message::Response => self.response_trailers(),
         }
     }
 
@@ -144,7 +164,9 @@ impl Subscription {
         if wanted.hooks == Hooks::default() {
             return Err("subscribes to no hook, so it would never be called".into());
         }
-        Ok(Self { hooks: wanted.hooks, request, response })
+        let whole = [(wanted.request_body, Hooks::REQUEST_BODY), (wanted.response_body, Hooks::RESPONSE_BODY)];
+        let whole = whole.map(|(mode, hook)| mode == BodyMode::Whole && wanted.hooks.contains(hook));
+        Ok(Self { hooks: wanted.hooks, request, response, whole })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use wasmtime::Store;
 
-use super::answer::{BodyAnswer, CallError, Changes, HeadAnswer};
+use super::answer::{BodyAnswer, CallError, HeadAnswer, TrailersAnswer};
 use super::bindings;
 use super::bindings::tollgate::filter::types::{FieldParam, Subscription as Wanted};
 use super::core::CoreGuest;
@@ -68,7 +68,7 @@ impl Guest {
         message: Message,
         id: Id,
         fields: &[FieldParam<'_>],
-    ) -> Result<Changes, CallError> {
+    ) -> Result<TrailersAnswer, CallError> {
         either!(self.on_trailers(store, message, id, fields))
     }
 

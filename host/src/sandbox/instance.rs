@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use wasmtime::{ResourceLimiter, Store};
 
-use super::answer::{BodyAnswer, CallError, Changes, HeadAction, HeadAnswer};
+use super::answer::{BodyAnswer, CallError, Changes, HeadAction, HeadAnswer, TrailersAnswer};
 use super::bindings::tollgate::filter::types::FieldParam;
 use super::core;
 use super::deadline::CpuDeadline;
@@ -49,6 +49,22 @@ pub enum BodyStep {
     Replace(Bytes),
     /// The exchange ends with this.
     Reply(Reply),
+    /// The body ends with this.
+    End(Bytes),
+    /// The exchange is cut.
+    Abort,
+}
+
+/// What a filter does with a message whose trailers it has seen. Its edits have been applied.
+#[must_use]
+#[derive(Debug)]
+pub enum TrailersStep {
+    /// It goes on.
+    Pass,
+    /// The exchange ends with this.
+    Reply(Reply),
+    /// The exchange is cut.
+    Abort,
 }
 
 /// An exchange's place in an instance: the id that the filter sees.
@@ -300,14 +316,16 @@ impl Instance {
         message: Message,
         exchange: Box<Exchange>,
         trailers: &mut HeaderMap,
-    ) -> (Box<Exchange>, Result<(), Fault>) {
+    ) -> (Box<Exchange>, Result<TrailersStep, Fault>) {
         let fields: Vec<_> =
             trailers.iter().map(|(name, value)| FieldParam { name: name.as_str(), value: value.as_bytes() }).collect();
         let (exchange, answer) = self.call_for(seat, message, false, exchange, |guest, store, _| {
             guest.on_trailers(store, message, seat.0, &fields)
         });
-        let done = answer.and_then(|changes| make_all(changes, |change| change.make_bare(trailers)));
-        (exchange, done)
+        let step = answer.and_then(|TrailersAnswer { action, changes }| {
+            make_all(changes, |change| change.make_bare(trailers)).map(|()| action)
+        });
+        (exchange, step)
     }
 
     /// One call on behalf of an exchange, which the filter's imports can see meanwhile.

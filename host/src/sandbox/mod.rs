@@ -27,7 +27,7 @@ pub use cache::{Digest, ModuleCache};
 pub use engine::{MAX_MEMORY, Sandbox};
 pub use fault::{Fault, FaultClass};
 pub use filter::{Filter, FilterSettings, Isolation, Subscription};
-pub use instance::{BodyStep, HeadStep, Instance, Seat};
+pub use instance::{BodyStep, HeadStep, Instance, Seat, TrailersStep};
 pub use limiter::{Decision, Limit, Limiter};
 pub use meter::Spent;
 pub use module::{Module, ModuleError};

@@ -121,6 +121,7 @@ impl PolicyMaker {
             exchange_cpu: policy.limits.exchange_cpu,
             configure_cpu: policy.limits.configure,
             memory: policy.limits.memory,
+            body: policy.limits.body,
             isolation: match policy.isolation {
                 config::Isolation::Shared => Isolation::Shared,
                 config::Isolation::Exchange => Isolation::Exchange,

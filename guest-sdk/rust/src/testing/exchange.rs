@@ -8,7 +8,7 @@ use super::message::{Request, Response};
 use super::rules;
 use super::world::Open;
 use crate::bindings::tollgate::filter::exchange::Message;
-use crate::bindings::tollgate::filter::types::{self, BodyAction, BodyAnswer, Edit, Field};
+use crate::bindings::tollgate::filter::types::{self, BodyAction, BodyAnswer, BodyMode, Edit, Field, TrailersAction};
 use crate::runtime::Runtime;
 use crate::{Fault, Filter, Hook, Next};
 
@@ -23,6 +23,8 @@ pub struct Exchange<F: Filter> {
 enum Stop {
     Reply(Response),
     Fault(String),
+    /// The exchange was cut.
+    Abort,
 }
 
 impl<F: Filter> Exchange<F> {
@@ -59,6 +61,12 @@ impl<F: Filter> Exchange<F> {
             Err(stop) => panic!("the filter did not reply: {}", stop.describe()),
             Ok(_) => panic!("the filter did not reply, the request was forwarded"),
         }
+    }
+
+    /// Whether the filter has cut the exchange over its request.
+    #[must_use]
+    pub fn is_aborted(&self) -> bool {
+        matches!(self.outcome, Err(Stop::Abort))
     }
 
     /// The message of the fault in the request's hooks.
@@ -100,7 +108,8 @@ impl<F: Filter> Exchange<F> {
         }
     }
 
-    /// Lets the upstream answer; returns what the client gets, or the message of the fault in a response hook.
+    /// Lets the upstream answer; returns what the client gets, or the message of the fault in a response hook, or that the
+    /// exchange was cut.
     ///
     /// # Errors
     ///
@@ -121,6 +130,7 @@ impl<F: Filter> Exchange<F> {
             }
             Err(Stop::Reply(reply)) => Ok(reply),
             Err(Stop::Fault(message)) => Err(message),
+            Err(Stop::Abort) => Err("the exchange was cut".into()),
         }
     }
 }
@@ -157,6 +167,7 @@ impl Stop {
         match self {
             Self::Reply(reply) => format!("the filter replied {} {}", reply.status(), reply.text()),
             Self::Fault(message) => format!("fault: {message}"),
+            Self::Abort => "the exchange was cut".into(),
         }
     }
 
@@ -186,8 +197,13 @@ impl<F: Filter> Shared<F> {
         trailers: Head,
     ) -> Result<(Vec<Vec<u8>>, Head), Stop> {
         let held = self.head(number, message)?;
-        let body = self.body(number, message, body, held)?;
-        Ok((body, self.trailers(number, message, trailers)?))
+        if body.is_empty() && trailers.0.is_empty() && !held {
+            return Ok((body, trailers));
+        }
+        let whole = self.whole(message) && !body.is_empty();
+        let (body, ended, held) = self.body(number, message, body, held || whole)?;
+        let trailers = if ended { Head::default() } else { trailers };
+        Ok((body, self.trailers(number, message, trailers, held)?))
     }
 
     /// Whether the filter holds the head.
@@ -219,23 +235,47 @@ impl<F: Filter> Shared<F> {
         Ok(held)
     }
 
-    fn body(&self, number: u32, message: Message, body: Vec<Vec<u8>>, mut held: bool) -> Result<Vec<Vec<u8>>, Stop> {
+    /// Whether the filter sees the body as a whole.
+    fn whole(&self, message: Message) -> bool {
+        let mode = match message {
+            Message::Request => self.subscription.request_body,
+            Message::Response => self.subscription.response_body,
+        };
+        mode == BodyMode::Whole
+    }
+
+    /// What goes on of a body, whether the filter has ended it, and whether the head waited for its last piece.
+    fn body(
+        &self,
+        number: u32,
+        message: Message,
+        body: Vec<Vec<u8>>,
+        mut held: bool,
+    ) -> Result<(Vec<Vec<u8>>, bool, bool), Stop> {
         let hook = if message == Message::Request { Hook::RequestBody } else { Hook::ResponseBody };
         if !self.subscribed(hook) || body.is_empty() && !held {
-            return Ok(body);
+            return Ok((body, false, held));
         }
-        let pieces = if body.is_empty() { vec![Vec::new()] } else { body };
+        let pieces = match body.is_empty() || self.whole(message) {
+            true => vec![body.concat()],
+            false => body,
+        };
         let count = pieces.len();
-        let mut passed = Vec::new();
+        let (mut passed, mut waited) = (Vec::new(), held);
         for (index, piece) in pieces.into_iter().enumerate() {
             let (bytes, last) = (piece.clone(), index + 1 == count);
+            waited = held;
             let answer = self.hook(number, message, |runtime| match message {
                 Message::Request => runtime.request_body(number, bytes, last),
                 Message::Response => runtime.response_body(number, bytes, last),
             })?;
+            let ends = matches!(answer.action, BodyAction::End(_));
             passed.extend(self.piece(number, message, piece, answer, &mut held)?);
+            if ends {
+                return Ok((passed, true, waited));
+            }
         }
-        Ok(passed)
+        Ok((passed, false, waited))
     }
 
     /// What goes on of one piece.
@@ -255,24 +295,33 @@ impl<F: Filter> Shared<F> {
                 return Err(Stop::fault("a body hook replied although the response's head has gone"));
             }
             BodyAction::Reply(reply) => return Err(Stop::reply(&reply)),
+            BodyAction::Abort => return Err(Stop::Abort),
             BodyAction::Pass => piece,
-            BodyAction::Replace(bytes) => bytes,
+            BodyAction::Replace(bytes) | BodyAction::End(bytes) => bytes,
         };
         self.edit(number, message, &answer.edits)?;
         *held &= !answer.release;
         Ok((!bytes.is_empty()).then_some(bytes))
     }
 
-    fn trailers(&self, number: u32, message: Message, mut trailers: Head) -> Result<Head, Stop> {
+    fn trailers(&self, number: u32, message: Message, mut trailers: Head, held: bool) -> Result<Head, Stop> {
         let hook = if message == Message::Request { Hook::RequestTrailers } else { Hook::ResponseTrailers };
-        if self.subscribed(hook) && !trailers.0.is_empty() {
+        if self.subscribed(hook) {
             let field = |(name, value): &(String, Vec<u8>)| Field { name: name.clone(), value: value.clone() };
             let fields: Vec<_> = trailers.0.iter().map(field).collect();
-            let edits = self.hook(number, message, |runtime| match message {
+            let answer = self.hook(number, message, |runtime| match message {
                 Message::Request => runtime.request_trailers(number, &fields),
                 Message::Response => runtime.response_trailers(number, &fields),
             })?;
-            rules::apply_to_trailers(&edits, message, &mut trailers).map_err(Stop::Fault)?;
+            match answer.action {
+                TrailersAction::Reply(_) if message == Message::Response && !held => {
+                    return Err(Stop::fault("a trailers hook replied although the response's head has gone"));
+                }
+                TrailersAction::Reply(reply) => return Err(Stop::reply(&reply)),
+                TrailersAction::Abort => return Err(Stop::Abort),
+                TrailersAction::Pass => {}
+            }
+            rules::apply_to_trailers(&answer.edits, message, &mut trailers).map_err(Stop::Fault)?;
         }
         Ok(trailers)
     }

@@ -41,12 +41,12 @@ fn a_policy_is_a_module_a_toml_or_both() {
 
 #[test]
 fn limits_are_within_bounds() {
-    let good = "filter = \"headers\"\nlimits = { cpu = \"20ms\", memory = \"1MiB\", configure = \"2s\", recycle = 1000, exchange-cpu = \"9ms\", exchanges = 7 }\n";
+    let good = "filter = \"headers\"\nlimits = { cpu = \"20ms\", memory = \"1MiB\", body = \"4KiB\", configure = \"2s\", recycle = 1000, exchange-cpu = \"9ms\", exchanges = 7 }\n";
     let bad = "filter = \"headers\"\non-fault = \"open\"\nisolation = \"none\"\n[limits]\ncpu = \"11s\"\nmemory = 1000\nfuel = 1\n";
     let folder = Folder::new().file("policies/a.toml", good).file("policies/b.toml", bad);
     let config = folder.load_dir();
     let limits = &policy(&config, "a").limits;
-    assert_eq!((limits.cpu, limits.memory), (Duration::from_millis(20), 1 << 20));
+    assert_eq!((limits.cpu, limits.memory, limits.body), (Duration::from_millis(20), 1 << 20, 4 << 10));
     assert_eq!((limits.configure, limits.recycle), (Duration::from_secs(2), Some(1000)));
     assert_eq!((limits.exchange_cpu, limits.exchanges), (Some(Duration::from_millis(9)), Some(7)));
     assert_eq!(
@@ -58,7 +58,7 @@ fn limits_are_within_bounds() {
              write a duration from \"1ms\" to \"10s\", in ms, s, m or h",
             "policies/b.toml:6: limits.memory: \"1000\" is out of range; \
              write a size from \"64KiB\" to \"1GiB\", in KiB, MiB or GiB, or a plain number of bytes",
-            "policies/b.toml:7: limits.fuel: unknown key; known keys: configure, cpu, exchange-cpu, exchanges, memory, recycle",
+            "policies/b.toml:7: limits.fuel: unknown key; known keys: body, configure, cpu, exchange-cpu, exchanges, memory, recycle",
         ]
     );
 }

@@ -42,6 +42,8 @@ pub(super) enum Ended {
     Gone,
     #[error("the connection broke")]
     Broken(#[from] io::Error),
+    #[error("a filter has cut the exchange")]
+    Cut,
     #[error("the response broke off")]
     Response(#[source] crate::message::BodyError),
 }
@@ -71,6 +73,7 @@ pub(super) async fn serve(
             Arrived::Request(request, terms) => {
                 let served = exchange::serve(view, &front.client, &front.settings, activity, &known.handover, request);
                 match while_there(wire, known, served).await {
+                    Some(response) if response.body().is_cut() => return Err(Ended::Cut),
                     Some(response) => (response, terms),
                     None => return Err(Ended::Gone),
                 }

@@ -4,9 +4,9 @@ use wasmtime::{Result, format_err};
 
 use super::memory::{View, next};
 use crate::message::{Edit, Message, Reply};
-use crate::sandbox::BodyStep;
-use crate::sandbox::answer::{self, BodyAnswer, CallError, Changes, HeadAction, HeadAnswer};
-use crate::sandbox::bindings::tollgate::filter::types::{Hooks, Subscription as Wanted};
+use crate::sandbox::answer::{self, BodyAnswer, CallError, Changes, HeadAction, HeadAnswer, TrailersAnswer};
+use crate::sandbox::bindings::tollgate::filter::types::{BodyMode, Hooks, Subscription as Wanted};
+use crate::sandbox::{BodyStep, TrailersStep};
 
 const EDIT: u32 = 20;
 const FIELD: u32 = 16;
@@ -30,7 +30,17 @@ pub(super) fn subscription(view: View<'_>, at: u32) -> Result<Wanted, CallError>
         hooks: hooks.fold(Hooks::default(), |hooks, (_, hook)| hooks | hook),
         request_facts: strings(view, next(at, 4)?)?,
         response_facts: strings(view, next(at, 12)?)?,
+        request_body: mode(view, next(at, 20)?)?,
+        response_body: mode(view, next(at, 21)?)?,
     })
+}
+
+fn mode(view: View<'_>, at: u32) -> Result<BodyMode> {
+    match view.byte(at)? {
+        0 => Ok(BodyMode::Pieces),
+        1 => Ok(BodyMode::Whole),
+        other => Err(no_case(other)),
+    }
 }
 
 /// `result<head-answer, string>`.
@@ -53,17 +63,26 @@ pub(super) fn body_answer(view: View<'_>, at: u32, message: Message) -> Result<B
         0 => BodyStep::Pass,
         1 => BodyStep::Replace(bytes::Bytes::copy_from_slice(view.bytes_at(payload)?)),
         2 => BodyStep::Reply(reply(view, payload)?),
+        3 => BodyStep::End(bytes::Bytes::copy_from_slice(view.bytes_at(payload)?)),
+        4 => BodyStep::Abort,
         other => return Err(no_case(other).into()),
     };
     let release = view.byte(next(at, 24)?)? != 0;
     Ok(BodyAnswer { action, release, changes: changes(view, next(at, 28)?, message)? })
 }
 
-/// `result<list<edit>, string>` of a trailers hook.
-pub(super) fn trailer_edits(view: View<'_>, at: u32) -> Result<Changes, CallError> {
-    let elements = view.elements(succeeded(view, at)?, EDIT)?;
-    answer::check_count(elements.len())?;
-    answer::check_bare(elements.map(|at| edit(view, at)))
+/// `result<trailers-answer, string>`.
+pub(super) fn trailers_answer(view: View<'_>, at: u32) -> Result<TrailersAnswer, CallError> {
+    let at = succeeded(view, at)?;
+    let action = match view.byte(at)? {
+        0 => TrailersStep::Pass,
+        1 => TrailersStep::Reply(reply(view, next(at, 4)?)?),
+        2 => TrailersStep::Abort,
+        other => return Err(no_case(other).into()),
+    };
+    let edits = view.elements(next(at, 24)?, EDIT)?;
+    answer::check_count(edits.len())?;
+    Ok(TrailersAnswer { action, changes: answer::check_bare(edits.map(|at| edit(view, at)))? })
 }
 
 /// The edits of a list that stands somewhere else, as `exchange.apply` is given it.

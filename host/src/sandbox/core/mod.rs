@@ -16,7 +16,7 @@ use std::sync::Arc;
 use wasmtime::{Global, Instance, Memory, Store, TypedFunc, WasmParams, WasmResults, bail};
 
 use self::memory::{Guest, View};
-use super::answer::{BodyAnswer, CallError, Changes, HeadAnswer};
+use super::answer::{BodyAnswer, CallError, HeadAnswer, TrailersAnswer};
 use super::bindings::tollgate::filter::types::{FieldParam, Subscription as Wanted};
 use super::facts::Packed;
 use super::guest::Id;
@@ -126,11 +126,11 @@ impl CoreGuest {
         message: Message,
         id: Id,
         fields: &[FieldParam<'_>],
-    ) -> Result<Changes, CallError> {
+    ) -> Result<TrailersAnswer, CallError> {
         let fields: Vec<_> = fields.iter().map(|field| (field.name, field.value)).collect();
         let (list, count) = self.guest.give_fields(&mut *store, &fields)?;
         let hook = &self.trailers[usize::from(message == Message::Response)];
-        hook.run(store, &self.guest.memory, (id, list, count), layout::trailer_edits)
+        hook.run(store, &self.guest.memory, (id, list, count), layout::trailers_answer)
     }
 
     pub(super) fn on_end(&self, store: &mut Store<HostState>, id: Id) -> Result<(), CallError> {

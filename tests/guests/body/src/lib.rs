@@ -47,6 +47,26 @@ enum Treatment {
     Trailers,
     /// Edits the head from the trailers hook.
     TrailersEditHead,
+    /// Replies from the trailers hook.
+    ReplyInTrailers,
+    /// Replies from the trailers hook, and has held the head up to then.
+    ReplyInTrailersHeld,
+    /// Cuts the exchange in the trailers hook.
+    AbortInTrailers,
+    /// Sees the whole at once, says how long it was and puts it between angle brackets.
+    Whole,
+    /// As `whole`, for messages without a body too.
+    WholeHeld,
+    /// The body ends with the first piece, in angle brackets, and with trailers of its own.
+    EndFirst,
+    /// The exchange is cut on the first piece.
+    AbortFirst,
+    /// The head is held, and the exchange is cut on the first piece.
+    AbortHeld,
+    /// In the place of the first piece come more bytes than may be.
+    Flood,
+    /// Holds the head; a message without a body gets one.
+    Give,
     /// Tells behind the last piece what the hook can see of the head.
     Describe,
     /// Counts the pieces of each size and tells at the end.
@@ -70,7 +90,15 @@ impl Filter for Treat {
         ];
         hooks.into_iter().fold(Interest::new(), |interest, (treatment, head, body, trailers)| match treatment {
             None => interest.without(head).without(body).without(trailers),
-            Some(Treatment::Trailers | Treatment::TrailersEditHead) => interest.without(body),
+            Some(
+                Treatment::Trailers
+                | Treatment::TrailersEditHead
+                | Treatment::ReplyInTrailers
+                | Treatment::AbortInTrailers,
+            ) => interest.without(body),
+            Some(Treatment::EndFirst | Treatment::ReplyInTrailersHeld) => interest,
+            Some(Treatment::Whole) => interest.without(head).without(trailers).whole(body),
+            Some(Treatment::WholeHeld) => interest.without(trailers).whole(body),
             Some(_) => interest.without(trailers),
         })
     }
@@ -85,12 +113,11 @@ impl Filter for Treat {
         self.treat(self.request, &seen, request, piece)
     }
 
-    fn on_request_trailers(&self, request: &mut Request<'_, Seen>, trailers: &mut Trailers<'_>) -> Result<(), Fault> {
+    fn on_request_trailers(&self, request: &mut Request<'_, Seen>, trailers: &mut Trailers<'_>) -> TrailersOutcome {
         if self.request == Some(Treatment::TrailersEditHead) {
             request.set("x-late", "1");
         }
-        edit(trailers);
-        Ok(())
+        edit(self.request, trailers)
     }
 
     fn on_response(&self, _: &mut Response<'_, Seen>) -> Outcome {
@@ -103,32 +130,36 @@ impl Filter for Treat {
         self.treat(self.response, &seen, response, piece)
     }
 
-    fn on_response_trailers(
-        &self,
-        response: &mut Response<'_, Seen>,
-        trailers: &mut Trailers<'_>,
-    ) -> Result<(), Fault> {
+    fn on_response_trailers(&self, response: &mut Response<'_, Seen>, trailers: &mut Trailers<'_>) -> TrailersOutcome {
         if self.response == Some(Treatment::TrailersEditHead) {
             response.set("x-late", "1");
         }
-        edit(trailers);
-        Ok(())
+        edit(self.response, trailers)
     }
 }
 
 fn hold(treatment: Option<Treatment>) -> Next {
-    use Treatment::{Collect, KeepFirst, Measure, ReleaseFirst, ReplyAtEnd, ReplyAtOnce};
+    use Treatment::{AbortHeld, Collect, Give, KeepFirst, Measure, ReleaseFirst, ReplyAtEnd, ReplyAtOnce};
     match treatment {
         Some(Measure | Collect | KeepFirst | ReleaseFirst | ReplyAtEnd | ReplyAtOnce) => Next::Hold,
+        Some(AbortHeld | Give | Treatment::WholeHeld | Treatment::ReplyInTrailersHeld) => Next::Hold,
         _ => Next::Forward,
     }
 }
 
-fn edit(trailers: &mut Trailers<'_>) {
+fn edit(treatment: Option<Treatment>, trailers: &mut Trailers<'_>) -> TrailersOutcome {
+    match treatment {
+        Some(Treatment::ReplyInTrailers | Treatment::ReplyInTrailersHeld) => {
+            return Ok(Reply::new(422).body("in trailers").into());
+        }
+        Some(Treatment::AbortInTrailers) => return Ok(Tail::Abort),
+        _ => {}
+    }
     let names: Vec<&str> = trailers.iter().map(|(name, _)| name).collect();
     trailers.set("x-names", names.join(","));
     trailers.remove("x-drop");
     trailers.add("x-keep", "again");
+    Ok(Tail::Pass)
 }
 
 impl Treat {
@@ -173,6 +204,14 @@ impl Treat {
                 Reply::new(422).body(format!("{length} bytes")).into()
             }
             Treatment::ReplyAtOnce | Treatment::ReplyUnheld if is_first => Reply::new(422).body("at once").into(),
+            Treatment::Whole | Treatment::WholeHeld => {
+                message.set("x-length", piece.bytes().len().to_string());
+                Body::Replace([b"<", piece.bytes(), b">"].concat())
+            }
+            Treatment::EndFirst if is_first => Body::End([b"<", piece.bytes(), b">"].concat()),
+            Treatment::AbortFirst | Treatment::AbortHeld if is_first => Body::Abort,
+            Treatment::Flood if is_first => Body::Replace(vec![b'x'; (1 << 20) + 1]),
+            Treatment::Give if last && piece.bytes().is_empty() => Body::Replace(b"given".to_vec()),
             Treatment::EditUnheld => {
                 message.set("x-late", "1");
                 Body::Pass

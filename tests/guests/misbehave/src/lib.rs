@@ -136,7 +136,7 @@ impl Filter for Misbehave {
         self.body(request.state().due)
     }
 
-    fn on_request_trailers(&self, request: &mut Request<'_, Seen>, trailers: &mut Trailers<'_>) -> Result<(), Fault> {
+    fn on_request_trailers(&self, request: &mut Request<'_, Seen>, trailers: &mut Trailers<'_>) -> TrailersOutcome {
         self.trailers(request.state().due, trailers)
     }
 
@@ -154,11 +154,7 @@ impl Filter for Misbehave {
         self.body(response.state().due)
     }
 
-    fn on_response_trailers(
-        &self,
-        response: &mut Response<'_, Seen>,
-        trailers: &mut Trailers<'_>,
-    ) -> Result<(), Fault> {
+    fn on_response_trailers(&self, response: &mut Response<'_, Seen>, trailers: &mut Trailers<'_>) -> TrailersOutcome {
         self.trailers(response.state().due, trailers)
     }
 
@@ -206,13 +202,13 @@ impl Misbehave {
         Ok(Body::Pass)
     }
 
-    fn trailers(&self, due: bool, trailers: &mut Trailers<'_>) -> Result<(), Fault> {
+    fn trailers(&self, due: bool, trailers: &mut Trailers<'_>) -> TrailersOutcome {
         match self.deed {
             _ if !due => {}
             Deed::EditTrailersBadly => trailers.set("transfer-encoding", "chunked"),
             _ => self.crash()?,
         }
-        Ok(())
+        Ok(Tail::Pass)
     }
 
     fn crash(&self) -> Result<(), Fault> {
