@@ -143,7 +143,7 @@ mod files {
                 "body.cases.toml:4: cases[0].request.fields.X-A: \"X-A\" is not the name of a field; write it in lower case",
                 "body.cases.toml:4: cases[0].request.fields.x-b: is true, which is no value; write text, an array of \
                  texts, or false for no such field",
-                "body.cases.toml:5: cases[0].expect.outcome: is not known; write \"forwarded\", \"replied\" or \"denied\"",
+                "body.cases.toml:5: cases[0].expect.outcome: is not known; write \"forwarded\", \"replied\", \"denied\" or \"cut\"",
                 "body.cases.toml:5: cases[0].expect.clint: unknown key; did you mean \"client\"?",
                 "body.cases.toml:8: cases[1].response.status: 99 is out of range; write a number from 200 to 599",
                 "body.cases.toml:9: cases[1].expect: expects nothing; say what is expected, as in client = { status = 200 }",

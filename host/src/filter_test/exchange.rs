@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::{HeaderMap, Request, Response};
 
 use super::body::{Cutting, Read, read};
-use crate::chain::{Chain, LocalChain, Run, Step as ChainStep};
+use crate::chain::{Chain, LocalChain, Run, Step as ChainStep, Verdict};
 use crate::config::cases::{Outcome, RequestCase, ResponseCase, Step};
 use crate::message::{Body, ClientInfo, Context, Exchange, Identity, Reply, TlsInfo};
 
@@ -36,15 +36,29 @@ pub(super) async fn run(chain: &Chain, filters: LocalChain, step: &Step, cuts: [
     let run = Run::new(filters, exchange(&step.request));
     let body = cuts[0].body(&step.request.content.bytes, &step.request.trailers);
     let (outcome, upstream, response) = request_side(chain, &run, body, &step.response, cuts[1]).await;
-    let (head, body) = run.on_response(response).await.into_parts();
-    let body = read(body).await;
-    let client = SeenMessage { first: vec![head.status.as_str().to_owned()], fields: head.headers, body };
+    let response = match outcome {
+        Outcome::Cut => None,
+        _ => run.on_response(response).await.ok(),
+    };
+    let (outcome, client) = match response {
+        Some(response) => {
+            let (head, body) = response.into_parts();
+            let first = vec![head.status.as_str().to_owned()];
+            (outcome, SeenMessage { first, fields: head.headers, body: read(body).await })
+        }
+        None => (Outcome::Cut, nothing().await),
+    };
     let (consumer, attributes) = run.with(|exchange| {
         let Context { consumer, attributes, .. } = &exchange.context;
         let attributes = attributes.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()));
         (consumer.as_ref().map(|value| value.as_bytes().to_vec()), attributes.collect())
     });
     Seen { outcome, upstream, client, consumer, attributes }
+}
+
+/// What a client gets that is cut off before any head.
+async fn nothing() -> SeenMessage {
+    SeenMessage { first: Vec::new(), fields: HeaderMap::new(), body: read(Body::Empty).await }
 }
 
 async fn request_side(
@@ -57,13 +71,15 @@ async fn request_side(
     let body = match run.on_request(body).await {
         Ok(ChainStep::Forward(body)) => body,
         Ok(ChainStep::Reply(reply)) => return (Outcome::Replied, None, respond(reply)),
+        Ok(ChainStep::Abort) => return (Outcome::Cut, None, Response::default()),
         Err(denied) => return (Outcome::Denied, None, respond(denied.reply())),
     };
     let head = run.take_request(chain.keeps_request_fields());
     let body = read(body).await;
     match run.verdict() {
-        Some(Ok(reply)) => return (Outcome::Replied, None, respond(reply)),
-        Some(Err(denied)) => return (Outcome::Denied, None, respond(denied.reply())),
+        Some(Verdict::Reply(reply)) => return (Outcome::Replied, None, respond(reply)),
+        Some(Verdict::Denied(denied)) => return (Outcome::Denied, None, respond(denied.reply())),
+        Some(Verdict::Abort) => return (Outcome::Cut, None, Response::default()),
         None => {}
     }
     let path = head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);

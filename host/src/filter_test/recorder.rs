@@ -8,7 +8,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::chain::{HookAnswer, HookCall, Policy, Record, Recorder};
 use crate::message::{Exchange, Message};
-use crate::sandbox::{BodyStep, Fault, HeadStep, Subscription};
+use crate::sandbox::{BodyStep, Fault, HeadStep, Subscription, TrailersStep};
 use crate::telemetry::FilterMetrics;
 
 /// One call of a hook.
@@ -92,7 +92,7 @@ impl Record for TestRecord {
     fn answered(&mut self, answer: HookAnswer<'_>, exchange: &Exchange) {
         let took = cpu().saturating_sub(self.started);
         let after = match answer {
-            HookAnswer::Trailers(trailers) => State::of_fields(trailers),
+            HookAnswer::Trailers(_, trailers) => State::of_fields(trailers),
             _ => State::of(exchange, self.message),
         };
         let changes = self.before.changes(&after);
@@ -185,19 +185,23 @@ fn lines(fields: &HeaderMap) -> Vec<String> {
 
 fn describe(answer: HookAnswer<'_>) -> String {
     match answer {
-        HookAnswer::Head(HeadStep::Reply(reply)) | HookAnswer::Body(BodyStep::Reply(reply), _) => {
+        HookAnswer::Head(HeadStep::Reply(reply))
+        | HookAnswer::Body(BodyStep::Reply(reply), _)
+        | HookAnswer::Trailers(TrailersStep::Reply(reply), _) => {
             format!("reply {}", reply.status().as_u16())
         }
+        HookAnswer::Body(BodyStep::Abort, _) | HookAnswer::Trailers(TrailersStep::Abort, _) => "abort".to_owned(),
         HookAnswer::Head(HeadStep::Forward) => "forward".to_owned(),
         HookAnswer::Head(HeadStep::Hold) => "hold".to_owned(),
         HookAnswer::Body(step, release) => {
             let step = match step {
+                BodyStep::End(content) => format!("end with {} bytes: {}", content.len(), shown(content)),
                 BodyStep::Replace(content) => format!("replace by {} bytes: {}", content.len(), shown(content)),
                 _ => "pass".to_owned(),
             };
             if release { step + ", release" } else { step }
         }
-        HookAnswer::Trailers(_) | HookAnswer::End => "done".to_owned(),
+        HookAnswer::Trailers(..) | HookAnswer::End => "done".to_owned(),
     }
 }
 

@@ -82,6 +82,8 @@ pub enum Outcome {
     Replied,
     /// The filter has faulted and its policy denies then.
     Denied,
+    /// The filter has cut the exchange before there was a response.
+    Cut,
 }
 
 impl Outcome {
@@ -92,6 +94,7 @@ impl Outcome {
             Self::Forwarded => "forwarded",
             Self::Replied => "replied",
             Self::Denied => "denied",
+            Self::Cut => "cut",
         }
     }
 }
@@ -114,9 +117,9 @@ impl Expect {
         let mut found = Vec::new();
         take(&mut section, "outcome", Subject::Outcome, &mut found);
         if let Some(Expectation { key, line, matcher: Matcher::Exact(text), .. }) = found.first()
-            && !["forwarded", "replied", "denied"].iter().any(|known| [known.as_bytes()] == text.as_slice())
+            && !["forwarded", "replied", "denied", "cut"].iter().any(|known| [known.as_bytes()] == text.as_slice())
         {
-            report.key(key, *line, "is not known", "write \"forwarded\", \"replied\" or \"denied\"");
+            report.key(key, *line, "is not known", "write \"forwarded\", \"replied\", \"denied\" or \"cut\"");
         }
         if let Some(section) = section.take("upstream").and_then(Item::section) {
             read_message(section, Subject::Upstream, &[("method", Part::Method), ("path", Part::Path)], &mut found);
