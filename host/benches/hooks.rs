@@ -13,7 +13,8 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use tollgate::bundled;
 use tollgate::message::{ClientInfo, Context, Exchange, Message};
-use tollgate::sandbox::{Filter, FilterSettings, HeadStep, Isolation, Limiter, ModuleCache, Sandbox};
+use tollgate::sandbox::{Filter, FilterSettings, HeadStep, Isolation, ModuleCache, Sandbox};
+use tollgate::store::{Limiter, Spaces};
 
 const ROUNDS: usize = 15;
 const CALLS: u32 = 20_000;
@@ -78,6 +79,7 @@ fn prepare(cache: &ModuleCache, name: &str, configuration: &str, isolation: Isol
         recycle: None,
         limiter: Arc::new(Limiter::default()),
         metrics: Arc::default(),
+        spaces: Arc::new(Spaces::default()),
     };
     let module = bundled::module(name).expect("the standard filters are bundled: run `cargo xtask filters` first");
     Filter::prepare(cache.load(module).unwrap(), settings, 1).unwrap()

@@ -23,6 +23,7 @@ pub mod framing;
 pub mod message;
 pub mod route;
 pub mod sandbox;
+pub mod store;
 pub mod wire;
 
 pub mod admin;

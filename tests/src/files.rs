@@ -42,6 +42,13 @@ pub fn guest_component(name: &str) -> Vec<u8> {
     component.unwrap_or_else(|error| panic!("{name} is not a module with metadata: {error:#}"))
 }
 
+/// The module of a filter in `examples`.
+#[must_use]
+#[track_caller]
+pub fn example(name: &str) -> Vec<u8> {
+    module("examples", name)
+}
+
 #[track_caller]
 fn module(group: &str, name: &str) -> Vec<u8> {
     let path = target_dir().join(group).join(name).with_extension("wasm");

@@ -43,7 +43,7 @@ pub use client::{Connection, Request};
 pub use corpus::{Case, Fate, corpus};
 pub use curl::{curl, tool};
 pub use dns::NameServer;
-pub use files::{Folder, filter, guest, guest_component, target_dir};
+pub use files::{Folder, example, filter, guest, guest_component, target_dir};
 pub use gate::{Gate, PATIENCE, eventually};
 pub use gateway::{RunningGateway, TestGateway, metric};
 pub use grpc_health::GrpcHealth;

@@ -10,7 +10,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
     ("cli", &["config", "filter_test", "gateway", "handover"]),
     ("filter_test", &["bundled", "chain", "config", "message", "sandbox", "snapshot"]),
-    ("gateway", &["admin", "bundled", "config", "listener", "reload", "sandbox", "snapshot", "upstream", "worker"]),
+    (
+        "gateway",
+        &["admin", "bundled", "config", "listener", "reload", "sandbox", "snapshot", "store", "upstream", "worker"],
+    ),
     // The path.
     ("worker", &["connection", "listener", "message", "snapshot"]),
     ("listener", &["config"]),
@@ -23,14 +26,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("wire", &["framing", "message"]),
     ("message", &[]),
     ("route", &["message"]),
-    ("sandbox", &["message"]),
+    ("sandbox", &["message", "store"]),
+    ("store", &[]),
     // Control.
     ("admin", &["config", "listener", "reload", "snapshot"]),
     ("bundled", &[]),
     ("config", &["route"]),
     ("handover", &["listener"]),
     ("reload", &["bundled", "config", "sandbox", "snapshot"]),
-    ("snapshot", &["bundled", "chain", "config", "framing", "listener", "route", "sandbox", "upstream", "wire"]),
+    (
+        "snapshot",
+        &["bundled", "chain", "config", "framing", "listener", "route", "sandbox", "store", "upstream", "wire"],
+    ),
     ("telemetry", &[]),
 ];
 

@@ -167,7 +167,7 @@
 //! # Building
 //!
 //! `cargo build --release --target wasm32-unknown-unknown` makes a module that the gateway takes as it is. On this target
-//! there are no clocks, files or sockets; the gateway offers [`limiter`], [`log`] and [`metrics`]. Allocation goes through a small
+//! there are no clocks, files or sockets; the gateway offers [`limiter`], [`store`], [`log`] and [`metrics`]. Allocation goes through a small
 //! allocator of this crate, which the feature `allocator` (on by default) can leave out.
 
 #[cfg(target_arch = "wasm32")]
@@ -192,6 +192,7 @@ pub mod metrics;
 mod panic;
 mod runtime;
 mod state;
+pub mod store;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 mod trailers;
@@ -213,7 +214,7 @@ pub mod prelude {
 
     pub use crate::{
         Body, BodyOutcome, Fault, FieldName, Filter, Hook, Interest, Next, Outcome, Piece, Reply, Request, Response,
-        Tail, Trailers, TrailersOutcome, Value, filter, limiter, log, metrics,
+        Tail, Trailers, TrailersOutcome, Value, filter, limiter, log, metrics, store,
     };
 }
 

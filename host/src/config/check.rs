@@ -11,6 +11,7 @@ use super::{
     Config, Listener, Problem, Upstream,
     document::Document,
     file::{ConfigFile, ListenerTable, UpstreamTable},
+    grants,
     policies::Policies,
     report::{At, Report},
     route::{self, Known},
@@ -36,7 +37,11 @@ fn check(file: ConfigFile, bundled: &[&str], report: &Report) -> Config {
     let listeners = listeners(file.listeners, folder, report);
     let (upstreams, endpoint_files): (Vec<Upstream>, Vec<_>) =
         file.upstreams.into_iter().map(|table| upstream(table, folder, report)).unzip();
+    let files = policies.files();
     let known = Known { listeners: &listeners, upstreams: &upstreams, policies: &policies };
+    let routes = route::check_all(file.routes, &known, report);
+    let mut policies = policies.into_entries(path);
+    grants::check(&mut policies, &file.stores, report);
     Config {
         admin: file.admin.and_then(|at| admin(&at, &listeners, report)),
         workers: file.workers.and_then(NonZeroUsize::new),
@@ -46,16 +51,17 @@ fn check(file: ConfigFile, bundled: &[&str], report: &Report) -> Config {
         policies_dir: policies_dir.map(|at| at.value),
         limits: file.limits,
         paths: file.paths,
-        routes: route::check_all(file.routes, &known, report),
+        routes,
         from_file: true,
         files: [path.to_owned()]
             .into_iter()
-            .chain(policies.files())
+            .chain(files)
             .chain(endpoint_files.into_iter().flatten())
             .chain(tls_files(&listeners))
             .chain(upstream_files(&upstreams))
             .collect(),
-        policies: policies.into_entries(path),
+        policies,
+        stores: file.stores,
         listeners,
         upstreams,
     }

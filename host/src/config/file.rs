@@ -7,13 +7,14 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{
-    CallOptions, EncodedSlash, Limits, Overload, Paths, UpstreamOptions, UpstreamTimeouts, balance, call,
+    CallOptions, EncodedSlash, Limits, Overload, Paths, Store, UpstreamOptions, UpstreamTimeouts, balance, call,
     endpoints::EndpointsTable,
     listener::OptionsTable,
     policy_file::PolicyTable,
     report::At,
     route_file::ActionTable,
     section::{Item, Section},
+    store,
     transport::TransportTable,
 };
 
@@ -30,6 +31,7 @@ pub(super) struct ConfigFile {
     pub(super) limits: Limits,
     pub(super) paths: Paths,
     pub(super) upstreams: Vec<UpstreamTable>,
+    pub(super) stores: Vec<Store>,
     pub(super) policies: Vec<(At<String>, PolicyTable)>,
     pub(super) routes: Vec<RouteTable>,
 }
@@ -101,6 +103,7 @@ impl ConfigFile {
             limits,
             paths: section.take("paths").and_then(Item::section).map(read_paths).unwrap_or_default(),
             upstreams: named(section.take("upstreams"), |name, table| UpstreamTable::read(name, table, &timeouts)),
+            stores: named(section.take("stores"), store::read),
             policies: named(section.take("policies"), |name, table| (name, PolicyTable::read(table))),
             routes: tables(section.take("routes")).into_iter().map(RouteTable::read).collect(),
         };

@@ -6,6 +6,7 @@ use super::{
     CallOptions, Config, EndpointSource, Flags, Limits, Listener, ListenerOptions, ListenerSet, PathMatch, Paths,
     Problem, Route, Transport, Upstream, UpstreamOptions, UpstreamTimeouts,
     filters::Filters,
+    grants,
     policy_dir::{Found, PolicyDir},
     report::Report,
     transport, upstream,
@@ -17,7 +18,8 @@ pub(super) fn load(flags: &Flags, bundled: &[&str]) -> Result<Config, Vec<Proble
     let (listen, to, dir) = (Report::new("--listen"), Report::new("--upstream"), Report::new("--policies"));
     let listeners = listeners(&flags.listen, &listen);
     let upstream = upstream(&flags.upstream, &to);
-    let policies = flags.policies.as_deref().map(|path| policies(path, bundled, &dir)).unwrap_or_default();
+    let mut policies = flags.policies.as_deref().map(|path| policies(path, bundled, &dir)).unwrap_or_default();
+    grants::check(&mut policies.entries, &[], &dir);
     let problems: Vec<Problem> = [listen, to, dir].into_iter().flat_map(Report::into_problems).collect();
     if !problems.is_empty() {
         return Err(problems);
@@ -33,6 +35,7 @@ pub(super) fn load(flags: &Flags, bundled: &[&str]) -> Result<Config, Vec<Proble
         limits: Limits::default(),
         paths: Paths::default(),
         upstreams: upstream.into_iter().collect(),
+        stores: Vec::new(),
         routes: vec![route_for_all(&policies)],
         policies: policies.entries,
         from_file: false,

@@ -18,6 +18,7 @@ mod endpoints;
 mod file;
 mod filters;
 mod flags;
+mod grants;
 mod json;
 mod listener;
 mod model;
@@ -35,6 +36,7 @@ mod rewrite;
 mod route;
 mod route_file;
 mod section;
+mod store;
 mod tls;
 mod transport;
 mod units;
@@ -50,6 +52,7 @@ pub use self::{
         Balance, HashKey, HealthCheck, Outlier, Probe, Share, Statuses, Sticky, UpstreamLimits, UpstreamOptions,
     },
     call::{CallOptions, Retry},
+    grants::{Grant, Grants, StoreGrant},
     listener::{ListenerOptions, ProxyProtocol, RedirectHttps},
     model::{
         Config, EncodedSlash, Endpoint, EndpointSource, FilterSource, HeaderMatch, HostPattern, Isolation, Limits,
@@ -61,6 +64,7 @@ pub use self::{
     overload::Overload,
     problem::Problem,
     quarantine::Quarantine,
+    store::Store,
     tls::{CertificateFiles, ClientAuth, Tls, TlsProfile},
     transport::{Transport, UpstreamTls},
 };

@@ -14,7 +14,10 @@ use std::{
 use http::{HeaderName, Method};
 use regex::Regex;
 
-use super::{CallOptions, ListenerOptions, OnFault, Overload, Problem, Quarantine, Transport, UpstreamOptions};
+use super::store;
+use super::{
+    CallOptions, Grants, ListenerOptions, OnFault, Overload, Problem, Quarantine, Store, Transport, UpstreamOptions,
+};
 use crate::route::Action;
 
 /// Everything that the gateway is told from outside.
@@ -40,6 +43,8 @@ pub struct Config {
     pub paths: Paths,
     /// Where requests go to.
     pub upstreams: Vec<Upstream>,
+    /// What policies keep shared state in.
+    pub stores: Vec<Store>,
     /// The policies of the directory in file-name order, then those of the config file in the order as written.
     pub policies: Vec<PolicyEntry>,
     /// What goes where, through which policies, in the order as written.
@@ -231,6 +236,8 @@ pub struct Policy {
     pub isolation: Isolation,
     /// `quarantine`: when the filter is not called any more.
     pub quarantine: Option<Quarantine>,
+    /// `grants`: what it may reach.
+    pub grants: Grants,
     /// `[limits]`: what the filter may use.
     pub limits: PolicyLimits,
     /// Where its configuration is written, for the filter's own objections.
@@ -322,6 +329,8 @@ pub struct PolicyLimits {
     pub recycle: Option<u64>,
     /// `configure`: time for taking in the configuration, 1 ms to 60 s.
     pub configure: Duration,
+    /// `store`: bytes of the policy's own space, 64 KiB to 64 GiB.
+    pub store: u64,
 }
 
 impl Default for PolicyLimits {
@@ -334,6 +343,7 @@ impl Default for PolicyLimits {
             exchanges: None,
             recycle: None,
             configure: Duration::from_secs(1),
+            store: store::SIZE,
         }
     }
 }

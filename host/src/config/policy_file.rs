@@ -5,9 +5,10 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::{
-    FilterSource, Isolation, OnFault, Place, Policy, PolicyLimits, Quarantine, on_fault, quarantine,
+    FilterSource, Grants, Isolation, OnFault, Place, Policy, PolicyLimits, Quarantine, grants, on_fault, quarantine,
     report::{At, Report},
     section::{Item, Section},
+    store,
 };
 
 /// A policy as written. Its limits are checked already, its filter is not looked up yet.
@@ -19,6 +20,7 @@ pub(super) struct PolicyTable {
     on_fault: OnFault,
     isolation: Isolation,
     quarantine: Option<Quarantine>,
+    grants: Grants,
     limits: PolicyLimits,
 }
 
@@ -38,6 +40,7 @@ impl PolicyTable {
             on_fault: section.take("on-fault").and_then(on_fault::read).unwrap_or_default(),
             isolation: section.take("isolation").and_then(read_isolation).unwrap_or_default(),
             quarantine: section.take("quarantine").and_then(Item::section).and_then(quarantine::read),
+            grants: section.take("grants").and_then(Item::section).map(grants::read).unwrap_or_default(),
             limits: section.take("limits").and_then(Item::section).map(read_limits).unwrap_or_default(),
         }
     }
@@ -55,6 +58,7 @@ impl PolicyTable {
             on_fault: self.on_fault,
             isolation: self.isolation,
             quarantine: self.quarantine,
+            grants: self.grants,
             limits: self.limits,
             place,
         }
@@ -88,6 +92,7 @@ fn read_limits(mut section: Section<'_>) -> PolicyLimits {
             .take("configure")
             .and_then(|item| item.duration(milli, 60 * second))
             .unwrap_or(defaults.configure),
+        store: store::read_size(&mut section, "store"),
     };
     section.finish();
     limits

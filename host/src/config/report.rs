@@ -76,6 +76,11 @@ impl Report {
         self.push(None, Some(key.to_owned()), message.into(), remedy.into());
     }
 
+    /// A problem that is known already.
+    pub(super) fn add(&self, problem: Problem) {
+        self.problems.borrow_mut().push(problem);
+    }
+
     /// Whether there is any problem.
     pub(super) fn any(&self) -> bool {
         !self.problems.borrow().is_empty()

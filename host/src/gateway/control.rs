@@ -12,13 +12,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::Admin;
 use crate::snapshot::Snapshot;
+use crate::store::Space;
 use crate::telemetry;
 use crate::upstream::Caretaker;
 
-/// How often rate limit cells that are idle are forgotten.
-const LIMITER_SWEEP: Duration = Duration::from_secs(10);
+/// How often rate limit cells that are idle, and state whose time is over, are forgotten.
+const STATE_SWEEP: Duration = Duration::from_secs(10);
 
-/// How often the memory in use is looked at.
+/// How often the memory in use is looked at, and spaces that are more than half full are swept.
 const MEMORY_CHECK: Duration = Duration::from_secs(1);
 
 /// How often instances are made for workers whose own are worn.
@@ -85,19 +86,22 @@ async fn tend_upstreams(pages: &Admin) {
 }
 
 async fn do_chores(pages: &Admin, stop: &CancellationToken) {
-    let (mut sweep, mut memory, mut spares) = (interval(LIMITER_SWEEP), interval(MEMORY_CHECK), interval(SPARES));
+    let (mut sweep, mut memory, mut spares) = (interval(STATE_SWEEP), interval(MEMORY_CHECK), interval(SPARES));
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
-            _ = memory.tick() => pages.snapshot().iter().for_each(|snapshot| watch_memory(snapshot)),
+            _ = memory.tick() => pages.snapshot().iter().for_each(|snapshot| look_after_memory(snapshot)),
             _ = spares.tick() => pages.snapshot().iter().for_each(|snapshot| make_spares(snapshot)),
-            _ = sweep.tick() => pages.snapshot().iter().for_each(|snapshot| sweep_limiters(snapshot)),
+            _ = sweep.tick() => pages.snapshot().iter().for_each(|snapshot| sweep_state(snapshot)),
         }
     }
 }
 
-fn sweep_limiters(snapshot: &Snapshot) {
-    snapshot.policies.iter().for_each(|policy| policy.filter.settings.limiter.sweep());
+fn sweep_state(snapshot: &Snapshot) {
+    for policy in &snapshot.policies {
+        policy.filter.settings.limiter.sweep();
+        policy.filter.settings.spaces.all().for_each(Space::sweep);
+    }
 }
 
 fn make_spares(snapshot: &Snapshot) {
@@ -106,6 +110,12 @@ fn make_spares(snapshot: &Snapshot) {
             tracing::warn!(policy = &*policy.name, %fault, "no instance for a worker whose own is worn");
         }
     }
+}
+
+fn look_after_memory(snapshot: &Snapshot) {
+    watch_memory(snapshot);
+    let spaces = snapshot.policies.iter().flat_map(|policy| policy.filter.settings.spaces.all());
+    spaces.for_each(Space::sweep_if_crowded);
 }
 
 /// Lets nothing new in while more memory is in use than may be; by default, nine tenths of what the control group allows.

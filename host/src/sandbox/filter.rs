@@ -9,9 +9,9 @@ use super::facts::FactPlan;
 use super::fault::{Fault, FaultClass};
 use super::image::Image;
 use super::instance::Instance;
-use super::limiter::Limiter;
 use super::module::Module;
 use crate::message::{Fact, Message};
+use crate::store::{Limiter, Spaces};
 use crate::telemetry::FilterMetrics;
 
 /// Who shares an instance.
@@ -49,6 +49,8 @@ pub struct FilterSettings {
     pub limiter: Arc<Limiter>,
     /// The policy's counters.
     pub metrics: Arc<FilterMetrics>,
+    /// Where the policy keeps state.
+    pub spaces: Arc<Spaces>,
 }
 
 impl FilterSettings {
@@ -64,6 +66,7 @@ impl FilterSettings {
             && self.isolation == other.isolation
             && self.recycle == other.recycle
             && Arc::ptr_eq(&self.limiter, &other.limiter)
+            && self.spaces.same_as(&other.spaces)
     }
 }
 

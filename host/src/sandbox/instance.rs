@@ -16,10 +16,10 @@ use super::fault::{Fault, FaultClass};
 use super::filter::{FilterSettings, Subscription};
 use super::guest::Guest;
 use super::image::{Differs, Image};
-use super::limiter::Limiter;
 use super::meter::{Meter, Spent};
 use super::module::Module;
 use crate::message::{EditError, Exchange, Message, Reply};
+use crate::store::{Limiter, Spaces};
 use crate::telemetry::FilterMetrics;
 
 /// How many log lines a hook may write.
@@ -76,6 +76,7 @@ pub(super) struct HostState {
     pub(super) policy: Arc<str>,
     pub(super) limiter: Arc<Limiter>,
     pub(super) metrics: Arc<FilterMetrics>,
+    pub(super) spaces: Arc<Spaces>,
     pub(super) memory: MemoryLimit,
     /// The exchange whose hook runs; none while `configure` does.
     pub(super) running: Option<Running>,
@@ -175,6 +176,7 @@ impl Instance {
             policy: Arc::clone(&settings.name),
             limiter: Arc::clone(&settings.limiter),
             metrics: Arc::clone(&settings.metrics),
+            spaces: Arc::clone(&settings.spaces),
             memory: MemoryLimit::new(settings.memory),
             running: None,
             log_lines_left: LOG_LINES,

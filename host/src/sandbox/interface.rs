@@ -17,6 +17,7 @@ const WIT: &str = concat!(
     include_str!("../../../wit/limiter.wit"),
     include_str!("../../../wit/log.wit"),
     include_str!("../../../wit/metrics.wit"),
+    include_str!("../../../wit/store.wit"),
 );
 
 /// The functions of a world by the names that core modules give them, with the shapes of their types.
@@ -139,7 +140,7 @@ mod tests {
     #[test]
     fn the_interface_of_this_release_is_read() {
         let names: Vec<_> = OURS.keys().map(String::as_str).collect();
-        assert_eq!(names.len(), 20, "{names:?}");
+        assert_eq!(names.len(), 28, "{names:?}");
         assert!(names.contains(&"tollgate:filter/hooks@0.1.0#on-request-head"));
         assert_eq!(
             OURS["tollgate:filter/log@0.1.0#write"],

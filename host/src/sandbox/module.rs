@@ -23,7 +23,7 @@ const PACKAGE: &str = "tollgate:filter/";
 /// The interface that a filter exports.
 pub(super) const HOOKS: &str = "tollgate:filter/hooks@0.1.0";
 /// What can be imported from `PACKAGE`.
-const INTERFACES: [&str; 5] = ["types", "exchange", "limiter", "log", "metrics"];
+const INTERFACES: [&str; 6] = ["types", "exchange", "limiter", "log", "metrics", "store"];
 
 /// A compiled module that fits the world. Shared by all policies that name it.
 pub struct Module {

@@ -10,7 +10,7 @@ use super::routes::conditions;
 use super::rules::{framing_limits, path_rules, unmatched_paths};
 use super::{BoundListener, Snapshot, Target};
 use crate::chain::{Chain, Policy, Recorder};
-use crate::config::{self, Config, Problem};
+use crate::config::{self, Config, Problem, Store};
 use crate::listener::{self, Admission, Bounds, Inherited};
 use crate::route::{Action, RouteTable};
 use crate::sandbox::ModuleCache;
@@ -52,12 +52,13 @@ impl Builder {
         Self { policies, metrics, admission, inherited, workers, generation: 0 }
     }
 
-    /// Makes one policy by itself, whose exchanges the recorder follows.
+    /// Makes one policy by itself, whose exchanges the recorder follows. The stores that it was granted are its own.
     ///
     /// # Errors
     /// If its module cannot be read or is no filter, or if the filter refuses its configuration.
     pub fn policy(&mut self, policy: &config::Policy, recorder: Arc<dyn Recorder>) -> Result<Arc<Policy>, Problem> {
-        let mut made = self.policies.prepare(policy, None)?;
+        let stores: Vec<_> = policy.grants.stores.iter().map(|grant| Store::named(&grant.store.name)).collect();
+        let mut made = self.policies.prepare(policy, &stores, None)?;
         if let Some(policy) = Arc::get_mut(&mut made) {
             policy.recorder = Some(recorder);
         }
@@ -76,7 +77,7 @@ impl Builder {
     /// stand in for: an address that cannot be bound, or a route whose policy never was ready.
     pub fn build(&mut self, config: &Config, previous: Option<&Snapshot>) -> Result<Built, Vec<Problem>> {
         let (policies, statuses): (Vec<_>, Vec<_>) =
-            config.policies.iter().map(|entry| self.policies.make(entry, previous)).unzip();
+            config.policies.iter().map(|entry| self.policies.make(entry, &config.stores, previous)).unzip();
         let mut problems: Vec<_> = statuses.iter().flat_map(|status| status.problems.clone()).collect();
         let missing = unusable_routes(config, &statuses);
         let mut rejected = if previous.is_none() { problems.clone() } else { missing };
@@ -92,6 +93,7 @@ impl Builder {
         let targets = config.routes.iter().map(|route| self.target(route, config, &policies)).collect();
         let routes =
             RouteTable::new(config.routes.iter().enumerate().map(|(index, route)| (conditions(route, config), index)));
+        self.policies.state.bound(config);
         self.generation += 1;
         let snapshot = Snapshot {
             generation: self.generation,

@@ -7,6 +7,7 @@ mod listener;
 mod policies;
 mod routes;
 mod rules;
+mod state;
 mod store;
 mod view;
 

@@ -1,15 +1,15 @@
 //! From policy entries to policies that are ready: read, compiled, configured. What has not changed is taken over, and
 //! what fails keeps its older version.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use super::Snapshot;
+use super::state::StateMaker;
 use crate::bundled;
 use crate::chain::{FaultAnswer, Load, Policy, Quarantine, QuarantineSettings};
-use crate::config::{self, FilterSource, PolicyEntry, Problem};
-use crate::sandbox::{Digest, Fault, Filter, FilterSettings, Isolation, Limiter, Module, ModuleCache};
+use crate::config::{self, FilterSource, PolicyEntry, Problem, Store};
+use crate::sandbox::{Digest, Fault, Filter, FilterSettings, Isolation, Module, ModuleCache};
 use crate::telemetry::Metrics;
 
 /// How a policy stands.
@@ -55,23 +55,25 @@ pub(super) struct PolicyMaker {
     pub(super) cache: Arc<ModuleCache>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) workers: usize,
-    limiters: HashMap<String, Weak<Limiter>>,
+    pub(super) state: StateMaker,
 }
 
 impl PolicyMaker {
     pub(super) fn new(cache: Arc<ModuleCache>, metrics: Arc<Metrics>, workers: usize) -> Self {
-        Self { cache, metrics, workers, limiters: HashMap::new() }
+        let state = StateMaker::new(Arc::clone(&metrics));
+        Self { cache, metrics, workers, state }
     }
 
     /// The policy of an entry, if there is one now or was one before, and its status.
     pub(super) fn make(
         &mut self,
         entry: &PolicyEntry,
+        stores: &[Store],
         previous: Option<&Snapshot>,
     ) -> (Option<Arc<Policy>>, PolicyStatus) {
         let older = previous.and_then(|snapshot| snapshot.policies.iter().find(|policy| *policy.name == *entry.name));
         let made = match &entry.policy {
-            Ok(policy) => self.prepare(policy, older).map_err(|problem| vec![problem]),
+            Ok(policy) => self.prepare(policy, stores, older).map_err(|problem| vec![problem]),
             Err(problems) => Err(problems.clone()),
         };
         let filter = entry.policy.as_ref().ok().map(|policy| policy.filter.name().to_owned());
@@ -87,12 +89,13 @@ impl PolicyMaker {
     pub(super) fn prepare(
         &mut self,
         policy: &config::Policy,
+        stores: &[Store],
         older: Option<&Arc<Policy>>,
     ) -> Result<Arc<Policy>, Problem> {
         let content = read(policy)?;
         let on_fault = policy.on_fault.map(answer);
         let quarantine = policy.quarantine.map(quarantine);
-        let settings = self.settings(policy);
+        let settings = self.settings(policy, stores);
         if let Some(older) = older
             && older.on_fault == on_fault
             && older.quarantine.as_ref().map(|older| older.settings) == quarantine
@@ -113,7 +116,7 @@ impl PolicyMaker {
         Ok(Arc::new(Policy { name, filter, on_fault, quarantine, load, metrics, recorder: None }))
     }
 
-    fn settings(&mut self, policy: &config::Policy) -> FilterSettings {
+    fn settings(&mut self, policy: &config::Policy, stores: &[Store]) -> FilterSettings {
         FilterSettings {
             name: policy.name.as_str().into(),
             configuration: policy.config.to_string(),
@@ -127,20 +130,10 @@ impl PolicyMaker {
                 config::Isolation::Exchange => Isolation::Exchange,
             },
             recycle: policy.limits.recycle,
-            limiter: self.limiter(&policy.name),
             metrics: self.metrics.filter(&policy.name),
+            limiter: self.state.limiter(&policy.name),
+            spaces: self.state.spaces(policy, stores),
         }
-    }
-
-    /// The limiter of a policy stays the same as long as any version of the policy is alive.
-    fn limiter(&mut self, policy: &str) -> Arc<Limiter> {
-        if let Some(limiter) = self.limiters.get(policy).and_then(Weak::upgrade) {
-            return limiter;
-        }
-        let limiter = Arc::new(Limiter::default());
-        self.limiters.retain(|_, limiter| limiter.strong_count() > 0);
-        self.limiters.insert(policy.to_owned(), Arc::downgrade(&limiter));
-        limiter
     }
 }
 

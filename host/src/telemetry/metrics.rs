@@ -15,6 +15,7 @@ use super::mirror::{self, MirrorMetrics};
 use super::pace::LogPace;
 use super::reasons::Reasons;
 use super::refusal::{Refusal, Refusals};
+use super::store::{self, SpaceMetrics};
 use super::tunnels::TunnelMetrics;
 use super::upstream::{UpstreamMetrics, render_upstreams};
 use super::{memory, names, panics};
@@ -34,6 +35,7 @@ pub struct Metrics {
     costs: Mutex<BTreeMap<(String, String), Arc<CostMetrics>>>,
     upstreams: Mutex<BTreeMap<String, Arc<UpstreamMetrics>>>,
     mirrors: Mutex<BTreeMap<String, Arc<MirrorMetrics>>>,
+    spaces: Mutex<BTreeMap<String, Arc<SpaceMetrics>>>,
 }
 
 impl Metrics {
@@ -65,6 +67,11 @@ impl Metrics {
         entry(&self.mirrors, route)
     }
 
+    /// The counters of a space that filters keep state in.
+    pub fn space(&self, name: &str) -> Arc<SpaceMetrics> {
+        entry(&self.spaces, name)
+    }
+
     /// Everything, in Prometheus' text format.
     #[must_use]
     pub fn render(&self) -> String {
@@ -79,6 +86,7 @@ impl Metrics {
         custom::render(&mut page, filters.iter().map(|(policy, metrics)| (policy.as_str(), &metrics.custom)));
         render_upstreams(&mut page, &all(&self.upstreams));
         mirror::render(&mut page, &all(&self.mirrors));
+        store::render(&mut page, &all(&self.spaces));
         page.0
     }
 }

@@ -16,6 +16,7 @@ mod panics;
 mod reasons;
 mod refusal;
 pub mod service_manager;
+mod store;
 mod tunnels;
 mod upstream;
 
@@ -31,5 +32,6 @@ pub use metrics::{GatewayMetrics, Metrics, RouteMetrics};
 pub use mirror::{CopyLost, MirrorMetrics};
 pub use panics::watch as watch_panics;
 pub use refusal::Refusal;
+pub use store::{SpaceMetrics, StoreOperation};
 pub use tunnels::TunnelMetrics;
 pub use upstream::{EndpointMetrics, UpstreamMetrics};

@@ -50,6 +50,10 @@ pub(super) const UPSTREAM_PANIC: &str = "tollgate_upstream_panic";
 pub(super) const ENDPOINT_REQUESTS: &str = "tollgate_endpoint_requests_total";
 pub(super) const ENDPOINT_FAILURES: &str = "tollgate_endpoint_failures_total";
 pub(super) const ENDPOINT_UP: &str = "tollgate_endpoint_up";
+pub(super) const STORE_OPERATIONS: &str = "tollgate_store_operations_total";
+pub(super) const STORE_REFUSED: &str = "tollgate_store_refused_total";
+pub(super) const STORE_ENTRIES: &str = "tollgate_store_entries";
+pub(super) const STORE_BYTES: &str = "tollgate_store_bytes";
 pub(super) const MIRROR_ANSWERS: &str = "tollgate_mirror_answers_total";
 pub(super) const MIRROR_LOST: &str = "tollgate_mirror_lost_total";
 

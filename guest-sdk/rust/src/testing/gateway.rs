@@ -8,10 +8,11 @@ use super::exchange::{Exchange, begin};
 use super::message::Request;
 use super::rules;
 use super::world::World;
+use crate::bindings::tollgate::filter::store as wit;
 use crate::bindings::tollgate::filter::types::Subscription;
 use crate::log::Level;
 use crate::runtime::Runtime;
-use crate::{Filter, Hook};
+use crate::{Filter, Hook, store};
 
 /// A gateway with one policy: the filter `F` with its configuration.
 pub struct TestGateway<F: Filter>(Rc<Shared<F>>);
@@ -41,9 +42,39 @@ impl<F: Filter> TestGateway<F> {
         begin(Rc::clone(&self.0), request)
     }
 
-    /// Moves the limiter's clock, which otherwise stands still.
+    /// Moves the clock of the limiter and of the store, which otherwise stands still.
     pub fn advance(&self, time: Duration) {
         self.0.world.limits.borrow_mut().advance(time.as_nanos());
+        self.0.world.spaces.borrow_mut().advance(time.as_nanos());
+    }
+
+    /// Grants a shared space of the store, as `grants.store` does.
+    pub fn grant_store(&self, space: &str) {
+        self.0.world.spaces.borrow_mut().grant(space, true);
+    }
+
+    /// Grants a shared space that the filter may read only.
+    pub fn grant_store_to_read(&self, space: &str) {
+        self.0.world.spaces.borrow_mut().grant(space, false);
+    }
+
+    /// Makes every call of the store fail from now on, as when it is full or cannot be reached; with none, no more.
+    pub fn fail_store(&self, failure: Option<store::Error>) {
+        self.0.world.spaces.borrow_mut().failure = failure.map(|failure| match failure {
+            store::Error::Full => wit::Error::Full,
+            _ => wit::Error::Unavailable,
+        });
+    }
+
+    /// What stands in a space of the store; the policy's own one is `""`.
+    #[must_use]
+    pub fn stored(&self, space: &str, key: impl AsRef<[u8]>) -> Option<Vec<u8>> {
+        self.0.world.spaces.borrow().peek(space, key.as_ref())
+    }
+
+    /// Puts something into a space of the store, for good, as another filter or another gateway may have done.
+    pub fn store(&self, space: &str, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
+        self.0.world.spaces.borrow_mut().put_for_good(space, key.as_ref(), value.as_ref());
     }
 
     /// The value of a counter or gauge, or the sum of a histogram, with these values of its labels; 0 if it has not been

@@ -53,6 +53,7 @@ mod limits;
 mod message;
 mod metrics;
 mod rules;
+mod spaces;
 mod world;
 
 pub use exchange::Exchange;

@@ -1,4 +1,4 @@
-//! What the imports of a filter see: open exchanges, the limiter, the log, metrics.
+//! What the imports of a filter see: open exchanges, the limiter, the store, the log, metrics.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::head::Head;
 use super::limits::Limits;
 use super::metrics::Metrics;
+use super::spaces::Spaces;
 use crate::bindings::tollgate::filter::exchange::Message;
 use crate::log::Level;
 
@@ -13,6 +14,7 @@ use crate::log::Level;
 pub(super) struct World {
     pub(super) open: RefCell<Vec<Option<Open>>>,
     pub(super) limits: RefCell<Limits>,
+    pub(super) spaces: RefCell<Spaces>,
     pub(super) logs: RefCell<Vec<(Level, String)>>,
     pub(super) metrics: RefCell<Metrics>,
     /// The exchange and message that the running hook looks at; none while the filter is configured.
@@ -108,6 +110,7 @@ pub(crate) mod imports {
     use crate::bindings::tollgate::filter::exchange::Message;
     use crate::bindings::tollgate::filter::log::Attribute;
     use crate::bindings::tollgate::filter::metrics::{Definition, Error, Kind};
+    use crate::bindings::tollgate::filter::store::Error as StoreError;
     use crate::bindings::tollgate::filter::types::{Edit, Field};
     use crate::limiter::{Decision, Limit};
     use crate::log::Level;
@@ -140,12 +143,49 @@ pub(crate) mod imports {
     }
 
     pub(crate) fn take(key: &[u8], limit: Limit, cost: u32) -> Decision {
-        let world = world("limiter.take");
-        assert!(world.running.get().is_some(), "trap: limiter.take is not possible in `check`");
-        world.limits.borrow_mut().take(key, limit, cost)
+        in_any_hook("limiter.take").limits.borrow_mut().take(key, limit, cost)
     }
 
-    pub(crate) fn define(definition: &Definition) -> Result<u32, Error> {
+    pub(crate) fn store_get(space: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        in_any_hook("store.get").spaces.borrow().get(space, key)
+    }
+
+    pub(crate) fn store_set(space: &str, key: &[u8], value: &[u8], ttl_ms: u64) -> Result<(), StoreError> {
+        in_any_hook("store.set").spaces.borrow_mut().set(space, key, value, ttl_ms)
+    }
+
+    pub(crate) fn store_delete(space: &str, key: &[u8]) -> Result<bool, StoreError> {
+        in_any_hook("store.delete").spaces.borrow_mut().delete(space, key)
+    }
+
+    pub(crate) fn store_compare_and_swap(
+        space: &str,
+        key: &[u8],
+        expected: Option<&[u8]>,
+        value: &[u8],
+        ttl_ms: u64,
+    ) -> Result<bool, StoreError> {
+        let world = in_any_hook("store.compare-and-swap");
+        world.spaces.borrow_mut().compare_and_swap(space, key, expected, value, ttl_ms)
+    }
+
+    pub(crate) fn store_increment(space: &str, key: &[u8], by: i64, ttl_ms: u64) -> Result<i64, StoreError> {
+        in_any_hook("store.increment").spaces.borrow_mut().increment(space, key, by, ttl_ms)
+    }
+
+    pub(crate) fn store_acquire(space: &str, key: &[u8], ttl_ms: u64) -> Result<Option<u64>, StoreError> {
+        in_any_hook("store.acquire").spaces.borrow_mut().acquire(space, key, ttl_ms)
+    }
+
+    pub(crate) fn store_renew(space: &str, key: &[u8], token: u64, ttl_ms: u64) -> Result<bool, StoreError> {
+        in_any_hook("store.renew").spaces.borrow_mut().renew(space, key, token, ttl_ms)
+    }
+
+    pub(crate) fn store_release(space: &str, key: &[u8], token: u64) -> Result<bool, StoreError> {
+        in_any_hook("store.release").spaces.borrow_mut().release(space, key, token)
+    }
+
+    pub(crate) fn define(definition: &Definition) -> Result<u32, StoreError> {
         world("metrics.define").metrics.borrow_mut().define(definition)
     }
 
@@ -178,6 +218,12 @@ pub(crate) mod imports {
             let attributes = attributes.iter().take(16).map(|Attribute { name, value }| format!(" {name}={value}"));
             world.logs.borrow_mut().push((level, message[..end].to_owned() + &attributes.collect::<String>()));
         }
+    }
+
+    fn in_any_hook(import: &str) -> Rc<World> {
+        let world = world(import);
+        assert!(world.running.get().is_some(), "trap: {import} is only possible in a hook of an exchange");
+        world
     }
 
     fn in_hook(exchange: u32, import: &str) -> Rc<World> {

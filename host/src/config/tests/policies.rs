@@ -58,7 +58,7 @@ fn limits_are_within_bounds() {
              write a duration from \"1ms\" to \"10s\", in ms, s, m or h",
             "policies/b.toml:6: limits.memory: \"1000\" is out of range; \
              write a size from \"64KiB\" to \"1GiB\", in KiB, MiB or GiB, or a plain number of bytes",
-            "policies/b.toml:7: limits.fuel: unknown key; known keys: body, configure, cpu, exchange-cpu, exchanges, memory, recycle",
+            "policies/b.toml:7: limits.fuel: unknown key; known keys: body, configure, cpu, exchange-cpu, exchanges, memory, recycle, store",
         ]
     );
 }
@@ -132,7 +132,7 @@ fn a_problem_stays_with_its_policy() {
             "policies/30-unknown.toml:1: filter: there is no module and no bundled filter \"heders\"; \
              did you mean \"headers\"?",
             "policies/30-unknown.toml:2: keys: unknown key; \
-             known keys: config, filter, isolation, limits, on-fault, quarantine",
+             known keys: config, filter, grants, isolation, limits, on-fault, quarantine",
         ]
     );
     assert_eq!(

@@ -3,8 +3,8 @@
 use wasmtime::{Result, bail};
 
 use crate::sandbox::instance::HostState;
-use crate::sandbox::limiter::{Decision, Limit};
 use crate::sandbox::meter::host_time;
+use crate::store::{Decision, Limit};
 
 impl HostState {
     /// Counts a request against a limit.

@@ -4,6 +4,7 @@ mod exchange;
 mod limiter;
 mod log;
 mod metrics;
+mod store;
 
 use wasmtime::{Result, bail};
 

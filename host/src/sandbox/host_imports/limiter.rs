@@ -4,7 +4,7 @@ use wasmtime::Result;
 
 use crate::sandbox::bindings::tollgate::filter::limiter;
 use crate::sandbox::instance::HostState;
-use crate::sandbox::limiter::Limit;
+use crate::store::Limit;
 
 impl limiter::Host for HostState {
     fn take(&mut self, key: Vec<u8>, limit: limiter::Limit, cost: u32) -> Result<limiter::Decision> {

@@ -4,7 +4,7 @@ use wasmtime::{Linker, Result};
 
 use super::{Host, guest, split};
 use crate::sandbox::instance::HostState;
-use crate::sandbox::limiter::Limit;
+use crate::store::Limit;
 
 pub(super) fn link(linker: &mut Linker<HostState>) -> Result<()> {
     linker.func_wrap("tollgate:filter/limiter@0.1.0", "take", take)?;

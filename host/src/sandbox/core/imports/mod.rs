@@ -4,6 +4,7 @@ mod exchange;
 mod limiter;
 mod log;
 mod metrics;
+mod store;
 
 use std::sync::Arc;
 
@@ -19,7 +20,8 @@ pub(in crate::sandbox) fn link(linker: &mut Linker<HostState>) -> Result<()> {
     exchange::link(linker)?;
     limiter::link(linker)?;
     log::link(linker)?;
-    metrics::link(linker)
+    metrics::link(linker)?;
+    store::link(linker)
 }
 
 fn guest(host: &Host<'_>) -> Result<Arc<Guest>> {

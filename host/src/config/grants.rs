@@ -1,0 +1,104 @@
+//! What a policy is granted: everything else is denied.
+
+use super::{
+    Place, PolicyEntry, Problem, Store, names,
+    report::{At, Report},
+    section::{Item, Section},
+};
+
+/// What a policy may reach (`grants`).
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Grants {
+    /// `store`: the stores whose space it shares with other policies.
+    pub stores: Vec<StoreGrant>,
+}
+
+/// Something that is granted by its name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Grant {
+    /// The name.
+    pub name: String,
+    /// Where it is written.
+    pub place: Place,
+}
+
+/// A shared space.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoreGrant {
+    /// The store.
+    pub store: Grant,
+    /// Whether the policy may change it.
+    pub writable: bool,
+}
+
+/// Reads the table.
+pub(super) fn read(mut section: Section<'_>) -> Grants {
+    let stores = section.take("store").and_then(Item::array).unwrap_or_default();
+    section.finish();
+    Grants { stores: stores.into_iter().filter_map(read_store).collect() }
+}
+
+/// `"NAME"`, or `{ name = "NAME", access = "read" }`.
+fn read_store(item: Item<'_>) -> Option<StoreGrant> {
+    let report = item.report();
+    if item.is_string() {
+        return Some(StoreGrant { store: grant(item.string()?, report), writable: true });
+    }
+    let mut section = item.section()?;
+    let name = section.need("name", "write the name of a store").and_then(Item::string);
+    let writable = section.take("access").map_or(Some(true), read_access);
+    section.finish();
+    Some(StoreGrant { store: grant(name?, report), writable: writable? })
+}
+
+fn read_access(item: Item<'_>) -> Option<bool> {
+    let report = item.report();
+    let access = item.string()?;
+    match access.value.as_str() {
+        "read" => Some(false),
+        "write" => Some(true),
+        other => {
+            report.at(&access, format!("{other:?} is not known"), "write \"read\" or \"write\", which is both");
+            None
+        }
+    }
+}
+
+fn grant(At { value, key, line }: At<String>, report: &Report) -> Grant {
+    Grant { name: value, place: Place { file: report.file().to_owned(), line: Some(line), key: Some(key) } }
+}
+
+/// Looks for grants of what there is not. A problem of a policy of the directory stays with it.
+pub(super) fn check(entries: &mut [PolicyEntry], stores: &[Store], report: &Report) {
+    for entry in entries {
+        let Ok(policy) = &entry.policy else { continue };
+        let problems = store_problems(&policy.grants.stores, stores);
+        if problems.is_empty() {
+            continue;
+        }
+        match entry.from_dir {
+            true => entry.policy = Err(problems),
+            false => problems.into_iter().for_each(|problem| report.add(problem)),
+        }
+    }
+}
+
+fn store_problems(granted: &[StoreGrant], stores: &[Store]) -> Vec<Problem> {
+    let known = stores.iter().map(|store| store.name.as_str());
+    let problem = |(index, StoreGrant { store: Grant { name, place }, .. }): (usize, &StoreGrant)| {
+        let (message, remedy) = if known.clone().all(|known| known != name) {
+            (format!("there is no store {name:?}"), add_store(name, known.clone()))
+        } else if granted[..index].iter().any(|earlier| earlier.store.name == *name) {
+            (format!("grants {name:?} twice"), "remove one of the two".to_owned())
+        } else {
+            return None;
+        };
+        let Place { file, line, key } = place.clone();
+        Some(Problem { file, line, key, message, remedy })
+    };
+    granted.iter().enumerate().filter_map(problem).collect()
+}
+
+fn add_store<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+    format!("add [stores.{name}] to the config file; {}", names::suggest(name, "stores", known))
+}

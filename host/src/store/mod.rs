@@ -1,0 +1,42 @@
+//! State that outlives exchanges: values, counters and leases in bounded name spaces, and rate limits. Knows nothing of
+//! sandboxes; what filters may do with it is up to its callers.
+
+mod granted;
+mod limiter;
+mod space;
+
+pub use granted::{SharedSpace, Spaces};
+pub use limiter::{Decision, Limit, Limiter};
+pub use space::{Moment, Space};
+
+/// The longest key, in bytes.
+pub const MAX_KEY: usize = 1024;
+
+/// The longest value, in bytes.
+pub const MAX_VALUE: usize = 64 << 10;
+
+/// How many bytes a space may hold unless something else is said.
+pub const SPACE_BYTES: u64 = 16 << 20;
+
+/// Why an operation came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// No such space, or not for this policy.
+    #[error("there is no such space, or the policy was not granted it")]
+    Denied,
+    /// The policy may only read.
+    #[error("the policy may only read the space")]
+    ReadOnly,
+    /// An empty or overlong key, or an overlong value.
+    #[error("a key has 1 to {MAX_KEY} bytes, a value {MAX_VALUE} at most")]
+    TooLarge,
+    /// The bound of the space.
+    #[error("the space is full")]
+    Full,
+    /// Something else than a number, or one that would not fit.
+    #[error("what stands there is no counter, or would be beyond 64 bits")]
+    NotACounter,
+    /// The server behind the store.
+    #[error("the store cannot be reached, or did not answer in time")]
+    Unavailable,
+}
