@@ -106,6 +106,45 @@ impl<F: Filter> Instance<F> {
     }
 }
 
+/// A place in static memory for the facts of a head hook, as long as they fit. The gateway finds its address in the global
+/// `tollgate:inbox`, and then needs no allocation for them, nor this component a release.
+#[repr(C, align(8))]
+pub struct Inbox(UnsafeCell<[u8; 4096]>);
+
+// SAFETY: a component of this world runs on one thread.
+unsafe impl Sync for Inbox {}
+
+/// The one of a component.
+#[unsafe(export_name = "tollgate:inbox")]
+pub static INBOX: Inbox = Inbox(UnsafeCell::new([0; 4096]));
+
+/// A list that the gateway has lowered into memory: into the inbox, or into an allocation of its own.
+struct Lowered<T> {
+    at: *mut T,
+    length: usize,
+}
+
+impl<T> Lowered<T> {
+    fn as_slice(&self) -> &[T] {
+        // SAFETY: the gateway has put so many there, aligned, and does not touch them while the hook runs.
+        unsafe { std::slice::from_raw_parts(self.at, self.length) }
+    }
+
+    fn is_in_inbox(&self) -> bool {
+        let inbox = INBOX.0.get() as usize;
+        (inbox..inbox + size_of::<Inbox>()).contains(&(self.at as usize))
+    }
+}
+
+impl<T> Drop for Lowered<T> {
+    fn drop(&mut self) {
+        if !self.is_in_inbox() {
+            // SAFETY: then it comes from `cabi_realloc`, which has allocated it with this layout.
+            drop(unsafe { Vec::from_raw_parts(self.at, self.length, self.length) });
+        }
+    }
+}
+
 fn place(bytes: &[u8]) -> [u32; 2] {
     [bytes.as_ptr() as u32, bytes.len() as u32]
 }
@@ -118,7 +157,7 @@ pub trait Installed: Filter {
 
 /// # Safety
 ///
-/// Only the gateway may call this, with two lists that it has lowered into memory from `cabi_realloc`.
+/// Only the gateway may call this, with two lists that it has lowered into the inbox, or into memory from `cabi_realloc`.
 #[inline]
 pub unsafe fn on_request_head<F: Installed>(
     exchange: u32,
@@ -127,11 +166,10 @@ pub unsafe fn on_request_head<F: Installed>(
     ends: *mut u32,
     count: usize,
 ) -> *mut u8 {
-    // SAFETY: as the function's own.
-    let (data, ends) = unsafe { (Vec::from_raw_parts(data, length, length), Vec::from_raw_parts(ends, count, count)) };
+    let (data, ends) = (Lowered { at: data, length }, Lowered { at: ends, length: count });
     let instance = F::slot().instance();
     let outcome = match &mut instance.runtime {
-        Some(runtime) => runtime.request_head(exchange, &data, &ends),
+        Some(runtime) => runtime.request_head(exchange, data.as_slice(), ends.as_slice()),
         None => Err(Fault::new("not configured")),
     };
     instance.answer(outcome)
@@ -148,11 +186,10 @@ pub unsafe fn on_response_head<F: Installed>(
     ends: *mut u32,
     count: usize,
 ) -> *mut u8 {
-    // SAFETY: as the function's own.
-    let (data, ends) = unsafe { (Vec::from_raw_parts(data, length, length), Vec::from_raw_parts(ends, count, count)) };
+    let (data, ends) = (Lowered { at: data, length }, Lowered { at: ends, length: count });
     let instance = F::slot().instance();
     let outcome = match &mut instance.runtime {
-        Some(runtime) => runtime.response_head(exchange, &data, &ends),
+        Some(runtime) => runtime.response_head(exchange, data.as_slice(), ends.as_slice()),
         None => Err(Fault::new("not configured")),
     };
     instance.answer(outcome)

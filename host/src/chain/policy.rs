@@ -45,7 +45,7 @@ pub struct Policy {
 pub struct Chain {
     policies: Vec<Arc<Policy>>,
     costs: Vec<Arc<CostMetrics>>,
-    keeps_request_fields: bool,
+    lends_request: bool,
 }
 
 impl Chain {
@@ -53,8 +53,9 @@ impl Chain {
     #[must_use]
     pub fn new(policies: impl IntoIterator<Item = (Arc<Policy>, Arc<CostMetrics>)>) -> Self {
         let (policies, costs): (Vec<_>, Vec<_>) = policies.into_iter().unzip();
-        let keeps_request_fields = policies.iter().any(|policy| policy.filter.needs_request_fields());
-        Self { policies, costs, keeps_request_fields }
+        let looks = |policy: &Arc<Policy>| policy.recorder.is_some() || policy.filter.reads_behind_the_head();
+        let lends_request = policies.iter().any(looks);
+        Self { policies, costs, lends_request }
     }
 
     /// The policies, in the order of the request.
@@ -69,9 +70,9 @@ impl Chain {
         &self.costs
     }
 
-    /// Whether response hooks may read the request's fields, so that they have to be kept.
+    /// Whether somebody may look at the request's head while it is with the upstream, so that that gets a copy.
     #[must_use]
-    pub fn keeps_request_fields(&self) -> bool {
-        self.keeps_request_fields
+    pub fn lends_request(&self) -> bool {
+        self.lends_request
     }
 }

@@ -295,19 +295,17 @@ impl Run {
         }
     }
 
-    /// Takes the request's head for the way to the upstream. Method and URI stay, the fields only if asked for.
-    pub fn take_request(&self, keep_fields: bool) -> request::Parts {
-        self.with(|exchange| {
-            let (mut head, ()) = http::Request::new(()).into_parts();
-            head.method = exchange.request.method.clone();
-            head.uri = exchange.request.uri.clone();
-            head.headers = if keep_fields {
-                exchange.request.headers.clone()
-            } else {
-                std::mem::take(&mut exchange.request.headers)
-            };
-            head
+    /// Takes the request's head for the way to the upstream, or a copy, if it is to stay here.
+    pub fn take_request(&self, copy: bool) -> request::Parts {
+        self.with(|exchange| match copy {
+            true => exchange.request.clone(),
+            false => std::mem::replace(&mut exchange.request, http::Request::new(()).into_parts().0),
         })
+    }
+
+    /// Puts it back, for the response hooks.
+    pub fn put_request(&self, head: request::Parts) {
+        self.with(|exchange| exchange.request = head);
     }
 
     /// Hooks that are called after the response's head has gone may read it.

@@ -76,7 +76,8 @@ fn marked(head: &request::Parts, body: Body) -> Request<Body> {
 async fn send(pool: &Rc<Pool>, request: Request<Body>, client: &ClientInfo) -> Result<(), CopyLost> {
     // A copy is not worth a retry, whatever the route says.
     let options = CallOptions::default();
-    let response = pool.call(request, Caller { options: &options, client }).await.map_err(|_| CopyLost::Failed)?;
+    let (head, body) = request.into_parts();
+    let response = pool.call(&head, body, Caller { options: &options, client }).await.map_err(|_| CopyLost::Failed)?;
     let mut body = response.into_body();
     let mut left = MAX_DISCARDED;
     while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {

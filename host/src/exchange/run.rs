@@ -66,8 +66,8 @@ pub async fn serve(
 
     if target.chain.policies().is_empty() {
         let response = match deadline {
-            None => way.act(head, body).await,
-            Some(deadline) => deadline.bound(Box::pin(way.act(head, body))).await,
+            None => way.act(&mut head, body).await,
+            Some(deadline) => deadline.bound(Box::pin(way.act(&mut head, body))).await,
         };
         let response = response.unwrap_or_else(|error| refuse(&view, &error));
         return conclude(end, answer(response), upgrade, handover);
@@ -141,8 +141,12 @@ impl Way<'_> {
             Step::Reply(reply) => return Ok(respond(reply)),
             Step::Abort => return Err(Aborted.into()),
         };
-        let head = run.take_request(self.target().chain.keeps_request_fields());
-        let response = self.act(head, body).await;
+        let copy = self.target().chain.lends_request() || self.changes_head();
+        let mut head = run.take_request(copy);
+        let response = self.act(&mut head, body).await;
+        if !copy {
+            run.put_request(head);
+        }
         // A body hook may have decided while the request was on its way; then the call failed for its sake.
         match (response, run.verdict()) {
             (Err(_), Some(Verdict::Reply(reply))) => Ok(respond(reply)),
@@ -152,12 +156,18 @@ impl Way<'_> {
         }
     }
 
+    /// Whether the upstream gets another head than the one that response hooks are to see.
+    fn changes_head(&self) -> bool {
+        let rewrites = matches!(&self.target().action, Action::Forward(forward) if forward.rewrite.is_some());
+        rewrites || self.upgrade.is_some()
+    }
+
     /// What the route does with a request that has passed its filters.
-    async fn act(&self, head: request::Parts, body: Body) -> Result<Response<Body>, ExchangeError> {
+    async fn act(&self, head: &mut request::Parts, body: Body) -> Result<Response<Body>, ExchangeError> {
         match &self.target().action {
             Action::Forward(forward) => self.forward(forward, head, body).await,
             Action::Redirect(redirect) => {
-                let reply = redirect.reply(&head, self.client.scheme);
+                let reply = redirect.reply(head, self.client.scheme);
                 reply.map(respond).ok_or(ExchangeError::BadRequest("a request for this path has a Host field"))
             }
             Action::Respond(answer) => Ok(respond(answer.reply())),
@@ -167,20 +177,20 @@ impl Way<'_> {
     async fn forward(
         &self,
         forward: &Forward,
-        mut head: request::Parts,
+        head: &mut request::Parts,
         mut body: Body,
     ) -> Result<Response<Body>, ExchangeError> {
         let Self { view, client, route, .. } = *self;
         let upstream = view.pool(forward.to.pick(&head.headers, client, view.turns(route)));
-        let upgrade = self.ask_for_upgrade(&mut head, upstream.upstream.settings.http2.is_some())?;
+        let upgrade = self.ask_for_upgrade(head, upstream.upstream.settings.http2.is_some())?;
         if let Some(rewrite) = &forward.rewrite {
-            rewrite.apply(&mut head)?;
+            rewrite.apply(head)?;
         }
         if let Some(mirror) = &forward.mirror {
-            body = copy_to(mirror, view, client, route, &mut head, body);
+            body = copy_to(mirror, view, client, route, head, body);
         }
         let caller = Caller { options: &self.target().call, client };
-        let mut response = upstream.call(Request::from_parts(head, body), caller).await?;
+        let mut response = upstream.call(head, body, caller).await?;
         let protocol = upgrade::switched(upgrade, &response).map_err(|_| ExchangeError::Unasked)?;
         proxy_headers::to_client(response.headers_mut());
         if let Some(protocol) = protocol {

@@ -96,15 +96,6 @@ impl Fact {
         }
     }
 
-    /// Whether the fields of the request must still be there when the response comes.
-    #[must_use]
-    pub fn needs_request_fields(&self) -> bool {
-        match self {
-            Self::OfRequest(inner) => matches!(**inner, Self::Field(_) | Self::Authority),
-            _ => false,
-        }
-    }
-
     /// Appends the value; false if the exchange has no such fact.
     pub fn write(&self, exchange: &Exchange, message: Message, out: &mut Vec<u8>) -> bool {
         match self {

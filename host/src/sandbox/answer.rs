@@ -1,7 +1,6 @@
 //! What hooks answer, in the gateway's own terms: checked, and free of the guest's memory.
 
 use http::{HeaderMap, StatusCode};
-use smallvec::SmallVec;
 
 use super::fault::{Fault, FaultClass};
 use crate::message::{Change, Edit, EditError, Message, Reply};
@@ -10,7 +9,7 @@ use crate::message::{Change, Edit, EditError, Message, Reply};
 pub(super) const MAX_EDITS: usize = 1_024;
 
 /// Edits that are known to be possible. All of an answer are made, or none.
-pub(super) type Changes = SmallVec<[Change; 2]>;
+pub(super) type Changes = Vec<Change>;
 
 /// The answer of a head hook.
 pub(super) struct HeadAnswer {
@@ -78,17 +77,26 @@ pub(super) fn check_count(edits: usize) -> Result<(), CallError> {
 
 /// The edits of a head.
 pub(super) fn check<'a>(
-    edits: impl IntoIterator<Item = wasmtime::Result<Edit<'a>>>,
+    edits: impl ExactSizeIterator<Item = wasmtime::Result<Edit<'a>>>,
     message: Message,
 ) -> Result<Changes, CallError> {
-    edits.into_iter().map(|edit| Ok(edit?.check(message)?)).collect()
+    // A loop: collecting into a `Result` moves each change, and the list, several times.
+    let mut changes = Changes::with_capacity(edits.len());
+    for edit in edits {
+        changes.push(edit?.check(message)?);
+    }
+    Ok(changes)
 }
 
 /// The edits of trailers.
 pub(super) fn check_bare<'a>(
-    edits: impl IntoIterator<Item = wasmtime::Result<Edit<'a>>>,
+    edits: impl ExactSizeIterator<Item = wasmtime::Result<Edit<'a>>>,
 ) -> Result<Changes, CallError> {
-    edits.into_iter().map(|edit| Ok(edit?.check_bare()?)).collect()
+    let mut changes = Changes::with_capacity(edits.len());
+    for edit in edits {
+        changes.push(edit?.check_bare()?);
+    }
+    Ok(changes)
 }
 
 /// A reply from its parts.

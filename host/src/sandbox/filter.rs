@@ -155,12 +155,6 @@ impl Subscription {
         }
     }
 
-    /// Whether any hook but the first wants to see an exchange.
-    fn after_request_head(&self) -> bool {
-        let response = Hooks::RESPONSE_HEAD | Hooks::RESPONSE_BODY | Hooks::RESPONSE_TRAILERS;
-        self.hooks.intersects(Hooks::REQUEST_BODY | Hooks::REQUEST_TRAILERS | response)
-    }
-
     pub(super) fn parse(wanted: &Wanted) -> Result<Self, String> {
         let request = FactPlan::parse(&wanted.request_facts, Message::Request)?;
         let response = FactPlan::parse(&wanted.response_facts, Message::Response)?;
@@ -263,10 +257,10 @@ impl Filter {
         }
     }
 
-    /// Whether the request's fields must outlive the request, for hooks that are called after its head has gone.
+    /// Whether hooks may look at the request's head once it is on its way to the upstream, and before the response's.
     #[must_use]
-    pub fn needs_request_fields(&self) -> bool {
-        self.subscription.response.facts.iter().any(Fact::needs_request_fields)
-            || (self.module.reads_exchange && self.subscription.after_request_head())
+    pub fn reads_behind_the_head(&self) -> bool {
+        let behind = Hooks::REQUEST_BODY | Hooks::REQUEST_TRAILERS;
+        self.module.reads_exchange && self.subscription.hooks.intersects(behind)
     }
 }

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::rc::Rc;
 use std::time::Duration;
 
-use http::{HeaderMap, Request, Response, StatusCode, header, request};
+use http::{HeaderMap, Response, StatusCode, header, request};
 use hyper::body::Incoming;
 
 use super::client::{Connection, Custody, Http2Stream, Pool};
@@ -75,11 +75,12 @@ impl Pool {
     /// If no endpoint can be connected to, or the one that was sent the request gives no valid response in time.
     pub async fn call(
         self: &Rc<Self>,
-        request: Request<Body>,
+        head: &request::Parts,
+        body: Body,
         caller: Caller<'_>,
     ) -> Result<Response<Body>, UpstreamError> {
         self.upstream.metrics.requested();
-        let result = self.send(request, caller).await;
+        let result = self.send(head, body, caller).await;
         if let Err(error) = &result {
             self.note_failure(error);
         }
@@ -99,18 +100,18 @@ impl Pool {
 
     async fn send(
         self: &Rc<Self>,
-        request: Request<Body>,
+        head: &request::Parts,
+        body: Body,
         caller: Caller<'_>,
     ) -> Result<Response<Body>, UpstreamError> {
         let counted = self.upstream.limits.request()?;
-        let (head, body) = request.into_parts();
         let set = self.endpoints();
         let wish = Wish::of(&self.upstream.settings.options, &set, &head.headers, caller.client);
         let mut choice = Choice { set, wish, tried: Tried::new() };
         let (index, answered) = match &caller.options.retry {
-            None => self.once(&mut choice, &head, body, caller).await?,
+            None => self.once(&mut choice, head, body, caller).await?,
             // Boxed, as everything that few requests need: the way of all others is not to carry it along.
-            Some(retry) => Box::pin(self.again(&mut choice, &head, body, caller, retry)).await?,
+            Some(retry) => Box::pin(self.again(&mut choice, head, body, caller, retry)).await?,
         };
         let custody = Custody { lease: answered.lease, _counted: counted };
         let idle = caller.options.idle.unwrap_or(self.upstream.settings.body_idle);

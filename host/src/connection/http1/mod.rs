@@ -9,7 +9,7 @@ mod wire;
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -72,6 +72,8 @@ pub(super) async fn serve(
         let (mut response, terms) = match arrived {
             Arrived::Request(request, terms) => {
                 let served = exchange::serve(view, &front.client, &front.settings, activity, &known.handover, request);
+                // Pinned where it is made: it is large, and every move would be a copy.
+                let served = pin!(served);
                 match while_there(wire, known, served).await {
                     Some(response) if response.body().is_cut() => return Err(Ended::Cut),
                     Some(response) => (response, terms),
@@ -131,8 +133,7 @@ fn note_violation(wire: &Wire, front: &Front, metrics: &Metrics) {
 }
 
 /// What comes of the exchange, unless the client goes away or the connection is cut before.
-async fn while_there<T>(wire: &Wire, known: &Connection, served: impl Future<Output = T>) -> Option<T> {
-    let mut served = pin!(served);
+async fn while_there<T>(wire: &Wire, known: &Connection, mut served: Pin<&mut impl Future<Output = T>>) -> Option<T> {
     poll_fn(|cx| match served.as_mut().poll(cx) {
         Poll::Ready(response) => Poll::Ready(Some(response)),
         Poll::Pending if known.poll_cut(cx).is_ready() || wire.poll_gone(cx).is_ready() => Poll::Ready(None),

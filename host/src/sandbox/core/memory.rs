@@ -1,6 +1,6 @@
 //! A guest's memory: what the host reads there, every address checked, and what it hands over.
 
-use wasmtime::{AsContextMut, Memory, Result, bail, format_err};
+use wasmtime::{AsContext, AsContextMut, Memory, Result, bail, format_err};
 
 use super::{List, Realloc};
 
@@ -76,9 +76,20 @@ pub(super) fn next(at: u32, bytes: u32) -> Result<u32> {
 pub(in crate::sandbox) struct Guest {
     pub(super) memory: Memory,
     pub(super) realloc: Realloc,
+    /// Where the facts of a head hook may be put without asking the allocator. Within bounds, and aligned for numbers.
+    pub(super) inbox: Option<u32>,
 }
 
+/// How much the inbox of a guest holds that has one, in bytes.
+const INBOX: usize = 4 << 10;
+
 impl Guest {
+    /// The address that a guest names as that of its inbox, unless there is no room for one.
+    pub(super) fn check_inbox(memory: &Memory, store: impl AsContext, at: u32) -> Option<u32> {
+        let end = (at as usize).checked_add(INBOX)?;
+        (at % 4 == 0 && end <= memory.data_size(store)).then_some(at)
+    }
+
     /// Hands over bytes, which are the guest's from then on.
     pub(super) fn give(&self, mut store: impl AsContextMut, bytes: &[u8]) -> Result<List> {
         if bytes.is_empty() {
@@ -87,6 +98,22 @@ impl Guest {
         let at = self.room(&mut store, 1, bytes.len())?;
         self.memory.write(&mut store, at as usize, bytes)?;
         Ok((at, bytes.len() as u32))
+    }
+
+    /// Hands over bytes and numbers, in the guest's inbox if it has one and they fit.
+    pub(super) fn give_facts(&self, mut store: impl AsContextMut, data: &[u8], ends: &[u32]) -> Result<(List, List)> {
+        let length = ends.len() * 4 + data.len();
+        let Some(inbox) = self.inbox.filter(|_| length <= INBOX) else {
+            return Ok((self.give(&mut store, data)?, self.give_numbers(store, ends)?));
+        };
+        let place = self.memory.data_mut(&mut store).get_mut(inbox as usize..).unwrap_or_default();
+        let (numbers, rest) = place.get_mut(..length).unwrap_or_default().split_at_mut(ends.len() * 4);
+        for (place, number) in numbers.chunks_exact_mut(4).zip(ends) {
+            place.copy_from_slice(&number.to_le_bytes());
+        }
+        rest.copy_from_slice(data);
+        let behind = inbox + numbers.len() as u32;
+        Ok(((behind, data.len() as u32), (inbox, ends.len() as u32)))
     }
 
     /// Hands over numbers.

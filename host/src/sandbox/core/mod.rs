@@ -55,7 +55,8 @@ impl CoreGuest {
     /// Finds the exports of an instance, which has not initialised itself yet.
     pub(super) fn new(store: &mut Store<HostState>, instance: &Instance) -> wasmtime::Result<Self> {
         let (memory, realloc) = (memory(store, instance)?, function(store, instance, "cabi_realloc")?);
-        let guest = Arc::new(Guest { memory, realloc });
+        let inbox = inbox(store, instance, &memory);
+        let guest = Arc::new(Guest { memory, realloc, inbox });
         store.data_mut().guest = Some(Arc::clone(&guest));
         Ok(Self {
             initialize: match instance.get_func(&mut *store, "_initialize") {
@@ -97,8 +98,7 @@ impl CoreGuest {
         id: Id,
         facts: &Packed,
     ) -> Result<HeadAnswer, CallError> {
-        let (data, length) = self.guest.give(&mut *store, &facts.data)?;
-        let (ends, count) = self.guest.give_numbers(&mut *store, &facts.ends)?;
+        let ((data, length), (ends, count)) = self.guest.give_facts(&mut *store, &facts.data, &facts.ends)?;
         let hook = &self.heads[usize::from(message == Message::Response)];
         hook.run(store, &self.guest.memory, (id, data, length, ends, count), |view, at| {
             layout::head_answer(view, at, message)
@@ -181,6 +181,14 @@ fn function<Params: WasmParams, Results: WasmResults>(
     name: &str,
 ) -> wasmtime::Result<TypedFunc<Params, Results>> {
     instance.get_typed_func(store, name)
+}
+
+/// Where guests say that facts may be put, which the SDK's do.
+const INBOX: &str = "tollgate:inbox";
+
+fn inbox(store: &mut Store<HostState>, instance: &Instance, memory: &Memory) -> Option<u32> {
+    let at = instance.get_global(&mut *store, INBOX)?.get(&mut *store).i32()?;
+    Guest::check_inbox(memory, store, at.cast_unsigned())
 }
 
 fn memory(store: &mut Store<HostState>, instance: &Instance) -> wasmtime::Result<Memory> {
