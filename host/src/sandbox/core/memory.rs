@@ -87,7 +87,7 @@ impl Guest {
     /// The address that a guest names as that of its inbox, unless there is no room for one.
     pub(super) fn check_inbox(memory: &Memory, store: impl AsContext, at: u32) -> Option<u32> {
         let end = (at as usize).checked_add(INBOX)?;
-        (at % 4 == 0 && end <= memory.data_size(store)).then_some(at)
+        (at.is_multiple_of(4) && end <= memory.data_size(store)).then_some(at)
     }
 
     /// Hands over bytes, which are the guest's from then on.
