@@ -118,6 +118,11 @@ impl<B: HttpBody<Data = Bytes, Error = BodyError> + Unpin> Outgoing<B> {
         std::mem::take(&mut self.moved)
     }
 
+    /// Lets go of the body: it has ended, or nothing of it goes out. What has been taken of it is still to be written.
+    pub(crate) fn end_body(&mut self) {
+        self.body = None;
+    }
+
     /// Lets go of what a message has left; a buffer of no more than `keep` bytes is kept.
     pub(crate) fn rest(&mut self, keep: usize) {
         self.clear();
@@ -193,12 +198,15 @@ impl<B: HttpBody<Data = Bytes, Error = BodyError> + Unpin> Outgoing<B> {
         let Some(body) = &mut self.body else { return Ok(Poll::Ready(())) };
         let Poll::Ready(frame) = Pin::new(body).poll_frame(cx) else { return Ok(Poll::Pending) };
         (self.touched, self.moved) = (true, true);
-        match frame.transpose()?.map(Frame::into_data) {
-            Some(Ok(data)) => self.stage(data)?,
-            Some(Err(frame)) => self.end(frame.into_trailers().ok().as_ref())?,
-            None => self.end(None)?,
+        let staged = match frame.transpose()?.map(Frame::into_data) {
+            Some(Ok(data)) => self.stage(data),
+            Some(Err(frame)) => self.end(frame.into_trailers().ok().as_ref()),
+            None => self.end(None),
+        };
+        if self.coding == Coding::Complete {
+            self.end_body();
         }
-        Ok(Poll::Ready(()))
+        staged.map(Poll::Ready)
     }
 
     fn stage(&mut self, data: Bytes) -> Result<(), BodyError> {

@@ -154,6 +154,9 @@ fn begin(
     let content = body.size_hint().exact();
     let last = last || coding == Coding::UntilClose;
     outgoing.begin(coding, body, |buffer| response::encode(buffer, &head, terms, coding, content, last, second));
+    if coding == Coding::Complete {
+        outgoing.end_body();
+    }
     if !terms.takes_trailers {
         outgoing.without_trailers();
     }
