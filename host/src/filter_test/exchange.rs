@@ -32,10 +32,10 @@ pub(super) struct SeenMessage {
 }
 
 /// Takes an exchange through the chain as the path does (`exchange/run.rs`), with an upstream that answers as the case says.
-pub(super) async fn run(chain: &Chain, filters: LocalChain, step: &Step, cuts: [&Cutting; 2]) -> Seen {
+pub(super) async fn run(filters: LocalChain, step: &Step, cuts: [&Cutting; 2]) -> Seen {
     let run = Run::new(filters, exchange(&step.request));
     let body = cuts[0].body(&step.request.content.bytes, &step.request.trailers);
-    let (outcome, upstream, response) = request_side(chain, &run, body, &step.response, cuts[1]).await;
+    let (outcome, upstream, response) = request_side(&run, body, &step.response, cuts[1]).await;
     let response = match outcome {
         Outcome::Cut => None,
         _ => run.on_response(response).await.ok(),
@@ -62,7 +62,6 @@ async fn nothing() -> SeenMessage {
 }
 
 async fn request_side(
-    chain: &Chain,
     run: &Run,
     body: Body,
     response: &ResponseCase,
@@ -74,7 +73,8 @@ async fn request_side(
         Ok(ChainStep::Abort) => return (Outcome::Cut, None, Response::default()),
         Err(denied) => return (Outcome::Denied, None, respond(denied.reply())),
     };
-    let head = run.take_request(chain.keeps_request_fields());
+    // A copy: hooks look at it again, whatever becomes of this one.
+    let head = run.take_request(true);
     let body = read(body).await;
     match run.verdict() {
         Some(Verdict::Reply(reply)) => return (Outcome::Replied, None, respond(reply)),

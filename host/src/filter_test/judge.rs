@@ -67,7 +67,7 @@ fn attempt(case: &Case, cuttings: &Cuttings, bench: &mut Bench, report: &mut Cas
     let filters = exchange::local(&chain);
     let (mut all, mut failures) = (Vec::new(), Vec::new());
     for (step, cuts) in case.steps.iter().zip(&cuttings.0) {
-        let run = exchange::run(&chain, filters.clone(), step, [&cuts[0], &cuts[1]]);
+        let run = exchange::run(filters.clone(), step, [&cuts[0], &cuts[1]]);
         let (seen, lines) = log::collect(|| bench.runtime.block_on(run));
         let hooks = ready.hooks();
         report.note(&hooks);

@@ -46,7 +46,7 @@ fn show(case: &Case, bench: &mut Bench, captured: Option<&str>) -> Result<String
     for step in &case.steps {
         let cut = |content| Cutting::all(content).swap_remove(0);
         let cuts = [cut(&step.request.content), cut(&step.response.content)];
-        let run = exchange::run(&chain, filters.clone(), step, [&cuts[0], &cuts[1]]);
+        let run = exchange::run(filters.clone(), step, [&cuts[0], &cuts[1]]);
         let (seen, lines) = log::collect(|| bench.runtime.block_on(run));
         ready.hooks().iter().for_each(|hook| tell(&mut text, hook));
         lines.iter().for_each(|line| add(&mut text, &format!("log    {line}")));
