@@ -98,7 +98,14 @@ impl RawFilter {
     #[must_use]
     #[track_caller]
     pub fn build(&self) -> Vec<u8> {
-        let mut module = wat::parse_str(self.text()).unwrap_or_else(|error| panic!("{error}\n{}", self.text()));
+        Self::of_text(&self.text())
+    }
+
+    /// A module of any text, with the metadata.
+    #[must_use]
+    #[track_caller]
+    pub fn of_text(text: &str) -> Vec<u8> {
+        let mut module = wat::parse_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
         let mut resolve = Resolve::default();
         let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
         let (package, _) = resolve.push_dir(&wit).expect("the interface is valid");

@@ -22,8 +22,8 @@ const STATE_SWEEP: Duration = Duration::from_secs(10);
 /// How often the memory in use is looked at, and spaces that are more than half full are swept.
 const MEMORY_CHECK: Duration = Duration::from_secs(1);
 
-/// How often instances are made for workers whose own are worn.
-const SPARES: Duration = Duration::from_secs(1);
+/// How often instances are counted, and made for workers whose own are worn.
+const INSTANCES: Duration = Duration::from_secs(1);
 
 /// The running thread. Ends when dropped.
 pub(super) struct Control {
@@ -86,12 +86,12 @@ async fn tend_upstreams(pages: &Admin) {
 }
 
 async fn do_chores(pages: &Admin, stop: &CancellationToken) {
-    let (mut sweep, mut memory, mut spares) = (interval(STATE_SWEEP), interval(MEMORY_CHECK), interval(SPARES));
+    let (mut sweep, mut memory, mut instances) = (interval(STATE_SWEEP), interval(MEMORY_CHECK), interval(INSTANCES));
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
             _ = memory.tick() => pages.snapshot().iter().for_each(|snapshot| look_after_memory(snapshot)),
-            _ = spares.tick() => pages.snapshot().iter().for_each(|snapshot| make_spares(snapshot)),
+            _ = instances.tick() => pages.snapshot().iter().for_each(|snapshot| tend_filters(snapshot)),
             _ = sweep.tick() => pages.snapshot().iter().for_each(|snapshot| sweep_state(snapshot)),
         }
     }
@@ -104,12 +104,14 @@ fn sweep_state(snapshot: &Snapshot) {
     }
 }
 
-fn make_spares(snapshot: &Snapshot) {
+fn tend_filters(snapshot: &Snapshot) {
     for policy in &snapshot.policies {
         if let Err(fault) = policy.filter.make_spares() {
             tracing::warn!(policy = &*policy.name, %fault, "no instance for a worker whose own is worn");
         }
     }
+    let instances = snapshot.policies.first().map_or(0, |policy| policy.filter.module.instances());
+    snapshot.metrics.gateway.set_instances(instances);
 }
 
 fn look_after_memory(snapshot: &Snapshot) {

@@ -55,6 +55,14 @@ impl Sandbox {
     }
 }
 
+impl Sandbox {
+    /// How many instances there are, whoever has them.
+    #[must_use]
+    pub fn instances(&self) -> u64 {
+        self.engine.pooling_allocator_metrics().map_or(0, |pool| pool.core_instances())
+    }
+}
+
 fn config() -> Config {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(MAX_INSTANCES)

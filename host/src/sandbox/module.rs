@@ -92,6 +92,12 @@ impl Module {
         Ok(Arc::new(Self { digest, reads_exchange, is_restorable, pre, sandbox: sandbox.clone() }))
     }
 
+    /// How many instances there are of all modules.
+    #[must_use]
+    pub fn instances(&self) -> u64 {
+        self.sandbox.instances()
+    }
+
     pub(super) fn instantiate(&self, store: &mut Store<HostState>) -> wasmtime::Result<Guest> {
         match &self.pre {
             Pre::Component(pre) => pre.instantiate(store).map(Guest::Component),

@@ -118,6 +118,7 @@ pub struct GatewayMetrics {
     invalid: Reasons,
     reloads: [AtomicU64; 2],
     generation: AtomicU64,
+    instances: AtomicU64,
     log: LogPace,
 }
 
@@ -175,6 +176,11 @@ impl GatewayMetrics {
         self.generation.store(generation, Ordering::Relaxed);
     }
 
+    /// How many instances of filters there are.
+    pub fn set_instances(&self, instances: u64) {
+        self.instances.store(instances, Ordering::Relaxed);
+    }
+
     /// How many exchanges are open.
     #[must_use]
     pub fn exchanges_open(&self) -> u64 {
@@ -209,6 +215,8 @@ impl GatewayMetrics {
         }
         page.family(names::GENERATION, "gauge", "how many times what is served has changed");
         page.sample(names::GENERATION, &[], self.generation.load(Ordering::Relaxed));
+        page.family(names::FILTER_INSTANCES, "gauge", "instances of filters");
+        page.sample(names::FILTER_INSTANCES, &[], self.instances.load(Ordering::Relaxed));
     }
 }
 

@@ -24,6 +24,7 @@ pub(super) const FILTER_FAULTS: &str = "tollgate_filter_faults_total";
 pub(super) const FILTER_QUARANTINES: &str = "tollgate_filter_quarantines_total";
 pub(super) const FILTER_QUARANTINED: &str = "tollgate_filter_quarantined_exchanges_total";
 pub(super) const FILTER_IN_QUARANTINE: &str = "tollgate_filter_quarantined";
+pub(super) const FILTER_INSTANCES: &str = "tollgate_filter_instances";
 pub(super) const FILTER_RECYCLED: &str = "tollgate_filter_recycled_total";
 pub(super) const FILTER_LOG_DROPPED: &str = "tollgate_filter_log_lines_dropped_total";
 pub(super) const FILTER_EXCHANGES: &str = "tollgate_filter_exchanges_total";

@@ -1,0 +1,122 @@
+//! Imports with absurd arguments, at the wrong time, and without end.
+
+use crate::case::{Case, Fate, Hook, deed};
+
+const EXCHANGE: &str = r#"
+    (import "tollgate:filter/exchange@0.1.0" "get" (func $get (param i32 i32 i32 i32 i32)))
+    (import "tollgate:filter/exchange@0.1.0" "get-all" (func $get-all (param i32 i32 i32 i32 i32)))
+    (import "tollgate:filter/exchange@0.1.0" "fields" (func $fields (param i32 i32 i32)))
+    (import "tollgate:filter/exchange@0.1.0" "apply" (func $apply (param i32 i32 i32 i32)))
+    (data (i32.const 4096) "\ff\fe\fd\fc") (data (i32.const 4112) "te")"#;
+
+const LIMITER: &str = r#"
+    (import "tollgate:filter/limiter@0.1.0" "take" (func $take (param i32 i32 i32 i64 i32 i32 i32)))"#;
+
+const LOG: &str = r#"
+    (import "tollgate:filter/log@0.1.0" "write" (func $log (param i32 i32 i32)))
+    (data (i32.const 4096) "\ff\fe\fd\fc")"#;
+
+/// Name, what is called, class of the fault if it is one.
+type Calls = &'static [(&'static str, &'static str, Fate)];
+
+const REFUSED: Fate = Fate::Fault("refused");
+
+const OF_EXCHANGE: Calls = &[
+    (
+        "get-of-another",
+        "(call $get (i32.const 4242) (i32.const 0) (i32.const 4112) (i32.const 2) (i32.const 4200))",
+        REFUSED,
+    ),
+    (
+        "get-of-the-next",
+        "(call $get (i32.add (local.get $id) (i32.const 1)) (i32.const 0) (i32.const 4112) (i32.const 2) (i32.const 4200))",
+        REFUSED,
+    ),
+    (
+        "get-no-message",
+        "(call $get (local.get $id) (i32.const 7) (i32.const 4112) (i32.const 2) (i32.const 4200))",
+        REFUSED,
+    ),
+    ("get-nowhere", "(call $get (local.get $id) (i32.const 0) (i32.const -2) (i32.const 2) (i32.const 4200))", REFUSED),
+    (
+        "get-endless-name",
+        "(call $get (local.get $id) (i32.const 0) (i32.const 0) (i32.const -1) (i32.const 4200))",
+        REFUSED,
+    ),
+    (
+        "get-no-text",
+        "(call $get (local.get $id) (i32.const 0) (i32.const 4096) (i32.const 4) (i32.const 4200))",
+        REFUSED,
+    ),
+    (
+        "get-into-nowhere",
+        "(call $get (local.get $id) (i32.const 0) (i32.const 4112) (i32.const 2) (i32.const -4))",
+        REFUSED,
+    ),
+    (
+        "get-all-memory",
+        "(call $get (local.get $id) (i32.const 0) (i32.const 65536) (i32.const 196608) (i32.const 4200))",
+        Fate::Passes,
+    ),
+    (
+        "get-all-nowhere",
+        "(call $get-all (local.get $id) (i32.const 0) (i32.const -2) (i32.const 2) (i32.const 4200))",
+        REFUSED,
+    ),
+    ("fields-of-another", "(call $fields (i32.const -1) (i32.const 0) (i32.const 4200))", REFUSED),
+    ("fields-into-nowhere", "(call $fields (local.get $id) (i32.const 0) (i32.const -4))", REFUSED),
+    (
+        "fields-again-and-again",
+        "(loop $on (call $fields (local.get $id) (i32.const 0) (i32.const 4200)) (br $on))",
+        Fate::Fault("deadline"),
+    ),
+    ("apply-without-end", "(call $apply (local.get $id) (i32.const 4096) (i32.const -1) (i32.const 4200))", REFUSED),
+    ("apply-nowhere", "(call $apply (local.get $id) (i32.const 262140) (i32.const 1) (i32.const 4200))", REFUSED),
+    ("apply-many", "(call $apply (local.get $id) (i32.const 131072) (i32.const 6000) (i32.const 4200))", Fate::Passes),
+    ("apply-to-another", "(call $apply (i32.const 77) (i32.const 65536) (i32.const 0) (i32.const 4200))", REFUSED),
+];
+
+const OF_LIMITER: Calls = &[
+    ("take-nowhere", "(call $take (i32.const -1) (i32.const 9) (i32.const 1) (i64.const 1) (i32.const 1) (i32.const 1) (i32.const 4200))", REFUSED),
+    ("take-endless-key", "(call $take (i32.const 0) (i32.const -1) (i32.const 1) (i64.const 1) (i32.const 1) (i32.const 1) (i32.const 4200))", REFUSED),
+    ("take-key-of-all-memory", "(call $take (i32.const 0) (i32.const 262144) (i32.const 1) (i64.const 1) (i32.const 1) (i32.const 1) (i32.const 4200))", Fate::Passes),
+    ("take-into-nowhere", "(call $take (i32.const 0) (i32.const 1) (i32.const 1) (i64.const 1) (i32.const 1) (i32.const 1) (i32.const -1))", REFUSED),
+    ("take-none", "(call $take (i32.const 0) (i32.const 1) (i32.const 0) (i64.const 1) (i32.const 1) (i32.const 1) (i32.const 4200))", REFUSED),
+    ("take-in-no-time", "(call $take (i32.const 0) (i32.const 1) (i32.const 1) (i64.const 0) (i32.const 1) (i32.const 1) (i32.const 4200))", REFUSED),
+    ("take-at-no-cost", "(call $take (i32.const 0) (i32.const 1) (i32.const 1) (i64.const 1) (i32.const 1) (i32.const 0) (i32.const 4200))", REFUSED),
+    ("take-all", "(call $take (i32.const 0) (i32.const 1) (i32.const -1) (i64.const -1) (i32.const -1) (i32.const -1) (i32.const 4200))", Fate::Passes),
+    ("take-many-keys", "(loop $on (i32.store (i32.const 4300) (i32.add (i32.load (i32.const 4300)) (i32.const 1)))
+        (call $take (i32.const 4300) (i32.const 4) (i32.const -1) (i64.const 1) (i32.const 1) (i32.const 1) (i32.const 4200)) (br $on))", Fate::Fault("deadline")),
+];
+
+const OF_LOG: Calls = &[
+    ("log-no-level", "(call $log (i32.const 9) (i32.const 0) (i32.const 0))", REFUSED),
+    ("log-nowhere", "(call $log (i32.const 3) (i32.const -1) (i32.const 9))", REFUSED),
+    ("log-without-end", "(call $log (i32.const 3) (i32.const 0) (i32.const -1))", REFUSED),
+    ("log-no-text", "(call $log (i32.const 3) (i32.const 4096) (i32.const 4))", REFUSED),
+    ("log-all-memory", "(call $log (i32.const 3) (i32.const 8192) (i32.const 250000))", Fate::Passes),
+    (
+        "log-flood",
+        "(loop $on (call $log (i32.const 3) (i32.const 8192) (i32.const 8)) (br $on))",
+        Fate::Fault("deadline"),
+    ),
+];
+
+pub(crate) fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (calls, fields) in [(OF_EXCHANGE, EXCHANGE), (OF_LIMITER, LIMITER), (OF_LOG, LOG)] {
+        for (what, does, fate) in calls {
+            cases.push(deed(what, Hook::RequestHead, does, fields, *fate));
+        }
+    }
+    let others = Hook::ALL.into_iter().filter(|hook| *hook != Hook::RequestHead);
+    for hook in others {
+        let look = "(call $fields (local.get $id) (i32.const 1) (i32.const 4200))";
+        // Nobody's exchange runs once it has ended.
+        let fate = if hook == Hook::ExchangeEnd { REFUSED } else { Fate::Passes };
+        cases.push(deed("looks-at-fields", hook, look, EXCHANGE, fate));
+        cases.push(deed("looks-at-another", hook, OF_EXCHANGE[0].1, EXCHANGE, REFUSED));
+        cases.push(deed("logs-nowhere", hook, OF_LOG[1].1, LOG, REFUSED));
+    }
+    cases
+}

@@ -1,0 +1,182 @@
+//! A corpus of filters that do harm: each in one way, at one moment of an exchange or of its own life. Whatever it is, its own
+//! exchange gets what the policy says, others are served meanwhile, and nothing is left behind.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+#![allow(missing_docs, reason = "each story is named after what it tells")]
+
+mod abi;
+mod answers;
+mod case;
+mod crashes;
+mod imports;
+mod life;
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use tollgate_tests::{Answer, Binary, Connection, Load, Request, TestGateway, Upstream, eventually, metric};
+
+use crate::case::{Case, Fate, Hook};
+
+/// How often each case is tried.
+const ROUNDS: u32 = 11;
+
+/// After how many of them memory is at its level: the pool keeps some of what freed instances had, up to a bound.
+const WARM: u32 = 7;
+
+/// How much more memory the program may have after the last round, in KiB: less than the instances that faults have cost by
+/// then had.
+const MARGIN: u64 = 6 << 10;
+
+const WORKERS: usize = 2;
+
+const FAULTS: &str = "tollgate_filter_faults_total{";
+
+fn corpus() -> Vec<Case> {
+    [crashes::cases(), answers::cases(), imports::cases(), abi::cases()].into_iter().flatten().collect()
+}
+
+#[test]
+fn there_are_cases_for_every_hook() {
+    let corpus = corpus();
+    assert!(corpus.len() >= 150, "{}", corpus.len());
+    for hook in Hook::ALL {
+        assert!(corpus.iter().filter(|case| case.hook == hook).count() >= 10, "{hook:?}");
+    }
+}
+
+#[test]
+fn harm_is_denied() {
+    survive("deny", "shared");
+}
+
+#[test]
+fn harm_is_bypassed() {
+    survive("bypass", "shared");
+}
+
+#[test]
+fn harm_stays_with_its_exchange() {
+    survive("deny", "exchange");
+}
+
+/// Tries every case again and again while others send good requests.
+fn survive(on_fault: &str, isolation: &str) {
+    let answer = Answer::status(200).field("trailer", "x-a").chunk("content").trailer("x-a", "b");
+    let upstream = Upstream::answering(answer);
+    let corpus = corpus();
+    let program = start(&upstream, &corpus, on_fault, isolation);
+    let is_good = |response: &tollgate_tests::Response| response.status == 200 && response.field("x-good").is_some();
+    let load = Load::start(program.address(), 2, Request::get("/good"), is_good);
+    let mut level = 0;
+    for round in 1..=ROUNDS {
+        let wrong: Vec<_> = corpus.iter().filter_map(|case| try_once(&program, case, on_fault).err()).collect();
+        assert_eq!(wrong, [""; 0], "round {round}");
+        check_faults(&program, &corpus, round);
+        load.go_on(1);
+        if round == WARM {
+            level = program.resident_kib();
+        }
+    }
+    load.stop();
+    let at_most = ((corpus.len() + 1) * WORKERS) as f64;
+    eventually("as many instances as before", || {
+        let instances = metric(&page(&program), "tollgate_filter_instances");
+        (1.0..=at_most).contains(&instances)
+    });
+    let last = program.resident_kib();
+    assert!(last <= level + MARGIN, "{level} KiB after {WARM} rounds, {last} after {ROUNDS}");
+}
+
+fn start(upstream: &Upstream, corpus: &[Case], on_fault: &str, isolation: &str) -> Binary {
+    let mut gateway = TestGateway::new().upstream(upstream);
+    let mut config = String::from(
+        r#"
+        policies-dir = "policies"
+        admin = { address = "127.0.0.1:0" }
+        workers = 2
+        [[listeners]]
+        address = "{listen}"
+        [upstreams.all]
+        endpoints = ["{upstream}"]
+        [policies.good]
+        filter = "headers"
+        config = { response = { set = { x-good = "yes" } } }
+        [[routes]]
+        path = { exact = "/good" }
+        policies = ["good"]
+        upstream = "all"
+        "#,
+    );
+    for case in corpus {
+        gateway = gateway.module(&format!("m-{}", case.name), case.filter.build());
+        let _ = write!(
+            config,
+            r#"
+            [policies.{name}]
+            filter = "m-{name}"
+            on-fault = "{on_fault}"
+            isolation = "{isolation}"
+            limits = {{ memory = "4MiB" }}
+            [[routes]]
+            path = {{ exact = "/{name}" }}
+            policies = ["good", "{name}"]
+            upstream = "all"
+            "#,
+            name = case.name
+        );
+    }
+    gateway.config(&config).run(&[])
+}
+
+/// Sends a request that has all hooks called, and looks at what becomes of it.
+fn try_once(program: &Binary, case: &Case, on_fault: &str) -> Result<(), String> {
+    let name = &case.name;
+    let request = Request::post(&format!("/{name}"), "").field("te", "trailers").field("trailer", "x-a");
+    let request = request.chunks(["content"]).trailer("x-a", "b");
+    let response = Connection::open(program.address()).try_request(&request);
+    let response = response.map_err(|error| format!("{name}: no response: {error}"))?;
+    let expected = match (case.fate, case.hook) {
+        (Fate::Replies(status), _) => (status, true),
+        (Fate::Fault(_), Hook::ResponseBody | Hook::ResponseTrailers) if on_fault == "deny" => (200, false),
+        (Fate::Fault(_), hook) if on_fault == "deny" && hook != Hook::ExchangeEnd => (503, true),
+        _ => (200, true),
+    };
+    let good = Connection::open(program.address()).request(Request::get("/good"));
+    assert_eq!((good.status, good.field("x-good")), (200, Some("yes")), "after {name}");
+    let had = (response.status, response.complete);
+    if had == expected {
+        return Ok(());
+    }
+    let said: Vec<_> = program.lines().into_iter().filter(|line| line.contains(name.as_str())).collect();
+    Err(format!("{name}: {had:?} instead of {expected:?}; the log says {said:?}"))
+}
+
+/// Every case has had its fault in each round, and no other.
+fn check_faults(program: &Binary, corpus: &[Case], rounds: u32) {
+    let expected: BTreeSet<_> = corpus
+        .iter()
+        .filter_map(|case| match case.fate {
+            Fate::Fault(class) => Some(format!("{FAULTS}policy={:?},class={class:?}}} {rounds}", case.name)),
+            Fate::Passes | Fate::Replies(_) => None,
+        })
+        .collect();
+    let had = || -> BTreeSet<_> {
+        page(program).lines().filter(|line| line.starts_with(FAULTS)).map(str::to_owned).collect()
+    };
+    let mut last = had();
+    // The end of an exchange comes after its response.
+    for _ in 0..10 {
+        if last == expected {
+            return;
+        }
+        last = had();
+    }
+    let (more, missing): (Vec<_>, Vec<_>) =
+        (last.difference(&expected).collect(), expected.difference(&last).collect());
+    panic!("after {rounds} rounds, unexpected: {more:#?}, missing: {missing:#?}");
+}
+
+fn page(program: &Binary) -> String {
+    Connection::open(program.admin_address()).request(Request::get("/metrics")).text()
+}
