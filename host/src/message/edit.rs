@@ -55,6 +55,15 @@ enum Kind {
 }
 
 impl Edit<'_> {
+    /// How many bytes its name and value have.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Set(name, value) | Self::Add(name, value) => name.len() + value.len(),
+            Self::Remove(name) => name.len(),
+        }
+    }
+
     /// Looks whether the edit leaves a valid message, so that all edits of an answer are made or none.
     ///
     /// # Errors

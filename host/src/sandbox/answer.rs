@@ -8,6 +8,10 @@ use crate::message::{Change, Edit, EditError, Message, Reply};
 /// How many edits an answer may have: more than any message has fields, and too few to fill a header map.
 pub(super) const MAX_EDITS: usize = 1_024;
 
+/// How many bytes the names and values of an answer's edits, or of a reply's fields, may have together: more than any head.
+/// A guest need not have so much memory to answer with more, as all its edits may be of the same bytes.
+const MAX_EDIT_BYTES: usize = 1 << 20;
+
 /// Edits that are known to be possible. All of an answer are made, or none.
 pub(super) type Changes = Vec<Change>;
 
@@ -81,9 +85,10 @@ pub(super) fn check<'a>(
     message: Message,
 ) -> Result<Changes, CallError> {
     // A loop: collecting into a `Result` moves each change, and the list, several times.
+    let mut room = Room::default();
     let mut changes = Changes::with_capacity(edits.len());
     for edit in edits {
-        changes.push(edit?.check(message)?);
+        changes.push(room.admit(edit?)?.check(message)?);
     }
     Ok(changes)
 }
@@ -92,11 +97,29 @@ pub(super) fn check<'a>(
 pub(super) fn check_bare<'a>(
     edits: impl ExactSizeIterator<Item = wasmtime::Result<Edit<'a>>>,
 ) -> Result<Changes, CallError> {
+    let mut room = Room::default();
     let mut changes = Changes::with_capacity(edits.len());
     for edit in edits {
-        changes.push(edit?.check_bare()?);
+        changes.push(room.admit(edit?)?.check_bare()?);
     }
     Ok(changes)
+}
+
+/// How much more there may be in the edits of an answer.
+pub(super) struct Room(usize);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(MAX_EDIT_BYTES)
+    }
+}
+
+impl Room {
+    /// Refuses the edit that would be too much, before anything of it is copied.
+    pub(super) fn admit<'a>(&mut self, edit: Edit<'a>) -> Result<Edit<'a>, EditError> {
+        self.0 = self.0.checked_sub(edit.size()).ok_or(EditError::TooMany)?;
+        Ok(edit)
+    }
 }
 
 /// A reply from its parts.
@@ -110,9 +133,10 @@ pub(super) fn reply<'a>(
         .filter(|status| (200..600).contains(&status.as_u16()))
         .ok_or_else(|| CallError::answer(format!("{status} is not a final status code")))?;
     let mut headers = HeaderMap::try_with_capacity(fields.len().saturating_add(2)).map_err(|_| EditError::TooMany)?;
+    let mut room = Room::default();
     for field in fields {
         let (name, value) = field?;
-        Edit::Add(name, value).check_bare()?.make_bare(&mut headers)?;
+        room.admit(Edit::Add(name, value))?.check_bare()?.make_bare(&mut headers)?;
     }
     Ok(Reply::new(status, headers, body.into()))
 }

@@ -5,7 +5,7 @@ use crate::case::{Case, Fate, Hook, deed};
 const GET: &str = r#"(import "tollgate:filter/exchange@0.1.0" "get" (func $get (param i32 i32 i32 i32 i32)))
     (data (i32.const 4112) "te")"#;
 
-const LOG: &str = r#"(import "tollgate:filter/log@0.1.0" "write" (func $log (param i32 i32 i32)))"#;
+const LOG: &str = r#"(import "tollgate:filter/log@0.1.0" "write" (func $log (param i32 i32 i32 i32 i32)))"#;
 
 const REFUSED: Fate = Fate::Fault("refused");
 const TRAP: Fate = Fate::Fault("trap");
@@ -32,7 +32,12 @@ const REALLOC: [(&str, &str, &str, Fate); 13] = [
         "",
         Fate::Fault("memory"),
     ),
-    ("logs", "(call $log (i32.const 3) (i32.const 8192) (i32.const 9)) (i32.const 65536)", LOG, Fate::Passes),
+    (
+        "logs",
+        "(call $log (i32.const 3) (i32.const 8192) (i32.const 9) (i32.const 0) (i32.const 0)) (i32.const 65536)",
+        LOG,
+        Fate::Passes,
+    ),
     // The first call from here hands over a value, for which the gateway calls here again.
     (
         "calls-back",
@@ -54,7 +59,12 @@ const POST: [(&str, &str, &str, Fate); 6] = [
     ("loop", "(loop $on (br $on))", "", Fate::Fault("deadline")),
     ("recursion", "(call $deeper)", "(func $deeper (call $deeper) (call $deeper))", Fate::Fault("stack")),
     ("shreds", "(memory.fill (i32.const 4096) (i32.const 255) (i32.const 250000))", "", Fate::Passes),
-    ("logs-nowhere", "(call $log (i32.const 3) (i32.const -1) (i32.const 9))", LOG, REFUSED),
+    (
+        "logs-nowhere",
+        "(call $log (i32.const 3) (i32.const -1) (i32.const 9) (i32.const 0) (i32.const 0))",
+        LOG,
+        REFUSED,
+    ),
     ("grows", "(drop (memory.grow (i32.const 1)))", "", Fate::Passes),
 ];
 

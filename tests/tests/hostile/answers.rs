@@ -25,6 +25,27 @@ const THINGS: &str = r#"(data (i32.const 4096) "\ff\fe\fd\fc")
     (data (i32.const 4192) "\09\00\00\00\10\10\00\00\06\00\00\00\00\00\00\00\00\00\00\00")
     (data (i32.const 4224) "\00\00\00\00\10\10\00\00\06\00\00\00\f0\ff\ff\ff\ff\ff\ff\7f")"#;
 
+/// Elements from 8192 on, edits of 20 bytes or fields of 16, whose values are all the same half of memory.
+pub(crate) fn heavy(size: u32, count: u32) -> String {
+    let field = size - 16;
+    format!(
+        "(local $i i32) (local $at i32)
+        (memory.fill (i32.const 131072) (i32.const 120) (i32.const 131072))
+        (loop $on
+            (local.set $at (i32.add (i32.const 8192) (i32.mul (local.get $i) (i32.const {size}))))
+            (i32.store (local.get $at) (i32.const 1))
+            (i32.store offset={field} (local.get $at) (i32.const 4112))
+            (i32.store offset={} (local.get $at) (i32.const 6))
+            (i32.store offset={} (local.get $at) (i32.const 131072))
+            (i32.store offset={} (local.get $at) (i32.const 131072))
+            (local.set $i (i32.add (local.get $i) (i32.const 1)))
+            (br_if $on (i32.lt_u (local.get $i) (i32.const {count}))))",
+        field + 4,
+        field + 8,
+        field + 12
+    )
+}
+
 fn make(what: &str, hook: Hook, body: &str, fate: Fate) -> Case {
     case(what, hook, body, THINGS, fate)
 }
@@ -51,6 +72,7 @@ fn of_any(hook: Hook) -> Vec<Case> {
         make("edits-without-end", hook, &list(4128, u32::MAX), refused),
         make("edits-beyond", hook, &list(262_140, 1), refused),
         make("edits-too-many", hook, &list(8192, 5_000), Fate::Fault("answer")),
+        make("edits-of-much-memory", hook, &(heavy(20, 1_000) + &list(8192, 1_000)), Fate::Fault("answer")),
         make("edit-unknown", hook, &list(4192, 1), refused),
         make("edit-no-text", hook, &list(4160, 1), refused),
         make("edit-value-nowhere", hook, &list(4224, 1), refused),
@@ -73,6 +95,7 @@ fn of_head(hook: Hook) -> Vec<Case> {
         make("reply-status-65535", hook, &reply(&[(8, 65_535)]), answer),
         make("reply-fields-without-end", hook, &reply(&[(8, 200), (12, 4096), (16, u32::MAX)]), refused),
         make("reply-field-without-name", hook, &reply(&[(8, 200), (12, 8192), (16, 1)]), answer),
+        make("reply-of-much-memory", hook, &(heavy(16, 3_000) + &reply(&[(8, 200), (12, 8192), (16, 3_000)])), answer),
         make("reply-body-nowhere", hook, &reply(&[(8, 200), (20, 4096), (24, u32::MAX)]), refused),
         make("reply-of-all-memory", hook, &reply(&[(8, 418), (20, 0), (24, 262_144)]), Fate::Replies(418)),
     ]

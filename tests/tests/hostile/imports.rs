@@ -1,6 +1,7 @@
 //! Imports with absurd arguments, at the wrong time, and without end.
 
-use crate::case::{Case, Fate, Hook, deed};
+use crate::answers::heavy;
+use crate::case::{Case, Fate, Hook, case, deed};
 
 const EXCHANGE: &str = r#"
     (import "tollgate:filter/exchange@0.1.0" "get" (func $get (param i32 i32 i32 i32 i32)))
@@ -13,7 +14,7 @@ const LIMITER: &str = r#"
     (import "tollgate:filter/limiter@0.1.0" "take" (func $take (param i32 i32 i32 i64 i32 i32 i32)))"#;
 
 const LOG: &str = r#"
-    (import "tollgate:filter/log@0.1.0" "write" (func $log (param i32 i32 i32)))
+    (import "tollgate:filter/log@0.1.0" "write" (func $log (param i32 i32 i32 i32 i32)))
     (data (i32.const 4096) "\ff\fe\fd\fc")"#;
 
 /// Name, what is called, class of the fault if it is one.
@@ -90,21 +91,166 @@ const OF_LIMITER: Calls = &[
 ];
 
 const OF_LOG: Calls = &[
-    ("log-no-level", "(call $log (i32.const 9) (i32.const 0) (i32.const 0))", REFUSED),
-    ("log-nowhere", "(call $log (i32.const 3) (i32.const -1) (i32.const 9))", REFUSED),
-    ("log-without-end", "(call $log (i32.const 3) (i32.const 0) (i32.const -1))", REFUSED),
-    ("log-no-text", "(call $log (i32.const 3) (i32.const 4096) (i32.const 4))", REFUSED),
-    ("log-all-memory", "(call $log (i32.const 3) (i32.const 8192) (i32.const 250000))", Fate::Passes),
+    ("log-no-level", "(call $log (i32.const 9) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))", REFUSED),
+    ("log-nowhere", "(call $log (i32.const 3) (i32.const -1) (i32.const 9) (i32.const 0) (i32.const 0))", REFUSED),
+    ("log-without-end", "(call $log (i32.const 3) (i32.const 0) (i32.const -1) (i32.const 0) (i32.const 0))", REFUSED),
+    ("log-no-text", "(call $log (i32.const 3) (i32.const 4096) (i32.const 4) (i32.const 0) (i32.const 0))", REFUSED),
+    (
+        "log-all-memory",
+        "(call $log (i32.const 3) (i32.const 8192) (i32.const 250000) (i32.const 0) (i32.const 0))",
+        Fate::Passes,
+    ),
     (
         "log-flood",
-        "(loop $on (call $log (i32.const 3) (i32.const 8192) (i32.const 8)) (br $on))",
+        "(loop $on (call $log (i32.const 3) (i32.const 8192) (i32.const 8) (i32.const 0) (i32.const 0)) (br $on))",
         Fate::Fault("deadline"),
     ),
+    (
+        "log-attributes-without-end",
+        "(call $log (i32.const 3) (i32.const 0) (i32.const 1) (i32.const 0) (i32.const -1))",
+        REFUSED,
+    ),
+    (
+        "log-attributes-nowhere",
+        "(call $log (i32.const 3) (i32.const 0) (i32.const 1) (i32.const 262140) (i32.const 1))",
+        REFUSED,
+    ),
+    (
+        "log-many-attributes",
+        "(call $log (i32.const 3) (i32.const 0) (i32.const 1) (i32.const 131072) (i32.const 8000))",
+        Fate::Passes,
+    ),
+];
+
+const METRICS: &str = r#"
+    (import "tollgate:filter/metrics@0.1.0" "define"
+        (func $define (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
+    (import "tollgate:filter/metrics@0.1.0" "get" (func $get (param i32 i32 i32) (result i32)))
+    (import "tollgate:filter/metrics@0.1.0" "add" (func $add (param i32 i64)))
+    (import "tollgate:filter/metrics@0.1.0" "observe" (func $observe (param i32 f64)))
+    (data (i32.const 4096) "\ff\fe\fd\fc") (data (i32.const 4112) "abc")"#;
+
+/// A call of `define`: kind, name, help, labels, buckets, and where the result goes.
+macro_rules! define {
+    ($kind:literal, $name:literal, $labels:literal, $buckets:literal, $at:literal) => {
+        concat!(
+            "(call $define (i32.const ",
+            $kind,
+            ") ",
+            $name,
+            " (i32.const 0) (i32.const 0) ",
+            $labels,
+            " ",
+            $buckets,
+            " (i32.const ",
+            $at,
+            "))"
+        )
+    };
+}
+
+const OF_METRICS: Calls = &[
+    (
+        "define-no-kind",
+        define!(
+            "9",
+            "(i32.const 4112) (i32.const 3)",
+            "(i32.const 0) (i32.const 0)",
+            "(i32.const 0) (i32.const 0)",
+            "4200"
+        ),
+        REFUSED,
+    ),
+    (
+        "define-no-text",
+        define!(
+            "0",
+            "(i32.const 4096) (i32.const 4)",
+            "(i32.const 0) (i32.const 0)",
+            "(i32.const 0) (i32.const 0)",
+            "4200"
+        ),
+        REFUSED,
+    ),
+    (
+        "define-all-memory",
+        define!(
+            "0",
+            "(i32.const 131072) (i32.const 131072)",
+            "(i32.const 0) (i32.const 0)",
+            "(i32.const 0) (i32.const 0)",
+            "4200"
+        ),
+        Fate::Passes,
+    ),
+    (
+        "define-labels-without-end",
+        define!(
+            "0",
+            "(i32.const 4112) (i32.const 3)",
+            "(i32.const 0) (i32.const -1)",
+            "(i32.const 0) (i32.const 0)",
+            "4200"
+        ),
+        REFUSED,
+    ),
+    (
+        "define-many-labels",
+        define!(
+            "0",
+            "(i32.const 4112) (i32.const 3)",
+            "(i32.const 131072) (i32.const 16000)",
+            "(i32.const 0) (i32.const 0)",
+            "4200"
+        ),
+        Fate::Passes,
+    ),
+    (
+        "define-buckets-nowhere",
+        define!(
+            "2",
+            "(i32.const 4112) (i32.const 3)",
+            "(i32.const 0) (i32.const 0)",
+            "(i32.const 0) (i32.const -1)",
+            "4200"
+        ),
+        REFUSED,
+    ),
+    (
+        "define-many-buckets",
+        define!(
+            "2",
+            "(i32.const 4112) (i32.const 3)",
+            "(i32.const 0) (i32.const 0)",
+            "(i32.const 131072) (i32.const 16000)",
+            "4200"
+        ),
+        Fate::Passes,
+    ),
+    (
+        "define-into-nowhere",
+        define!(
+            "0",
+            "(i32.const 4112) (i32.const 3)",
+            "(i32.const 0) (i32.const 0)",
+            "(i32.const 0) (i32.const 0)",
+            "-4"
+        ),
+        REFUSED,
+    ),
+    ("get-no-metric", "(drop (call $get (i32.const 4242) (i32.const 0) (i32.const 0)))", REFUSED),
+    ("get-values-without-end", "(drop (call $get (i32.const 0) (i32.const 0) (i32.const -1)))", REFUSED),
+    ("add-to-nothing", "(call $add (i32.const 4242) (i64.const 1))", REFUSED),
+    ("observe-nothing", "(call $observe (i32.const -1) (f64.const nan))", REFUSED),
 ];
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    for (calls, fields) in [(OF_EXCHANGE, EXCHANGE), (OF_LIMITER, LIMITER), (OF_LOG, LOG)] {
+    let much = heavy(20, 2_000)
+        + "(call $apply (local.get $id) (i32.const 8192) (i32.const 2000) (i32.const 4200)) (i32.const 2048)";
+    let fields = format!("{EXCHANGE} (data (i32.const 4112) \"x-name\")");
+    cases.push(case("apply-much-memory", Hook::RequestHead, &much, &fields, Fate::Passes));
+    for (calls, fields) in [(OF_EXCHANGE, EXCHANGE), (OF_LIMITER, LIMITER), (OF_LOG, LOG), (OF_METRICS, METRICS)] {
         for (what, does, fate) in calls {
             cases.push(deed(what, Hook::RequestHead, does, fields, *fate));
         }

@@ -12,6 +12,9 @@ const EDIT: u32 = 20;
 const FIELD: u32 = 16;
 const STRING: u32 = 8;
 
+/// How many bytes the names of facts may have together.
+const NAMES: usize = 64 << 10;
+
 /// `result<subscription, string>`.
 pub(super) fn subscription(view: View<'_>, at: u32) -> Result<Wanted, CallError> {
     let at = succeeded(view, at)?;
@@ -146,7 +149,15 @@ pub(super) fn numbers(view: View<'_>, start: u32, count: u32) -> Result<Vec<f64>
 }
 
 fn strings(view: View<'_>, at: u32) -> Result<Vec<String>> {
-    view.elements(at, STRING)?.map(|at| Ok(view.text_at(at)?.to_owned())).collect()
+    // All of them may be of the same bytes, so there can be more than the guest has memory.
+    let mut room = NAMES;
+    let text = |at| {
+        let text = view.text_at(at)?;
+        room =
+            room.checked_sub(text.len()).ok_or_else(|| format_err!("names of facts are longer than {NAMES} bytes"))?;
+        Ok(text.to_owned())
+    };
+    view.elements(at, STRING)?.map(text).collect()
 }
 
 fn no_case(case: u8) -> wasmtime::Error {

@@ -4,6 +4,7 @@ use http::{HeaderName, HeaderValue};
 use wasmtime::Result;
 
 use crate::message::{Edit, Fact, Message};
+use crate::sandbox::answer::Room;
 use crate::sandbox::instance::{HEAD_HAS_GONE, HostState};
 use crate::sandbox::meter::host_time;
 
@@ -42,8 +43,9 @@ impl HostState {
         if !running.editable {
             return Ok(Err(HEAD_HAS_GONE.to_owned()));
         }
+        let mut room = Room::default();
         for edit in edits {
-            let change = edit?.check(running.message);
+            let change = room.admit(edit?).and_then(|edit| edit.check(running.message));
             if let Err(error) = change.and_then(|change| change.make(&mut running.exchange, running.message)) {
                 return Ok(Err(error.to_string()));
             }

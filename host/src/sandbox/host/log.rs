@@ -9,7 +9,7 @@ use crate::sandbox::meter::host_time;
 /// The longest log message, in bytes.
 const LOG_BYTES: usize = 4 << 10;
 /// How many attributes a message may have, and how long they may be.
-const ATTRIBUTES: usize = 16;
+pub(in crate::sandbox) const ATTRIBUTES: usize = 16;
 const NAME: usize = 64;
 const VALUE: usize = 1 << 10;
 

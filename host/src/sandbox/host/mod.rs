@@ -6,6 +6,8 @@ mod log;
 mod metrics;
 mod store;
 
+pub(super) use log::ATTRIBUTES;
+
 use wasmtime::{Result, bail};
 
 use super::instance::{HostState, Running};

@@ -5,6 +5,7 @@ use wasmtime::{Linker, Result, bail};
 use super::{Host, guest, split};
 use crate::sandbox::bindings::tollgate::filter::log::Level;
 use crate::sandbox::core::layout;
+use crate::sandbox::host::ATTRIBUTES;
 use crate::sandbox::instance::HostState;
 
 pub(super) fn link(linker: &mut Linker<HostState>) -> Result<()> {
@@ -22,7 +23,8 @@ fn write(mut host: Host<'_>, level: u32, text: u32, length: u32, attributes: u32
         3 => Level::Debug,
         other => bail!("there is no log level {other}"),
     };
-    let attributes = layout::pairs(view, attributes, count)?.collect::<Result<Vec<_>>>()?;
+    // Others than the first are dropped, however many there are.
+    let attributes = layout::pairs(view, attributes, count)?.take(ATTRIBUTES).collect::<Result<Vec<_>>>()?;
     state.log(level, view.text(text, length)?, attributes);
     Ok(())
 }

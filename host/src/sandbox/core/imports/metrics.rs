@@ -42,7 +42,8 @@ fn define(
 ) -> Result<()> {
     let guest = guest(&host)?;
     let (view, state) = split(&guest, &mut host);
-    let labels = layout::texts(view, labels, label_count)?.collect::<Result<Vec<_>>>()?;
+    // More than there may be are refused for that; they need not be read.
+    let labels = layout::texts(view, labels, label_count)?.take(64).collect::<Result<Vec<_>>>()?;
     let buckets = layout::numbers(view, buckets, bucket_count)?;
     let (name, help) = (view.text(name, name_length)?, view.text(help, help_length)?);
     let defined = state.define_metric(self::kind(kind)?, name, help, labels.into_iter(), buckets);
