@@ -244,13 +244,39 @@ const OF_METRICS: Calls = &[
     ("observe-nothing", "(call $observe (i32.const -1) (f64.const nan))", REFUSED),
 ];
 
+const STORE: &str = r#"
+    (import "tollgate:filter/store@0.1.0" "get" (func $get (param i32 i32 i32 i32 i32)))
+    (import "tollgate:filter/store@0.1.0" "set" (func $set (param i32 i32 i32 i32 i32 i32 i64 i32)))
+    (import "tollgate:filter/store@0.1.0" "increment" (func $increment (param i32 i32 i32 i32 i64 i64 i32)))
+    (import "tollgate:filter/store@0.1.0" "acquire" (func $acquire (param i32 i32 i32 i32 i64 i32)))
+    (data (i32.const 4096) "\ff\fe\fd\fc") (data (i32.const 4112) "abc")"#;
+
+const OF_STORE: Calls = &[
+    ("store-key-nowhere", "(call $get (i32.const 0) (i32.const 0) (i32.const -1) (i32.const 9) (i32.const 4200))", REFUSED),
+    ("store-key-without-end", "(call $get (i32.const 0) (i32.const 0) (i32.const 0) (i32.const -1) (i32.const 4200))", REFUSED),
+    ("store-space-no-text", "(call $get (i32.const 4096) (i32.const 4) (i32.const 4112) (i32.const 3) (i32.const 4200))", REFUSED),
+    ("store-of-another", "(call $get (i32.const 4112) (i32.const 3) (i32.const 4112) (i32.const 3) (i32.const 4200))", Fate::Passes),
+    ("store-key-of-all-memory", "(call $get (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 262144) (i32.const 4200))", Fate::Passes),
+    ("store-into-nowhere", "(call $get (i32.const 0) (i32.const 0) (i32.const 4112) (i32.const 3) (i32.const -2))", REFUSED),
+    ("store-value-nowhere", "(call $set (i32.const 0) (i32.const 0) (i32.const 4112) (i32.const 3) (i32.const -1) (i32.const 9) (i64.const 0) (i32.const 4200))", REFUSED),
+    ("store-value-of-all-memory", "(call $set (i32.const 0) (i32.const 0) (i32.const 4112) (i32.const 3) (i32.const 0) (i32.const 262144) (i64.const -1) (i32.const 4200))", Fate::Passes),
+    ("store-count-beyond", "(call $increment (i32.const 0) (i32.const 0) (i32.const 4112) (i32.const 3) (i64.const 0x7fffffffffffffff) (i64.const -1) (i32.const 4200))
+        (call $increment (i32.const 0) (i32.const 0) (i32.const 4112) (i32.const 3) (i64.const 0x7fffffffffffffff) (i64.const -1) (i32.const 4200))", Fate::Passes),
+    ("store-lease-for-ever", "(call $acquire (i32.const 0) (i32.const 0) (i32.const 4112) (i32.const 3) (i64.const -1) (i32.const 4200))", Fate::Passes),
+    ("store-flood", "(loop $on (i32.store (i32.const 4300) (i32.add (i32.load (i32.const 4300)) (i32.const 1)))
+        (call $set (i32.const 0) (i32.const 0) (i32.const 4300) (i32.const 4) (i32.const 131072) (i32.const 60000) (i64.const 0) (i32.const 4200))
+        (br $on))", Fate::Fault("deadline")),
+];
+
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     let much = heavy(20, 2_000)
         + "(call $apply (local.get $id) (i32.const 8192) (i32.const 2000) (i32.const 4200)) (i32.const 2048)";
     let fields = format!("{EXCHANGE} (data (i32.const 4112) \"x-name\")");
     cases.push(case("apply-much-memory", Hook::RequestHead, &much, &fields, Fate::Passes));
-    for (calls, fields) in [(OF_EXCHANGE, EXCHANGE), (OF_LIMITER, LIMITER), (OF_LOG, LOG), (OF_METRICS, METRICS)] {
+    for (calls, fields) in
+        [(OF_EXCHANGE, EXCHANGE), (OF_LIMITER, LIMITER), (OF_LOG, LOG), (OF_METRICS, METRICS), (OF_STORE, STORE)]
+    {
         for (what, does, fate) in calls {
             cases.push(deed(what, Hook::RequestHead, does, fields, *fate));
         }
@@ -262,6 +288,8 @@ pub(crate) fn cases() -> Vec<Case> {
         let fate = if hook == Hook::ExchangeEnd { REFUSED } else { Fate::Passes };
         cases.push(deed("looks-at-fields", hook, look, EXCHANGE, fate));
         cases.push(deed("looks-at-another", hook, OF_EXCHANGE[0].1, EXCHANGE, REFUSED));
+        let fate = if hook == Hook::ExchangeEnd { REFUSED } else { Fate::Passes };
+        cases.push(deed("stores-in-another", hook, OF_STORE[3].1, STORE, fate));
         cases.push(deed("logs-nowhere", hook, OF_LOG[1].1, LOG, REFUSED));
     }
     cases

@@ -13,6 +13,7 @@ mod life;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::sync::{Mutex, PoisonError};
 
 use tollgate_tests::{Answer, Binary, Connection, Load, Request, TestGateway, Upstream, eventually, metric};
 
@@ -131,7 +132,13 @@ fn start(upstream: &Upstream, corpus: &[Case], on_fault: &str, isolation: &str) 
             name = case.name
         );
     }
-    gateway.config(&config).run(&[])
+    let gateway = gateway.config(&config);
+    // Compiled once for all stories, however long that takes.
+    static COMPILING: Mutex<()> = Mutex::new(());
+    let compiling = COMPILING.lock().unwrap_or_else(PoisonError::into_inner);
+    assert_eq!(gateway.check(), Ok(()));
+    drop(compiling);
+    gateway.run(&[])
 }
 
 /// Sends a request that has all hooks called, and looks at what becomes of it.
