@@ -28,6 +28,7 @@ pub mod wire;
 
 pub mod admin;
 pub mod bundled;
+pub mod capture;
 pub mod config;
 pub mod handover;
 pub mod reload;

@@ -31,12 +31,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Control.
     ("admin", &["config", "listener", "reload", "snapshot"]),
     ("bundled", &[]),
+    ("capture", &["chain", "config", "message", "sandbox"]),
     ("config", &["route"]),
     ("handover", &["listener"]),
     ("reload", &["bundled", "config", "sandbox", "snapshot"]),
     (
         "snapshot",
-        &["bundled", "chain", "config", "framing", "listener", "route", "sandbox", "store", "upstream", "wire"],
+        &[
+            "bundled", "capture", "chain", "config", "framing", "listener", "route", "sandbox", "store", "upstream",
+            "wire",
+        ],
     ),
     ("telemetry", &[]),
 ];

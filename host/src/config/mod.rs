@@ -11,6 +11,7 @@
 mod action;
 mod balance;
 mod call;
+mod capture;
 pub mod cases;
 mod check;
 mod document;
@@ -52,6 +53,7 @@ pub use self::{
         Balance, HashKey, HealthCheck, Outlier, Probe, Share, Statuses, Sticky, UpstreamLimits, UpstreamOptions,
     },
     call::{CallOptions, Retry},
+    capture::Capture,
     grants::{Grant, Grants, StoreGrant},
     listener::{ListenerOptions, ProxyProtocol, RedirectHttps},
     model::{

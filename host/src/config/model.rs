@@ -16,7 +16,8 @@ use regex::Regex;
 
 use super::store;
 use super::{
-    CallOptions, Grants, ListenerOptions, OnFault, Overload, Problem, Quarantine, Store, Transport, UpstreamOptions,
+    CallOptions, Capture, Grants, ListenerOptions, OnFault, Overload, Problem, Quarantine, Store, Transport,
+    UpstreamOptions,
 };
 use crate::route::Action;
 
@@ -240,6 +241,8 @@ pub struct Policy {
     pub grants: Grants,
     /// `[limits]`: what the filter may use.
     pub limits: PolicyLimits,
+    /// `capture`: what is kept of an exchange in which the filter faults.
+    pub capture: Option<Capture>,
     /// Where its configuration is written, for the filter's own objections.
     pub place: Place,
 }

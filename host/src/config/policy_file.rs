@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::{
-    FilterSource, Grants, Isolation, OnFault, Place, Policy, PolicyLimits, Quarantine, grants, on_fault, quarantine,
+    Capture, FilterSource, Grants, Isolation, OnFault, Place, Policy, PolicyLimits, Quarantine, capture, grants,
+    on_fault, quarantine,
     report::{At, Report},
     section::{Item, Section},
     store,
@@ -22,6 +23,7 @@ pub(super) struct PolicyTable {
     quarantine: Option<Quarantine>,
     grants: Grants,
     limits: PolicyLimits,
+    capture: Option<Capture>,
 }
 
 impl PolicyTable {
@@ -42,6 +44,7 @@ impl PolicyTable {
             quarantine: section.take("quarantine").and_then(Item::section).and_then(quarantine::read),
             grants: section.take("grants").and_then(Item::section).map(grants::read).unwrap_or_default(),
             limits: section.take("limits").and_then(Item::section).map(read_limits).unwrap_or_default(),
+            capture: section.take("capture").and_then(Item::section).and_then(capture::read),
         }
     }
 
@@ -60,6 +63,7 @@ impl PolicyTable {
             quarantine: self.quarantine,
             grants: self.grants,
             limits: self.limits,
+            capture: self.capture,
             place,
         }
     }

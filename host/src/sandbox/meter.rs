@@ -16,6 +16,8 @@ thread_local! {
     static TURN: Cell<u32> = const { Cell::new(ONE_OF / 2) };
     /// The time of host calls, while it is measured.
     static HOST: Cell<Option<Duration>> = const { Cell::new(None) };
+    /// Counts calls into the gateway.
+    static CALLS: Cell<u64> = const { Cell::new(0) };
 }
 
 /// What a hook took.
@@ -73,7 +75,14 @@ fn is_due() -> bool {
 pub(super) struct HostTime(Option<Instant>);
 
 pub(super) fn host_time() -> HostTime {
+    CALLS.set(CALLS.get() + 1);
     HostTime(HOST.get().map(|_| Instant::now()))
+}
+
+/// How many calls into the gateway the hooks on this thread have made so far.
+#[must_use]
+pub fn host_calls() -> u64 {
+    CALLS.get()
 }
 
 impl Drop for HostTime {

@@ -27,5 +27,5 @@ pub use engine::{MAX_MEMORY, Sandbox};
 pub use fault::{Fault, FaultClass};
 pub use filter::{Filter, FilterSettings, Isolation, Subscription};
 pub use instance::{BodyStep, HeadStep, Instance, Seat, TrailersStep};
-pub use meter::Spent;
+pub use meter::{Spent, host_calls};
 pub use module::{Module, ModuleError};

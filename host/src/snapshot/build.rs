@@ -57,8 +57,9 @@ impl Builder {
     /// # Errors
     /// If its module cannot be read or is no filter, or if the filter refuses its configuration.
     pub fn policy(&mut self, policy: &config::Policy, recorder: Arc<dyn Recorder>) -> Result<Arc<Policy>, Problem> {
+        let policy = config::Policy { capture: None, ..policy.clone() };
         let stores: Vec<_> = policy.grants.stores.iter().map(|grant| Store::named(&grant.store.name)).collect();
-        let mut made = self.policies.prepare(policy, &stores, None)?;
+        let mut made = self.policies.prepare(&policy, &stores, None)?;
         if let Some(policy) = Arc::get_mut(&mut made) {
             policy.recorder = Some(recorder);
         }

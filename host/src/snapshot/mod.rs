@@ -2,6 +2,7 @@
 //! one that it began with.
 
 mod build;
+mod captures;
 mod describe;
 mod listener;
 mod policies;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Snapshot;
+use super::captures::Captures;
 use super::state::StateMaker;
 use crate::bundled;
 use crate::chain::{FaultAnswer, Load, Policy, Quarantine, QuarantineSettings};
@@ -56,12 +57,13 @@ pub(super) struct PolicyMaker {
     pub(super) metrics: Arc<Metrics>,
     pub(super) workers: usize,
     pub(super) state: StateMaker,
+    captures: Captures,
 }
 
 impl PolicyMaker {
     pub(super) fn new(cache: Arc<ModuleCache>, metrics: Arc<Metrics>, workers: usize) -> Self {
         let state = StateMaker::new(Arc::clone(&metrics));
-        Self { cache, metrics, workers, state }
+        Self { cache, metrics, workers, state, captures: Captures::default() }
     }
 
     /// The policy of an entry, if there is one now or was one before, and its status.
@@ -102,6 +104,7 @@ impl PolicyMaker {
             && older.load.as_ref().map(|load| load.most) == policy.limits.exchanges
             && older.filter.module.digest == Digest::of(&content)
             && older.filter.settings.same_as(&settings)
+            && self.captures.is_unchanged(policy, older)
         {
             return Ok(Arc::clone(older));
         }
@@ -113,7 +116,8 @@ impl PolicyMaker {
         metrics.set_in_quarantine(false);
         let quarantine = quarantine.map(|settings| Quarantine::new(settings, Arc::clone(&metrics)));
         let load = policy.limits.exchanges.map(|most| Load::new(most, self.workers));
-        Ok(Arc::new(Policy { name, filter, on_fault, quarantine, load, metrics, recorder: None }))
+        let recorder = self.captures.recorder(policy);
+        Ok(Arc::new(Policy { name, filter, on_fault, quarantine, load, metrics, recorder }))
     }
 
     fn settings(&mut self, policy: &config::Policy, stores: &[Store]) -> FilterSettings {
