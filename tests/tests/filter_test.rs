@@ -329,6 +329,22 @@ mod budgets {
     }
 }
 
+#[test]
+fn a_budget_of_host_calls_is_held() {
+    let text = |calls: u32| {
+        format!(
+            "config = {{ requests = 10, per = \"1s\" }}\nfilter = \"rate-limit\"\n[[cases]]\nname = \"a\"\n\
+             expect = {{ outcome = \"forwarded\", cost = {{ host-calls = {calls} }} }}\n"
+        )
+    };
+    passes("body", &text(1));
+    let told = failures("body", &text(0));
+    assert!(
+        told[0].contains("cost.host-calls: expected at most 0 calls of the gateway, got 1 in on-request-head"),
+        "{told:?}"
+    );
+}
+
 mod facts {
     use super::*;
 

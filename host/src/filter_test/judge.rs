@@ -122,6 +122,12 @@ fn over_budget(step: &Step, hooks: &[Hook], ready: &Ready) -> Vec<Failure> {
         let failure = Failure::new(key, *line, &format!("at most {} of CPU time", micros(*limit)), &got);
         failures.push(Failure { is_slow: true, ..failure });
     }
+    if let (Some((limit, (key, line))), Some(hook)) = (&budget.host_calls, hooks.iter().max_by_key(|hook| hook.calls))
+        && hook.calls > *limit
+    {
+        let got = format!("{} in {}", hook.calls, hook.name);
+        failures.push(Failure::new(key, *line, &format!("at most {limit} calls of the gateway"), &got));
+    }
     let memory = ready.policy.metrics.memory_high_water();
     if let Some((limit, (key, line))) = &budget.memory
         && memory > *limit

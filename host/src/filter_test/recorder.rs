@@ -8,7 +8,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::chain::{HookAnswer, HookCall, Policy, Record, Recorder};
 use crate::message::{Exchange, Message};
-use crate::sandbox::{BodyStep, Fault, HeadStep, Subscription, TrailersStep};
+use crate::sandbox::{BodyStep, Fault, HeadStep, Subscription, TrailersStep, host_calls};
 use crate::telemetry::FilterMetrics;
 
 /// One call of a hook.
@@ -24,6 +24,8 @@ pub(super) struct Hook {
     pub(super) changes: Vec<String>,
     /// Class and message of its fault.
     pub(super) fault: Option<(&'static str, String)>,
+    /// How often it has called the gateway.
+    pub(super) calls: u64,
     /// The CPU time that it took.
     pub(super) cpu: Duration,
     /// The most memory that an instance of the policy has had until then, in bytes.
@@ -43,6 +45,7 @@ struct TestRecord {
     before: State,
     message: Message,
     started: Duration,
+    calls: u64,
 }
 
 /// What a hook can change.
@@ -64,6 +67,7 @@ impl Recorder for TestRecorder {
             before: State::default(),
             message: Message::Request,
             started: Duration::ZERO,
+            calls: 0,
         })
     }
 }
@@ -86,6 +90,7 @@ impl Record for TestRecord {
             _ => State::of(exchange, self.message),
         };
         self.hooks().push(Hook { name: call.name(), given, ..Hook::default() });
+        self.calls = host_calls();
         self.started = cpu();
     }
 
@@ -116,6 +121,7 @@ impl TestRecord {
     fn finish(&self, took: Duration, note: impl FnOnce(&mut Hook)) {
         if let Some(hook) = self.hooks().last_mut() {
             hook.cpu = hook.cpu.max(took);
+            hook.calls = host_calls() - self.calls;
             hook.memory = self.metrics.memory_high_water();
             note(hook);
         }

@@ -56,7 +56,7 @@ fn show(case: &Case, bench: &mut Bench, captured: Option<&str>) -> Result<String
 }
 
 fn tell(text: &mut String, hook: &Hook) {
-    add(text, &format!("{}  {}, {} KiB", hook.name, micros(hook.cpu), hook.memory >> 10));
+    add(text, &format!("{}  {}, {} host calls, {} KiB", hook.name, micros(hook.cpu), hook.calls, hook.memory >> 10));
     hook.given.iter().for_each(|line| add(text, &format!("  in     {line}")));
     match &hook.fault {
         Some((class, message)) => add(text, &format!("  fault  {class}: {message}")),

@@ -106,6 +106,8 @@ pub struct Budget {
     pub cpu: Option<(Duration, KeyLine)>,
     /// The most memory that the instance has had, in bytes.
     pub memory: Option<(u64, KeyLine)>,
+    /// How often each hook may call the gateway.
+    pub host_calls: Option<(u64, KeyLine)>,
 }
 
 /// Key and line.
@@ -169,8 +171,16 @@ impl Budget {
             let place = at(&item);
             item.size(64 << 10, 1 << 30).map(|memory| (memory, place))
         });
+        let host_calls = section.take("host-calls").and_then(|item| {
+            let place = at(&item);
+            item.count(0, 1_000_000).map(|calls| (calls as u64, place))
+        });
         section.finish();
-        Self { cpu: cpu.or_else(|| base.cpu.clone()), memory: memory.or_else(|| base.memory.clone()) }
+        Self {
+            cpu: cpu.or_else(|| base.cpu.clone()),
+            memory: memory.or_else(|| base.memory.clone()),
+            host_calls: host_calls.or_else(|| base.host_calls.clone()),
+        }
     }
 }
 
