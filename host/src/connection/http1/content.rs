@@ -34,6 +34,9 @@ impl Content {
             {
                 let mut intake = self.wire.intake.borrow_mut();
                 if let Some(frame) = intake.content()? {
+                    // Whoever sends content does not wait for an invitation.
+                    self.invitation = &[];
+                    self.wire.invite();
                     return Poll::Ready(Ok(Some(frame)));
                 }
                 if !intake.is_in_content() {

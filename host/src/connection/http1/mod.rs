@@ -191,12 +191,16 @@ async fn hand_over(wire: &Wire, known: &Connection) -> Result<(), Ended> {
 /// Ends the connection politely: the last answer should reach a client that is still sending. A socket that is closed with
 /// unread bytes resets the connection, and what was answered is lost (RFC 9112, section 9.6).
 async fn close(wire: &Wire) -> io::Result<()> {
-    Writer(wire).shutdown().await?;
-    if wire.is_unfinished() {
-        // Whatever ends that, it has ended.
-        let _ = tokio::time::timeout(LINGER, poll_fn(|cx| wire.poll_discard(MOST_DISCARDED, cx))).await;
-    }
-    Ok(())
+    let closed = async {
+        Writer(wire).shutdown().await?;
+        if wire.is_unfinished() {
+            let mut left = MOST_DISCARDED;
+            poll_fn(|cx| wire.poll_discard(&mut left, cx)).await;
+        }
+        Ok(())
+    };
+    // Whatever ends that, it has ended.
+    tokio::time::timeout(LINGER, closed).await.unwrap_or(Ok(()))
 }
 
 /// Whoever still holds on to the request's body is not to keep the socket open.

@@ -153,10 +153,9 @@ impl Wire {
         intake.is_in_content() || intake.is_refused()
     }
 
-    /// Reads and forgets, up to the end or to so many bytes.
-    pub(super) fn poll_discard(&self, most: usize, cx: &mut Context<'_>) -> Poll<()> {
-        let mut discarded = 0;
-        while discarded < most {
+    /// Reads and forgets, up to the end or until so many bytes are used up.
+    pub(super) fn poll_discard(&self, left: &mut usize, cx: &mut Context<'_>) -> Poll<()> {
+        while *left > 0 {
             let read = self.with(|transport| {
                 PAD.with_borrow_mut(|pad| {
                     let mut buffer = ReadBuf::new(pad);
@@ -166,7 +165,7 @@ impl Wire {
             });
             match ready!(read) {
                 Ok(0) | Err(_) => break,
-                Ok(count) => discarded += count,
+                Ok(count) => *left = left.saturating_sub(count),
             }
         }
         Poll::Ready(())
