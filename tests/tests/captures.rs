@@ -47,12 +47,13 @@ fn a_fault_is_written_down_and_happens_again_offline() {
     let gateway = gateway(
         &upstream,
         "in = \"request-head\", do = \"panic\", when = \"/bad\"",
-        "[capture]\ndirectory = \"../captures\"",
+        "grants = { store = [] }\n[capture]\ndirectory = \"../captures\"",
     );
     assert_eq!(gateway.get("/good").status, 200);
     assert_eq!(gateway.send(Request::get("/bad?page=2").field("x-kind", "odd")).status, 503);
     let (file, text) = captured(&gateway);
     assert!(text.contains("hook = \"on-request-head\"") && text.contains("fault = \"trap: "), "{text}");
+    assert!(text.contains("grants = { \"store\" = [] }"), "what the policy is granted is there too: {text}");
     let replayed = filter("replay", &file, &[]);
     for part in [
         " (the captured one)\n",

@@ -129,10 +129,7 @@ mod files {
         let text = "policy = 1\n[[cases]]\nnam = \"a\"\nrequest = { method = \"G T\", fields = { X-A = \"1\", x-b = true } }\n\
             expect = { clint = 1, outcome = \"gone\" }\n[[cases]]\nname = \"b\"\nresponse = { status = 99 }\nexpect = {}\n";
         let told = problems(text);
-        assert!(
-            told[0].starts_with("body.cases.toml:1: policy: unknown key; known keys: "),
-            "{told:?}"
-        );
+        assert!(told[0].starts_with("body.cases.toml:1: policy: unknown key; known keys: "), "{told:?}");
         assert_eq!(
             told[1..],
             [

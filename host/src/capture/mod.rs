@@ -50,7 +50,10 @@ impl FaultCapture {
     /// Whether it need not be made again for this policy.
     #[must_use]
     pub fn is_for(&self, policy: &config::Policy) -> bool {
-        self.shared.policy == *policy
+        // Where it is written does not matter.
+        let (ours, theirs) = (&self.shared.policy, policy);
+        let moved = config::Policy { place: theirs.place.clone(), grants: theirs.grants.clone(), ..ours.clone() };
+        moved == *theirs
     }
 }
 

@@ -28,6 +28,9 @@ pub(super) fn of(captured: &Captured) -> String {
     if policy.isolation == Isolation::Exchange {
         line(&mut text, "isolation", "\"exchange\"");
     }
+    if policy.written_grants.is_object() {
+        line(&mut text, "grants", &toml(&policy.written_grants));
+    }
     let limits = &policy.limits;
     let limits = format!("{{ cpu = \"{}ms\", memory = {} }}", limits.cpu.as_millis().max(1), limits.memory);
     line(&mut text, "limits", &limits);

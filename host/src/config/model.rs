@@ -239,6 +239,8 @@ pub struct Policy {
     pub quarantine: Option<Quarantine>,
     /// `grants`: what it may reach.
     pub grants: Grants,
+    /// `grants` as written, as JSON, for a capture to say the same; null if there are none.
+    pub written_grants: serde_json::Value,
     /// `[limits]`: what the filter may use.
     pub limits: PolicyLimits,
     /// `capture`: what is kept of an exchange in which the filter faults.

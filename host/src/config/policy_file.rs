@@ -22,6 +22,7 @@ pub(super) struct PolicyTable {
     isolation: Isolation,
     quarantine: Option<Quarantine>,
     grants: Grants,
+    written_grants: Value,
     limits: PolicyLimits,
     capture: Option<Capture>,
 }
@@ -36,13 +37,16 @@ impl PolicyTable {
 
     /// Reads its keys of a table that has others.
     pub(super) fn take(section: &mut Section<'_>) -> Self {
+        let grants = section.take("grants");
+        let written = grants.as_ref().and_then(Item::written);
         Self {
             filter: section.take("filter").and_then(Item::string),
             config: section.take("config").and_then(Item::json),
             on_fault: section.take("on-fault").and_then(on_fault::read).unwrap_or_default(),
             isolation: section.take("isolation").and_then(read_isolation).unwrap_or_default(),
             quarantine: section.take("quarantine").and_then(Item::section).and_then(quarantine::read),
-            grants: section.take("grants").and_then(Item::section).map(grants::read).unwrap_or_default(),
+            written_grants: written.unwrap_or(Value::Null),
+            grants: grants.and_then(Item::section).map(grants::read).unwrap_or_default(),
             limits: section.take("limits").and_then(Item::section).map(read_limits).unwrap_or_default(),
             capture: section.take("capture").and_then(Item::section).and_then(capture::read),
         }
@@ -62,6 +66,7 @@ impl PolicyTable {
             isolation: self.isolation,
             quarantine: self.quarantine,
             grants: self.grants,
+            written_grants: self.written_grants,
             limits: self.limits,
             capture: self.capture,
             place,

@@ -271,6 +271,12 @@ impl<'a> Item<'a> {
         Some(At { value, key: self.key, line: self.line })
     }
 
+    /// As JSON what is there, without a word about what JSON cannot hold.
+    pub(super) fn written(&self) -> Option<Value> {
+        let silent = Document::silent();
+        json::Convert { document: &silent }.value(&self.key, self.line, self.value.clone())
+    }
+
     /// Anything as JSON.
     pub(super) fn any_json(self) -> Option<At<Value>> {
         let convert = json::Convert { document: self.document };
