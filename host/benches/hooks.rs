@@ -168,6 +168,7 @@ fn exchange() -> Option<Box<Exchange>> {
     Some(Box::new(Exchange {
         client: Arc::new(ClientInfo::new("192.0.2.7:4711".parse().unwrap(), "public".into(), "http")),
         route: "orders".into(),
+        trace: None,
         request: request.into_parts().0,
         response: None,
         context: Context::default(),

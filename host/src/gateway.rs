@@ -192,6 +192,7 @@ impl Gateway {
             // It has logged why, if it panicked.
             let _ = worker.join();
         }
+        self.snapshot().tracing.iter().for_each(|tracing| tracing.flush());
     }
 }
 

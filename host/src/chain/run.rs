@@ -1,6 +1,6 @@
 //! One exchange's way through a chain.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::quarantine::Admittance;
 use super::record::{HookAnswer, HookCall, Record};
 use crate::message::{Body, Exchange, Message, Reply};
 use crate::sandbox::{Fault, FaultClass, HeadStep, Instance, Seat, Spent};
-use crate::telemetry::CostMetrics;
+use crate::telemetry::{Attribute, CostMetrics, OpenSpan, SpanKind, Trace};
 
 /// What the request hooks decided.
 #[must_use]
@@ -61,6 +61,8 @@ pub struct Run(pub(super) Rc<Inner>);
 pub(super) struct Inner {
     pub(super) filters: LocalChain,
     state: RefCell<State>,
+    /// The trace that hooks are recorded in, if they are.
+    trace: OnceCell<Rc<Trace>>,
 }
 
 struct State {
@@ -77,6 +79,8 @@ struct State {
     records: Vec<(usize, Box<dyn Record>)>,
     /// Whether all hooks are measured.
     exact: bool,
+    /// Of the hook that runs, if it is recorded.
+    span: Option<OpenSpan>,
 }
 
 /// How an exchange stands with one filter.
@@ -106,8 +110,9 @@ impl Run {
             keeps_response: false,
             records: Vec::new(),
             exact: false,
+            span: None,
         };
-        Self(Rc::new(Inner { filters, state: RefCell::new(state) }))
+        Self(Rc::new(Inner { filters, trace: OnceCell::new(), state: RefCell::new(state) }))
     }
 
     /// Whether there are no filters.
@@ -142,6 +147,11 @@ impl Run {
     /// What a filter costs on this route.
     pub(super) fn cost(&self, index: usize) -> &CostMetrics {
         &self.0.filters[index].cost
+    }
+
+    /// Records each hook as a span of that trace.
+    pub fn record(&self, trace: &Rc<Trace>) {
+        let _ = self.0.trace.set(Rc::clone(trace));
     }
 
     /// Measures all hooks of this exchange.
@@ -270,6 +280,10 @@ impl Run {
     pub(super) fn weigh(&self, index: usize, fault: &Fault) -> Result<(), Denied> {
         let state = &mut *self.0.state.borrow_mut();
         state.places[index].bypassed = true;
+        if let Some(mut span) = state.span.take() {
+            span.say("error.type", || Attribute::Text(fault.class.label().to_owned()));
+            span.end(true);
+        }
         state.records.iter_mut().filter(|(of, _)| *of == index).for_each(|(_, record)| record.faulted(fault));
         self.cost(index).faulted(fault.class);
         weigh(&self.filter(index).policy, fault)
@@ -277,6 +291,10 @@ impl Run {
 
     /// Tells whoever follows the filter that a hook is about to be called.
     pub(super) fn before(&self, index: usize, call: HookCall<'_>) {
+        if let Some(trace) = self.0.trace.get() {
+            let name = || format!("{} {}", self.filter(index).policy.name, call.name());
+            self.0.state.borrow_mut().span = Some(trace.span(SpanKind::Internal, name));
+        }
         if let Some(recorder) = &self.filter(index).policy.recorder {
             let State { exchange, records, .. } = &mut *self.0.state.borrow_mut();
             if records.iter().all(|(of, _)| *of != index) {
@@ -288,6 +306,11 @@ impl Run {
 
     /// And that it has answered.
     pub(super) fn answered(&self, index: usize, answer: HookAnswer<'_>) {
+        if self.0.trace.get().is_some()
+            && let Some(span) = self.0.state.borrow_mut().span.take()
+        {
+            span.end(false);
+        }
         if self.filter(index).policy.recorder.is_some() {
             let State { exchange, records, places, .. } = &mut *self.0.state.borrow_mut();
             self.filter(index).note_memory(places[index].place.as_ref());

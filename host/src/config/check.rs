@@ -47,6 +47,7 @@ fn check(file: ConfigFile, bundled: &[&str], report: &Report) -> Config {
         workers: file.workers.and_then(NonZeroUsize::new),
         access_log: file.access_log.is_some(),
         access_filters: file.access_log == Some(true),
+        tracing: file.tracing,
         state_dir: file.state_dir.map(|at| folder.join(at.value)),
         policies_dir: policies_dir.map(|at| at.value),
         limits: file.limits,

@@ -7,14 +7,15 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{
-    CallOptions, EncodedSlash, Limits, Overload, Paths, Store, UpstreamOptions, UpstreamTimeouts, balance, call,
+    CallOptions, EncodedSlash, Limits, Overload, Paths, Store, Tracing, UpstreamOptions, UpstreamTimeouts, balance,
+    call,
     endpoints::EndpointsTable,
     listener::OptionsTable,
     policy_file::PolicyTable,
     report::At,
     route_file::ActionTable,
     section::{Item, Section},
-    store,
+    store, tracing,
     transport::TransportTable,
 };
 
@@ -26,6 +27,7 @@ pub(super) struct ConfigFile {
     pub(super) workers: Option<usize>,
     /// If there is one: whether it says what filters took.
     pub(super) access_log: Option<bool>,
+    pub(super) tracing: Option<Tracing>,
     pub(super) state_dir: Option<At<String>>,
     pub(super) policies_dir: Option<At<String>>,
     pub(super) limits: Limits,
@@ -98,6 +100,7 @@ impl ConfigFile {
             admin: section.take("admin").and_then(Item::section).and_then(read_admin),
             workers: section.take("workers").and_then(|item| item.count(1, 1024)),
             access_log: section.take("access-log").and_then(read_access_log),
+            tracing: section.take("tracing").and_then(Item::section).map(tracing::read),
             state_dir: section.take("state-dir").and_then(Item::string),
             policies_dir: section.take("policies-dir").and_then(Item::string),
             limits,

@@ -30,6 +30,7 @@ pub(super) fn load(flags: &Flags, bundled: &[&str]) -> Result<Config, Vec<Proble
         workers: None,
         access_log: false,
         access_filters: false,
+        tracing: None,
         state_dir: None,
         policies_dir: flags.policies.clone(),
         limits: Limits::default(),

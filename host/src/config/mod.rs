@@ -39,6 +39,7 @@ mod route_file;
 mod section;
 mod store;
 mod tls;
+mod tracing;
 mod transport;
 mod units;
 mod upstream;
@@ -68,6 +69,7 @@ pub use self::{
     quarantine::Quarantine,
     store::Store,
     tls::{CertificateFiles, ClientAuth, Tls, TlsProfile},
+    tracing::{Collector, Tracing},
     transport::{Transport, UpstreamTls},
 };
 

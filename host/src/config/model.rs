@@ -16,7 +16,7 @@ use regex::Regex;
 
 use super::store;
 use super::{
-    CallOptions, Capture, Grants, ListenerOptions, OnFault, Overload, Problem, Quarantine, Store, Transport,
+    CallOptions, Capture, Grants, ListenerOptions, OnFault, Overload, Problem, Quarantine, Store, Tracing, Transport,
     UpstreamOptions,
 };
 use crate::route::Action;
@@ -34,6 +34,8 @@ pub struct Config {
     pub access_log: bool,
     /// `access-log = { filters = true }`: whether it says what each filter took.
     pub access_filters: bool,
+    /// `[tracing]`: how exchanges are traced, if they are.
+    pub tracing: Option<Tracing>,
     /// Where compiled modules are kept between runs.
     pub state_dir: Option<PathBuf>,
     /// The watched directory of policies, relative to the working directory like every path here.

@@ -13,6 +13,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use crate::chain::Run;
 use crate::message::{Activity, Body, BodyError, ClientInfo};
 use crate::snapshot::{Target, View};
+use crate::telemetry::{Attribute, Trace};
 
 /// Held from an exchange's first step to the end of its response.
 pub(super) struct ExchangeEnd {
@@ -26,7 +27,15 @@ pub(super) struct ExchangeEnd {
     /// how fast anybody is.
     answered: Option<Duration>,
     run: Option<Run>,
+    trace: Option<Box<Traced>>,
     access: Option<Box<Access>>,
+}
+
+/// An exchange that belongs to a trace.
+struct Traced {
+    trace: Rc<Trace>,
+    /// Method and path, if it is recorded.
+    request: Option<(Method, String)>,
 }
 
 /// What the access line says that is not known at the end any more.
@@ -59,11 +68,30 @@ impl ExchangeEnd {
                 sent: 0,
             })
         });
-        Self { view, activity, target: None, started: Instant::now(), status: None, answered: None, run: None, access }
+        Self {
+            view,
+            activity,
+            target: None,
+            started: Instant::now(),
+            status: None,
+            answered: None,
+            run: None,
+            trace: None,
+            access,
+        }
     }
 
     pub(super) fn set_target(&mut self, target: &Arc<Target>) {
         self.target = Some(Arc::clone(target));
+    }
+
+    pub(super) fn set_trace(&mut self, trace: Option<Rc<Trace>>, head: &request::Parts) {
+        // Without the query, which may hold credentials.
+        let of = |trace: Rc<Trace>| {
+            let request = trace.is_recorded().then(|| (head.method.clone(), head.uri.path().to_owned()));
+            Box::new(Traced { trace, request })
+        };
+        self.trace = trace.map(of);
     }
 
     /// Since when it runs.
@@ -105,6 +133,20 @@ impl ExchangeEnd {
         }
     }
 
+    fn end_trace(&mut self, traced: Traced) {
+        let Some((method, path)) = traced.request else { return };
+        let Some(tracing) = &self.view.snapshot.tracing else { return };
+        let route = self.target.as_ref().map(|target| target.name.to_string());
+        let name = route.as_ref().map_or_else(|| method.to_string(), |route| format!("{method} {route}"));
+        let mut attributes =
+            vec![("http.request.method", Attribute::Text(method.to_string())), ("url.path", Attribute::Text(path))];
+        attributes.extend(route.map(|route| ("http.route", Attribute::Text(route))));
+        let status = self.status.map(|status| Attribute::Number(status.as_u16().into()));
+        attributes.extend(status.map(|status| ("http.response.status_code", status)));
+        let failed = self.status.is_none_or(|status| status.is_server_error());
+        tracing.end(&traced.trace, name, failed, attributes);
+    }
+
     fn write_access_line(&self, access: &Access) {
         let consumer = self.run.as_ref().and_then(|run| run.with(|exchange| exchange.context.consumer.clone()));
         let filters = self.run.as_ref().filter(|_| self.view.snapshot.access_filters).map(filter_times);
@@ -116,6 +158,7 @@ impl ExchangeEnd {
             // Without the query, which may hold credentials.
             path = access.uri.path(),
             route = self.target.as_ref().map(|target| &*target.name),
+            trace_id = self.trace.as_ref().map(|traced| format!("{:032x}", traced.trace.context.trace)),
             consumer = consumer.as_ref().and_then(|name| name.to_str().ok()),
             filters,
             status = self.status.map(|status| status.as_u16()),
@@ -150,6 +193,9 @@ impl Drop for ExchangeEnd {
         }
         if let Some(access) = &self.access {
             self.write_access_line(access);
+        }
+        if let Some(traced) = self.trace.take() {
+            self.end_trace(*traced);
         }
     }
 }

@@ -9,6 +9,7 @@ mod mirror;
 mod proxy_headers;
 mod redirect;
 mod run;
+mod trace;
 mod tunnel;
 mod upgrade;
 

@@ -13,12 +13,13 @@ use super::error::ExchangeError;
 use super::mirror::copy_to;
 use super::tunnel::Handover;
 use super::upgrade::{self, Upgrade, conclude};
-use super::{grpc, proxy_headers, redirect};
+use super::{grpc, proxy_headers, redirect, trace};
 use crate::chain::{Aborted, Run, Step, Verdict};
 use crate::framing::Violation;
 use crate::message::{Activity, Body, ClientInfo, Exchange, Reply};
 use crate::route::{self, Action, Forward, Lookup, PathError, PathRules};
 use crate::snapshot::{ListenerSettings, Target, View};
+use crate::telemetry::Trace;
 use crate::upstream::Caller;
 
 /// Serves one request on the snapshot that is current now, to its end.
@@ -35,6 +36,8 @@ pub async fn serve(
     let is_grpc = grpc::is_call(&head);
     let answer = |response| if is_grpc { grpc::translate(response) } else { response };
     let mut end = ExchangeEnd::new(Rc::clone(&view), client, activity, &head);
+    let trace = view.snapshot.tracing.as_ref().map(|tracing| trace::begin(tracing, &mut head));
+    end.set_trace(trace.clone(), &head);
 
     if let Err(refusal) = view.admit() {
         return end.respond(answer(refuse(&view, &ExchangeError::Overloaded(refusal))));
@@ -62,7 +65,7 @@ pub async fn serve(
         return end.respond(answer(respond(ExchangeError::TooLarge.reply())));
     };
     let deadline = target.call.total.map(|total| Deadline::new(total, end.started()));
-    let way = Way { view: &view, client, route, upgrade: upgrade.as_ref() };
+    let way = Way { view: &view, client, route, upgrade: upgrade.as_ref(), trace: trace.as_ref() };
 
     if target.chain.policies().is_empty() {
         let response = match deadline {
@@ -75,11 +78,15 @@ pub async fn serve(
     let exchange = Box::new(Exchange {
         client: Arc::clone(client),
         route: Arc::clone(&target.name),
+        trace: trace.as_ref().map(|trace| trace.context),
         request: head,
         response: None,
         context: Default::default(),
     });
     let run = Run::new(view.chain(route), exchange);
+    if let Some(trace) = trace.as_ref().filter(|trace| trace.is_recorded()) {
+        run.record(trace);
+    }
     end.set_run(&run);
     if view.snapshot.access_filters {
         run.measure();
@@ -127,6 +134,7 @@ struct Way<'a> {
     client: &'a Arc<ClientInfo>,
     route: usize,
     upgrade: Option<&'a Upgrade>,
+    trace: Option<&'a Rc<Trace>>,
 }
 
 impl Way<'_> {
@@ -189,8 +197,13 @@ impl Way<'_> {
         if let Some(mirror) = &forward.mirror {
             body = copy_to(mirror, view, client, route, head, body);
         }
+        let span = self.trace.map(|trace| trace::call(trace, upstream.upstream.name(), head));
         let caller = Caller { options: &self.target().call, client };
-        let mut response = upstream.call(head, body, caller).await?;
+        let called = upstream.call(head, body, caller).await;
+        if let Some(span) = span {
+            trace::called(span, called.as_ref().ok());
+        }
+        let mut response = called?;
         let protocol = upgrade::switched(upgrade, &response).map_err(|_| ExchangeError::Unasked)?;
         proxy_headers::to_client(response.headers_mut());
         if let Some(protocol) = protocol {

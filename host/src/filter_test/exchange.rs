@@ -109,6 +109,7 @@ fn exchange(case: &RequestCase) -> Box<Exchange> {
     Box::new(Exchange {
         client: Arc::new(client(case)),
         route: case.route.as_str().into(),
+        trace: None,
         request: head,
         response: None,
         #[allow(clippy::needless_update, reason = "a case sets what it has a key for")]

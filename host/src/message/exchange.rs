@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, request, response};
 
 use super::tls::{Identity, TlsInfo};
+use crate::telemetry::TraceContext;
 
 /// Which head of an exchange is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +74,8 @@ pub struct Exchange {
     pub client: Arc<ClientInfo>,
     /// The name of the route that was found.
     pub route: Arc<str>,
+    /// Where it belongs, if exchanges are traced.
+    pub trace: Option<TraceContext>,
     /// The request's head. After the request has gone to the upstream only method and URI are left, and the fields too
     /// if the chain asked for them.
     pub request: request::Parts,

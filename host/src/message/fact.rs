@@ -39,6 +39,10 @@ pub enum Fact {
     SpiffeId,
     /// `@route`
     Route,
+    /// `@trace-id`
+    TraceId,
+    /// `@span-id`
+    SpanId,
     /// `@consumer`
     Consumer,
     /// `@attr:NAME`
@@ -51,7 +55,7 @@ pub enum Fact {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{name:?} is not a fact of a {}; known are header fields in lower case, :method, :path, :authority, :scheme, \
          :status (response), @client-address, @client-port, @listener, @tls-version, @tls-sni, @tls-subject, @tls-san, \
-         @spiffe-id, @route, @consumer, @attr:NAME and, for a response, \
+         @spiffe-id, @route, @trace-id, @span-id, @consumer, @attr:NAME and, for a response, \
          @request:FACT", if *.message == Message::Request { "request" } else { "response" })]
 pub struct FactError {
     name: String,
@@ -81,6 +85,8 @@ impl Fact {
             "@tls-san" => Ok(Self::TlsNames),
             "@spiffe-id" => Ok(Self::SpiffeId),
             "@route" => Ok(Self::Route),
+            "@trace-id" => Ok(Self::TraceId),
+            "@span-id" => Ok(Self::SpanId),
             "@consumer" => Ok(Self::Consumer),
             _ => {
                 if let Some(attribute) = name.strip_prefix("@attr:").filter(|attribute| !attribute.is_empty()) {
@@ -118,6 +124,8 @@ impl Fact {
                 append_some(out, exchange.client.identity().and_then(|identity| identity.spiffe_id.as_deref()))
             }
             Self::Route => append(out, &*exchange.route),
+            Self::TraceId => exchange.trace.is_some_and(|trace| write!(out, "{:032x}", trace.trace).is_ok()),
+            Self::SpanId => exchange.trace.is_some_and(|trace| write!(out, "{:016x}", trace.span).is_ok()),
             Self::Consumer => exchange.context.consumer.as_ref().is_some_and(|name| append(out, name.as_bytes())),
             Self::Attribute(name) => {
                 let found = exchange.context.attributes.iter().find(|(key, _)| key == name);
@@ -147,6 +155,8 @@ impl std::fmt::Display for Fact {
             Self::TlsNames => "@tls-san",
             Self::SpiffeId => "@spiffe-id",
             Self::Route => "@route",
+            Self::TraceId => "@trace-id",
+            Self::SpanId => "@span-id",
             Self::Consumer => "@consumer",
             Self::Attribute(name) => return write!(f, "@attr:{name}"),
             Self::OfRequest(fact) => return write!(f, "@request:{fact}"),

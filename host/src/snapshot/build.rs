@@ -14,7 +14,7 @@ use crate::config::{self, Config, Problem, Store};
 use crate::listener::{self, Admission, Bounds, Inherited};
 use crate::route::{Action, RouteTable};
 use crate::sandbox::ModuleCache;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Collector, Metrics, TraceSettings, Tracing};
 use crate::upstream::{self, Http2, Settings, Tls, Upstream};
 use crate::wire::HeadLimits;
 
@@ -95,6 +95,7 @@ impl Builder {
         let routes =
             RouteTable::new(config.routes.iter().enumerate().map(|(index, route)| (conditions(route, config), index)));
         self.policies.state.bound(config);
+        let tracing = self.tracing(config, previous)?;
         self.generation += 1;
         let snapshot = Snapshot {
             generation: self.generation,
@@ -111,6 +112,7 @@ impl Builder {
             paths: path_rules(config.paths),
             access_log: config.access_log,
             access_filters: config.access_filters,
+            tracing,
             metrics: Arc::clone(&self.metrics),
             kept_certificates: kept,
             statuses,
@@ -128,6 +130,24 @@ impl Builder {
         let built = self.build(&dry, None).err().unwrap_or_default();
         let problems: Vec<_> = settings.into_iter().chain(built).collect();
         if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+
+    /// What traces go on in as long as nobody changes how.
+    fn tracing(&self, config: &Config, previous: Option<&Snapshot>) -> Result<Option<Arc<Tracing>>, Vec<Problem>> {
+        let Some(tracing) = &config.tracing else { return Ok(None) };
+        let settings = trace_settings(tracing);
+        match previous.and_then(|snapshot| snapshot.tracing.as_ref()) {
+            Some(older) if older.settings == settings => Ok(Some(Arc::clone(older))),
+            _ => match Tracing::start(settings, Arc::clone(&self.metrics.traces)) {
+                Ok(tracing) => Ok(Some(Arc::new(tracing))),
+                Err(error) => {
+                    let file = config.files.first().cloned().unwrap_or_default();
+                    let message = format!("spans cannot be sent: {error}");
+                    let remedy = "raise the number of threads that the process may have".into();
+                    Err(vec![Problem { file, line: None, key: Some("tracing".into()), message, remedy }])
+                }
+            },
+        }
     }
 
     fn target(&self, route: &config::Route, config: &Config, policies: &[Arc<Policy>]) -> Arc<Target> {
@@ -198,6 +218,19 @@ impl Builder {
             None => listener::bind(wanted.address, self.workers)?,
         };
         BoundListener::new(wanted.name.as_str().into(), wanted.address, address, sockets)
+    }
+}
+
+fn trace_settings(tracing: &config::Tracing) -> TraceSettings {
+    let collector = tracing.collector.as_ref().map(|collector| {
+        let config::Collector { host, port, path } = collector.clone();
+        Collector { host, port, path }
+    });
+    TraceSettings {
+        collector,
+        service: tracing.service.clone(),
+        per_million: tracing.sample.thousandths() * 1_000,
+        follow_parent: tracing.follow_parent,
     }
 }
 

@@ -28,7 +28,7 @@ use crate::config::{CallOptions, Limits, Problem};
 use crate::framing;
 use crate::listener::{Admission, Bounds};
 use crate::route::{Action, PathRules, RouteTable};
-use crate::telemetry::{Metrics, MirrorMetrics, RouteMetrics};
+use crate::telemetry::{Metrics, MirrorMetrics, RouteMetrics, Tracing};
 use crate::upstream::Upstream;
 
 /// Everything that an exchange needs, for all workers.
@@ -61,6 +61,8 @@ pub struct Snapshot {
     pub access_log: bool,
     /// Whether it says what filters took.
     pub access_filters: bool,
+    /// How exchanges are traced, if they are.
+    pub tracing: Option<Arc<Tracing>>,
     /// The counters.
     pub metrics: Arc<Metrics>,
     /// Why listeners go on with older certificates, if they do.

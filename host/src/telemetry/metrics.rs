@@ -16,6 +16,7 @@ use super::pace::LogPace;
 use super::reasons::Reasons;
 use super::refusal::{Refusal, Refusals};
 use super::store::{self, SpaceMetrics};
+use super::trace::TraceMetrics;
 use super::tunnels::TunnelMetrics;
 use super::upstream::{UpstreamMetrics, render_upstreams};
 use super::{memory, names, panics};
@@ -29,6 +30,8 @@ pub struct Metrics {
     pub tunnels: TunnelMetrics,
     /// What clients did wrong before there was a request.
     pub downstream: DownstreamMetrics,
+    /// Those of traces.
+    pub traces: Arc<TraceMetrics>,
     routes: Mutex<BTreeMap<String, Arc<RouteMetrics>>>,
     filters: Mutex<BTreeMap<String, Arc<FilterMetrics>>>,
     kinds: Kinds,
@@ -79,6 +82,10 @@ impl Metrics {
         self.gateway.render(&mut page);
         self.tunnels.render(&mut page);
         self.downstream.render(&mut page);
+        page.family(names::TRACE_SPANS, "counter", "spans by whether the collector got them");
+        for (outcome, count) in [("sent", &self.traces.sent), ("dropped", &self.traces.dropped)] {
+            page.sample(names::TRACE_SPANS, &[("outcome", outcome)], count.sum());
+        }
         render_routes(&mut page, &all(&self.routes));
         let filters = all(&self.filters);
         render_filters(&mut page, &filters);

@@ -17,6 +17,7 @@ mod reasons;
 mod refusal;
 pub mod service_manager;
 mod store;
+mod trace;
 mod tunnels;
 mod upstream;
 
@@ -33,5 +34,6 @@ pub use mirror::{CopyLost, MirrorMetrics};
 pub use panics::watch as watch_panics;
 pub use refusal::Refusal;
 pub use store::{SpaceMetrics, StoreOperation};
+pub use trace::{Attribute, Collector, OpenSpan, SpanKind, Trace, TraceContext, TraceMetrics, TraceSettings, Tracing};
 pub use tunnels::TunnelMetrics;
 pub use upstream::{EndpointMetrics, UpstreamMetrics};

@@ -16,6 +16,7 @@ pub(super) const BAD_REQUESTS: &str = "tollgate_unrouted_requests_total";
 pub(super) const INVALID_REQUESTS: &str = "tollgate_invalid_requests_total";
 pub(super) const RELOADS: &str = "tollgate_reloads_total";
 pub(super) const GENERATION: &str = "tollgate_snapshot_generation";
+pub(super) const TRACE_SPANS: &str = "tollgate_trace_spans_total";
 pub(super) const RESPONSES: &str = "tollgate_responses_total";
 pub(super) const DURATION: &str = "tollgate_exchange_duration_seconds";
 pub(super) const FILTER_CALLS: &str = "tollgate_filter_calls_total";

@@ -39,10 +39,11 @@ impl HostState {
         let policy = &*self.policy;
         let exchange = self.running.as_ref().map(|running| &*running.exchange);
         let route = exchange.map(|exchange| &*exchange.route);
+        let trace_id = exchange.and_then(|exchange| exchange.trace).map(|trace| format!("{:032x}", trace.trace));
         let dropped = Some(dropped).filter(|dropped| *dropped > 0);
         macro_rules! line {
             ($level:ident) => {
-                tracing::$level!(policy, route, attributes, dropped, "{message}")
+                tracing::$level!(policy, route, trace_id, attributes, dropped, "{message}")
             };
         }
         match level {
