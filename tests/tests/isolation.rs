@@ -4,7 +4,7 @@
 #![allow(missing_docs, reason = "each story is named after what it tells")]
 
 use tollgate_tests::{
-    Answer, Gate, RawFilter, Request, Response, RunningGateway, TestGateway, Upstream, eventually, guest,
+    Answer, Connection, Gate, RawFilter, Request, Response, RunningGateway, TestGateway, Upstream, eventually, guest,
 };
 
 /// A gateway with one policy; the guest counts in its memory, for all to see, and does what it is told.
@@ -198,5 +198,70 @@ mod recycling {
         let told = (response.field("x-hooks"), response.field("x-begun"), response.field("x-ended"));
         assert_eq!((response.status, told), (200, (Some("2"), Some("3"), Some("2"))));
         assert_eq!(gateway.metric("tollgate_filter_faults_total{policy=\"10-m\",class=\"state-lost\"}"), 0.0);
+    }
+}
+
+mod waiting {
+    use super::*;
+
+    /// How many exchanges wait at once.
+    const WAITING: usize = 200;
+
+    /// The most that one may hold for each filter that it has passed, in KiB.
+    const EACH: u64 = 20;
+
+    const CONFIG: &str = r#"
+        policies-dir = "policies"
+        admin = { address = "127.0.0.1:0" }
+        workers = 1
+        [[listeners]]
+        address = "{listen}"
+        [upstreams.slow]
+        endpoints = ["{upstream}"]
+        [policies.a]
+        filter = "misbehave"
+        config = { state = true }
+        [policies.b]
+        filter = "misbehave"
+        config = { state = true }
+        [policies.c]
+        filter = "misbehave"
+        config = { state = true }
+        [[routes]]
+        path = { prefix = "/filtered" }
+        policies = ["a", "b", "c"]
+        upstream = "slow"
+        [[routes]]
+        upstream = "slow"
+    "#;
+
+    /// How much more memory the program has while so many requests wait, in KiB.
+    fn held(path: &str) -> u64 {
+        let gate = Gate::new();
+        let upstream = Upstream::answering(Answer::after(&gate));
+        let gateway = TestGateway::new().upstream(&upstream).module("misbehave", guest("misbehave"));
+        let program = gateway.config(CONFIG).run(&[]);
+        let before = program.resident_kib();
+        let waiting: Vec<_> = (0..WAITING)
+            .map(|_| {
+                let mut connection = Connection::open(program.address());
+                connection.send(&Request::get(path));
+                connection
+            })
+            .collect();
+        eventually("all wait for the upstream", || upstream.requests().len() == WAITING);
+        let held = program.resident_kib().saturating_sub(before);
+        gate.open();
+        for mut connection in waiting {
+            assert_eq!(connection.response().status, 200);
+        }
+        held
+    }
+
+    #[test]
+    fn an_exchange_that_waits_holds_little_for_each_filter() {
+        let (without, with) = (held("/"), held("/filtered"));
+        let most = without + EACH * 3 * WAITING as u64;
+        assert!(with <= most, "{without} KiB without filters, {with} with three, for {WAITING} exchanges");
     }
 }

@@ -84,7 +84,7 @@ fn open(gateway: &Gateway, count: u32) -> anyhow::Result<Vec<Connection>> {
 }
 
 /// Raises the limit of open files of this process; root may raise the hard limit, too.
-fn allow_descriptors(needed: u64) -> anyhow::Result<()> {
+pub(super) fn allow_descriptors(needed: u64) -> anyhow::Result<()> {
     let (soft, hard) = procfs::open_files_limits().context("no limit of open files in /proc/self/limits")?;
     if soft >= needed {
         return Ok(());

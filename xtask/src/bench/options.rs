@@ -14,11 +14,12 @@ cargo xtask bench latency [OPTIONS]      the same at 30 % of nginx's highest rat
 cargo xtask bench reload [OPTIONS]       milliseconds from a changed file to the first request on the new version
 cargo xtask bench idle [OPTIONS]         memory and wake-ups of the gateway without traffic
 cargo xtask bench connections [OPTIONS]  memory of the gateway with idle keep-alive connections
+cargo xtask bench waiting [OPTIONS]      memory of the gateway with exchanges that wait for the upstream
 cargo xtask bench soak [OPTIONS]         memory and descriptors of the gateway while connections come and go
 cargo xtask bench hooks [ARGS]           cost of a hook and of a fresh instance (cargo bench of the gateway)
 
-  --scenario X     plain-1k, body-100k, chain, tls-1k, h2-1k or routes-1000; may be given more than once (default:
-                   all; latency: plain-1k)
+  --scenario X     plain-1k, body-100k, chain, chain-exchange, tls-1k, h2-1k or routes-1000; may be given more than
+                   once (default: all; latency: plain-1k)
   --peer X         nginx, nginx-again, nginx-lua, haproxy, pingora or tollgate; may be given more than once (default:
                    all but nginx-again, which is nginx once more and shows how far two figures of the same thing
                    differ; pingora only if it can be built). With routes-1000, tollgate brings one-route along
@@ -29,7 +30,7 @@ cargo xtask bench hooks [ARGS]           cost of a hook and of a fresh instance 
   --gateway PATH   the gateway to measure (default: build target/release/tollgate)
   --module PATH    reload: the filter that is changed (default: target/filters/headers.wasm)
   --changes N      reload: changes of each kind (default 100)
-  --connections N  connections: how many (default 10000)
+  --connections N  connections, waiting: how many (default 10000)
 ";
 
 /// What is measured.
@@ -47,6 +48,8 @@ pub(super) enum Mode {
     Idle,
     /// The gateway with idle connections.
     Connections,
+    /// The gateway with exchanges that wait.
+    Waiting,
     /// The gateway with connections that come and go.
     Soak,
     /// Micro-figures.
@@ -82,6 +85,7 @@ impl Options {
             Some("idle") => options.mode = Mode::Idle,
             Some("latency") => options.mode = Mode::Latency,
             Some("connections") => options.mode = Mode::Connections,
+            Some("waiting") => options.mode = Mode::Waiting,
             Some("soak") => options.mode = Mode::Soak,
             Some("hooks") => {
                 options.mode = Mode::Hooks;
@@ -206,6 +210,7 @@ mod tests {
         assert_eq!(parse("soak --seconds 20").unwrap().seconds(), 20);
         assert_eq!(parse("latency").unwrap().scenarios, [Scenario::Plain1k]);
         assert_eq!(parse("connections --connections 9").unwrap().connections, 9);
+        assert_eq!(parse("waiting --connections 9").unwrap().mode, Mode::Waiting);
         assert_eq!(parse("idle --help").unwrap().mode, Mode::Help);
         assert_eq!(parse("hooks -- --quick").unwrap().rest, ["--", "--quick"]);
     }

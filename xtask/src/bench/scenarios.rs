@@ -19,6 +19,8 @@ pub(super) enum Scenario {
     Body100k,
     /// API key, rate limit per consumer, a header each way; 1 KiB.
     Chain,
+    /// The same; the gateway gives each exchange sandboxes of its own.
+    ChainExchange,
     /// HTTP/1.1 over TLS, 1 KiB; in clear to the upstream.
     Tls1k,
     /// HTTP/2 over TLS, 1 KiB; HTTP/1.1 in clear to the upstream.
@@ -29,8 +31,8 @@ pub(super) enum Scenario {
 
 impl Scenario {
     /// All of them, in the order of the report.
-    pub(super) const ALL: [Self; 6] =
-        [Self::Plain1k, Self::Body100k, Self::Chain, Self::Tls1k, Self::H2, Self::Routes1000];
+    pub(super) const ALL: [Self; 7] =
+        [Self::Plain1k, Self::Body100k, Self::Chain, Self::ChainExchange, Self::Tls1k, Self::H2, Self::Routes1000];
 
     /// The scenario of that name.
     pub(super) fn parse(name: &str) -> anyhow::Result<Self> {
@@ -46,6 +48,7 @@ impl Scenario {
             Self::Plain1k => "plain-1k",
             Self::Body100k => "body-100k",
             Self::Chain => "chain",
+            Self::ChainExchange => "chain-exchange",
             Self::Tls1k => "tls-1k",
             Self::H2 => "h2-1k",
             Self::Routes1000 => "routes-1000",
@@ -55,7 +58,7 @@ impl Scenario {
     /// What is asked for.
     pub(super) fn path(self) -> &'static str {
         match self {
-            Self::Plain1k | Self::Chain | Self::Tls1k | Self::H2 => "/1k",
+            Self::Plain1k | Self::Chain | Self::ChainExchange | Self::Tls1k | Self::H2 => "/1k",
             Self::Body100k => "/100k",
             Self::Routes1000 => "/service-5/1k",
         }
@@ -86,10 +89,15 @@ impl Scenario {
         }
     }
 
+    /// Whether there are an API key, a rate limit and headers.
+    pub(super) fn is_chain(self) -> bool {
+        matches!(self, Self::Chain | Self::ChainExchange)
+    }
+
     /// The fields that each request carries; without a `host` among them it is the address.
     pub(super) fn headers(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Self::Chain => &[("x-api-key", KEY)],
+            Self::Chain | Self::ChainExchange => &[("x-api-key", KEY)],
             Self::Routes1000 => &[("host", "host-50.test")],
             _ => &[],
         }
@@ -101,6 +109,7 @@ impl Scenario {
             Self::Plain1k => &[Goal { to: Peer::Nginx, ratio: 1.0 }],
             Self::Body100k | Self::Tls1k | Self::H2 => &[Goal { to: Peer::Nginx, ratio: 1.05 }],
             Self::Chain => &[Goal { to: Peer::Nginx, ratio: 1.3 }],
+            Self::ChainExchange => &[Goal { to: Peer::Nginx, ratio: 2.5 }],
             Self::Routes1000 => &[Goal { to: Peer::TollgateOneRoute, ratio: 1.03 }],
         }
     }

@@ -30,7 +30,7 @@ fn check(proxy: &Proxy, scenario: Scenario) -> anyhow::Result<()> {
     let proto = format!("proto={};", scenario.downstream().scheme());
     ensure!(seen.contains(&proto), "the upstream saw no X-Forwarded-Proto as it should be: {seen}");
     match scenario {
-        Scenario::Chain => check_chain(proxy, &response, &seen),
+        Scenario::Chain | Scenario::ChainExchange => check_chain(proxy, &response, &seen),
         Scenario::Routes1000 => check_routes(proxy),
         _ => Ok(()),
     }

@@ -42,7 +42,7 @@ pub(super) fn start(folder: &Path, setting: Setting) -> anyhow::Result<(Service,
 fn rules(folder: &Path, scenario: Scenario) -> anyhow::Result<String> {
     let map = folder.join("rules.map");
     let (template, lines) = match scenario {
-        Scenario::Chain => (CHAIN, format!("{KEY} alice\n")),
+        Scenario::Chain | Scenario::ChainExchange => (CHAIN, format!("{KEY} alice\n")),
         Scenario::Routes1000 => (ROUTES, routes()),
         _ => (ALL, String::new()),
     };

@@ -86,9 +86,9 @@ impl Peer {
     /// Without a policy there is nothing for Lua to do, and where there is one route anyway, nothing to compare.
     pub(super) fn takes_part(self, scenario: Scenario) -> bool {
         match self {
-            Self::NginxLua => scenario == Scenario::Chain,
+            Self::NginxLua => scenario.is_chain(),
             Self::TollgateOneRoute => scenario == Scenario::Routes1000,
-            Self::Pingora => matches!(scenario, Scenario::Plain1k | Scenario::Body100k | Scenario::Chain),
+            Self::Pingora => matches!(scenario, Scenario::Plain1k | Scenario::Body100k) || scenario.is_chain(),
             Self::Nginx | Self::NginxAgain | Self::HaProxy | Self::Tollgate => true,
         }
     }

@@ -47,8 +47,8 @@ impl Upstream {
 /// Starts the peer, with the chain in Lua or in directives.
 pub(super) fn start(folder: &Path, setting: Setting, lua: bool) -> anyhow::Result<(Service, SocketAddr)> {
     let (http, location) = match (setting.scenario, lua) {
-        (Scenario::Chain, false) => (CHAIN_HTTP.to_owned(), CHAIN_LOCATION),
-        (Scenario::Chain, true) => (LUA_HTTP.to_owned(), LUA_LOCATION),
+        (Scenario::Chain | Scenario::ChainExchange, false) => (CHAIN_HTTP.to_owned(), CHAIN_LOCATION),
+        (Scenario::Chain | Scenario::ChainExchange, true) => (LUA_HTTP.to_owned(), LUA_LOCATION),
         (Scenario::Routes1000, _) => (routes(), ""),
         _ => (String::new(), ""),
     };

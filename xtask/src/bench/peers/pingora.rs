@@ -8,7 +8,7 @@ use anyhow::Context;
 
 use super::{Peer, Setting, answers, loopback};
 use crate::bench::place;
-use crate::bench::scenarios::{KEY, Scenario};
+use crate::bench::scenarios::KEY;
 use crate::bench::service::Service;
 use crate::process::{self, say};
 
@@ -18,7 +18,7 @@ pub(super) fn start(folder: &Path, setting: Setting) -> anyhow::Result<(Service,
     let [port] = place::free_ports()?;
     let (listen, upstream) = (loopback(port).to_string(), setting.upstream.to_string());
     let mut args = vec![listen.as_str(), &upstream, "2"];
-    if setting.scenario == Scenario::Chain {
+    if setting.scenario.is_chain() {
         args.push(KEY);
     }
     let mut service = Service::start("pingora", program, &args, folder)?;

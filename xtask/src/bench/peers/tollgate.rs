@@ -55,6 +55,29 @@ impl Gateway {
         Self::start_from(&["--config", &*file.to_string_lossy()], port, program, folder)
     }
 
+    /// In front of an upstream that takes its time, with so many requests that wait for it at most, through the standard
+    /// policies or none.
+    pub(in crate::bench) fn start_waiting(
+        program: &Path,
+        folder: &Path,
+        upstream: SocketAddr,
+        requests: u32,
+        through_filters: bool,
+    ) -> anyhow::Result<Self> {
+        standard_policies(&folder.join("policies"))?;
+        let [port] = place::free_ports()?;
+        let listen = loopback(port);
+        let policies = if through_filters { STANDARD.as_slice() } else { &[] };
+        let config = format!(
+            "policies-dir = \"policies\"\n[limits]\nconnections = {requests}\nrequests = {requests}\n\
+             upstream-first-byte = \"1h\"\n[[listeners]]\naddress = \"{listen}\"\n\
+             [upstreams.origin]\nendpoints = [\"{upstream}\"]\n[[routes]]\nupstream = \"origin\"\npolicies = {policies:?}\n"
+        );
+        let file = folder.join("tollgate.toml");
+        place::write(&file, config)?;
+        Self::start_from(&["--config", &*file.to_string_lossy()], port, program, folder)
+    }
+
     fn start_from(source: &[&str], port: u16, program: &Path, folder: &Path) -> anyhow::Result<Self> {
         ensure!(program.is_file(), "no gateway at {}; {}", program.display(), Peer::Tollgate.remedy());
         let [admin] = place::free_ports()?;
@@ -132,9 +155,20 @@ pub(super) fn version(program: &Path) -> Option<String> {
 fn write_policies(folder: &Path, scenario: Scenario) -> anyhow::Result<()> {
     match scenario {
         Scenario::Chain => standard_policies(folder),
+        Scenario::ChainExchange => {
+            standard_policies(folder)?;
+            STANDARD.iter().try_for_each(|name| {
+                let file = folder.join(format!("{name}.toml"));
+                let policy = fs::read_to_string(&file)?;
+                place::write(&file, format!("isolation = \"exchange\"\n{policy}"))
+            })
+        }
         _ => Ok(fs::create_dir_all(folder)?),
     }
 }
+
+/// Their names, in their order.
+const STANDARD: [&str; 3] = ["10-api-key", "20-rate-limit", "30-headers"];
 
 /// The three standard policies: key, limit, header edit.
 pub(in crate::bench) fn standard_policies(folder: &Path) -> anyhow::Result<()> {
