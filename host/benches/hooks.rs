@@ -77,6 +77,8 @@ fn prepare(cache: &ModuleCache, name: &str, configuration: &str, isolation: Isol
         body: 1 << 20,
         isolation,
         recycle: None,
+        callouts: Arc::default(),
+        instances: 1,
         limiter: Arc::new(Limiter::default()),
         metrics: Arc::default(),
         spaces: Arc::new(Spaces::default()),

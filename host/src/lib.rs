@@ -3,7 +3,7 @@
 //! The modules in the order of a request's way:
 //!
 //! - the assembler: [`gateway`]
-//! - the path: [`worker`] → [`listener`] → [`connection`] → [`exchange`] → [`chain`] → [`upstream`]
+//! - the path: [`worker`] → [`listener`] → [`connection`] → [`exchange`] → [`chain`], [`callout`] → [`upstream`]
 //! - the ground it stands on: [`message`], [`framing`], [`wire`], [`route`], [`sandbox`]
 //! - control: [`config`] → [`snapshot`] → [`reload`], [`handover`], and [`admin`], [`telemetry`], [`bundled`]
 //!
@@ -12,6 +12,7 @@
 
 pub mod gateway;
 
+pub mod callout;
 pub mod chain;
 pub mod connection;
 pub mod exchange;

@@ -18,7 +18,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("worker", &["connection", "listener", "message", "snapshot"]),
     ("listener", &["config"]),
     ("connection", &["config", "exchange", "framing", "message", "snapshot", "wire"]),
-    ("exchange", &["chain", "framing", "message", "route", "snapshot", "upstream"]),
+    ("exchange", &["callout", "chain", "framing", "message", "route", "snapshot", "upstream"]),
+    ("callout", &["message", "sandbox", "upstream"]),
     ("chain", &["message", "sandbox"]),
     ("upstream", &["config", "framing", "message", "wire"]),
     // The ground.

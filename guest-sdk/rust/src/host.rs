@@ -2,6 +2,7 @@
 
 #[cfg(target_arch = "wasm32")]
 pub(crate) use crate::bindings::tollgate::filter::{
+    callout::send_all,
     exchange::{fields, get, get_all},
     limiter::take,
     log::write,
@@ -19,7 +20,7 @@ pub(crate) fn apply(exchange: u32, edits: Vec<crate::bindings::tollgate::filter:
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use crate::testing::imports::{
-    add_to_counter, adjust_gauge, apply, define, fields, get, get_all, observe, series, set_gauge, store_acquire,
-    store_compare_and_swap, store_delete, store_get, store_increment, store_release, store_renew, store_set, take,
-    write,
+    add_to_counter, adjust_gauge, apply, define, fields, get, get_all, observe, send_all, series, set_gauge,
+    store_acquire, store_compare_and_swap, store_delete, store_get, store_increment, store_release, store_renew,
+    store_set, take, write,
 };

@@ -130,6 +130,37 @@
 //! # fn main() {}
 //! ```
 //!
+//! # Asking others
+//!
+//! A hook can send requests to upstreams that its policy was granted, and waits for the responses as if it blocked: see
+//! [`callout`]. Here every request is one that an authorization service lets through:
+//!
+//! ```
+//! use tollgate_filter::prelude::*;
+//!
+//! #[derive(Deserialize)]
+//! struct AskFirst {}
+//!
+//! #[filter]
+//! impl Filter for AskFirst {
+//!     fn interest(&self) -> Interest {
+//!         Interest::new().request(["authorization"])
+//!     }
+//!
+//!     fn on_request(&self, request: &mut Request<'_>) -> Outcome {
+//!         let token = request.field("authorization").unwrap_or_default();
+//!         let verdict = callout::Request::get("auth", "/check").field("authorization", token).send()?;
+//!         match verdict.status() {
+//!             200 => Ok(Next::Forward),
+//!             status => Ok(Reply::problem(status, "Not allowed").into()),
+//!         }
+//!     }
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! While a hook waits, the instance is its own, so each waiting exchange has one; `&self` is not shared between them.
+//!
 //! # Faults
 //!
 //! `Err` is for what should not happen: `?` makes a [`Fault`] of any error. The operator reads it; what the client
@@ -167,7 +198,7 @@
 //! # Building
 //!
 //! `cargo build --release --target wasm32-unknown-unknown` makes a module that the gateway takes as it is. On this target
-//! there are no clocks, files or sockets; the gateway offers [`limiter`], [`store`], [`log`] and [`metrics`]. Allocation goes through a small
+//! there are no clocks, files or sockets; the gateway offers [`callout`], [`limiter`], [`store`], [`log`] and [`metrics`]. Allocation goes through a small
 //! allocator of this crate, which the feature `allocator` (on by default) can leave out.
 
 #[cfg(target_arch = "wasm32")]
@@ -177,6 +208,7 @@ pub mod abi;
 mod allocator;
 mod answer;
 mod bindings;
+pub mod callout;
 mod configuration;
 mod edits;
 mod field_name;
@@ -214,7 +246,7 @@ pub mod prelude {
 
     pub use crate::{
         Body, BodyOutcome, Fault, FieldName, Filter, Hook, Interest, Next, Outcome, Piece, Reply, Request, Response,
-        Tail, Trailers, TrailersOutcome, Value, filter, limiter, log, metrics, store,
+        Tail, Trailers, TrailersOutcome, Value, callout, filter, limiter, log, metrics, store,
     };
 }
 

@@ -12,7 +12,7 @@ use super::record::{HookAnswer, HookCall};
 use super::run::{Denied, Run, Verdict};
 use super::whole::Gathered;
 use crate::message::{Body, BodyError, Message, Reply};
-use crate::sandbox::{BodyStep, Fault, FaultClass, TrailersStep};
+use crate::sandbox::{BodyStep, Fault, FaultClass, LocalFuture, TrailersStep};
 
 /// The largest piece that a hook is given, in bytes, unless it wants the whole.
 const PIECE: usize = 64 << 10;
@@ -41,6 +41,20 @@ pub(super) struct FilteredBody {
     held: bool,
     /// How much is kept for the filter, in bytes.
     limit: usize,
+    /// A hook that waits for something.
+    waiting: Option<Waiting>,
+}
+
+/// The call of a hook that may wait. `held` says whether the head waited for the piece.
+enum Waiting {
+    Piece { call: LocalFuture<Result<(BodyStep, bool), Fault>>, piece: Bytes, last: bool, held: bool },
+    Trailers { call: LocalFuture<(HeaderMap, Result<TrailersStep, Fault>)>, held: bool },
+}
+
+/// What a hook that has waited came to.
+enum WaitedFor {
+    Piece(Result<(BodyStep, bool), Fault>),
+    Trailers(HeaderMap, Result<TrailersStep, Fault>),
 }
 
 /// What became of a body whose head was held.
@@ -93,6 +107,7 @@ impl FilteredBody {
             finished: false,
             held: false,
             limit,
+            waiting: None,
         }
     }
 
@@ -114,6 +129,9 @@ impl FilteredBody {
 
     /// Shows the filter one piece, or reads more.
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Stop>> {
+        if let Some(waiting) = &mut self.waiting {
+            return waiting.poll(cx).map(|answer| self.resume(answer));
+        }
         if self.unread.is_empty() && self.end.is_none() {
             ready!(self.poll_read(cx))?;
         }
@@ -152,8 +170,41 @@ impl FilteredBody {
 
     /// Calls the body hook for one piece, and the trailers hook after the last.
     fn show(&mut self, piece: Bytes, last: bool) -> Result<(), Stop> {
-        let held = self.held;
-        let passed = if self.wants_pieces() { self.call(piece, last)? } else { Passed { content: piece, ends: false } };
+        let (index, message, held) = (self.index, self.message, self.held);
+        if !self.wants_pieces() {
+            return self.pass(Passed { content: piece, ends: false }, last, held);
+        }
+        self.run.cost(index).bytes(message == Message::Response, piece.len());
+        self.run.before(index, HookCall::Body { message, piece: &piece, last });
+        if self.run.waits(index) {
+            let call = self.run.body_waiting(index, message, piece.clone(), last, held);
+            self.waiting = Some(Waiting::Piece { call, piece, last, held });
+            return Ok(());
+        }
+        let answer = self
+            .run
+            .call(index, |instance, seat, exchange| instance.on_body(seat, message, exchange, &piece, last, held));
+        let passed = self.answered(answer, piece, held)?;
+        self.pass(passed, last, held)
+    }
+
+    /// Goes on after a hook has waited.
+    fn resume(&mut self, answer: WaitedFor) -> Result<(), Stop> {
+        match (answer, self.waiting.take()) {
+            (WaitedFor::Piece(answer), Some(Waiting::Piece { piece, last, held, .. })) => {
+                let passed = self.answered(answer, piece, held)?;
+                self.pass(passed, last, held)
+            }
+            (WaitedFor::Trailers(trailers, answer), Some(Waiting::Trailers { held, .. })) => {
+                self.pass_trailers(trailers, answer, held)
+            }
+            // An answer is that of its own call.
+            _ => Ok(()),
+        }
+    }
+
+    /// What goes on of a piece. `held` says whether the head waited for it.
+    fn pass(&mut self, passed: Passed, last: bool, held: bool) -> Result<(), Stop> {
         if !passed.content.is_empty() {
             self.kept += passed.content.len();
             self.ready.push_back(Frame::data(passed.content));
@@ -166,10 +217,8 @@ impl FilteredBody {
             (self.inner, self.unread, self.end) = (Body::Empty, Bytes::new(), None);
         }
         if last || passed.ends {
-            self.finished = true;
             let trailers = self.end.take().flatten();
-            let trailers = self.show_trailers(trailers, held)?;
-            self.ready.extend(trailers.filter(|trailers| !trailers.is_empty()).map(Frame::trailers));
+            self.show_trailers(trailers, held)?;
         }
         Ok(())
     }
@@ -180,13 +229,7 @@ impl FilteredBody {
     }
 
     /// What goes on in the piece's place.
-    fn call(&mut self, piece: Bytes, last: bool) -> Result<Passed, Stop> {
-        let (message, held) = (self.message, self.held);
-        self.run.cost(self.index).bytes(message == Message::Response, piece.len());
-        self.run.before(self.index, HookCall::Body { message, piece: &piece, last });
-        let answer = self
-            .run
-            .call(self.index, |instance, seat, exchange| instance.on_body(seat, message, exchange, &piece, last, held));
+    fn answered(&mut self, answer: Result<(BodyStep, bool), Fault>, piece: Bytes, held: bool) -> Result<Passed, Stop> {
         match answer {
             Ok((step, release)) => {
                 self.run.answered(self.index, HookAnswer::Body(&step, release));
@@ -235,17 +278,33 @@ impl FilteredBody {
         self.run.weigh(self.index, fault).map_err(Stop::Denied)
     }
 
-    /// The trailers that go on. `held` says whether the head waited for the last piece.
-    fn show_trailers(&mut self, trailers: Option<HeaderMap>, held: bool) -> Result<Option<HeaderMap>, Stop> {
-        let subscription = &self.run.filter(self.index).policy.filter.subscription;
-        if !subscription.trailers(self.message) || self.run.is_bypassed(self.index) {
-            return Ok(trailers);
+    /// Calls the trailers hook. `held` says whether the head waited for the last piece.
+    fn show_trailers(&mut self, trailers: Option<HeaderMap>, held: bool) -> Result<(), Stop> {
+        let (index, message) = (self.index, self.message);
+        let subscription = &self.run.filter(index).policy.filter.subscription;
+        if !subscription.trailers(message) || self.run.is_bypassed(index) {
+            self.finish(trailers);
+            return Ok(());
         }
-        let (message, mut trailers) = (self.message, trailers.unwrap_or_default());
-        self.run.before(self.index, HookCall::Trailers(message, &trailers));
+        let mut trailers = trailers.unwrap_or_default();
+        self.run.before(index, HookCall::Trailers(message, &trailers));
+        if self.run.waits(index) {
+            self.waiting = Some(Waiting::Trailers { call: self.run.trailers_waiting(index, message, trailers), held });
+            return Ok(());
+        }
         let answer = self
             .run
-            .call(self.index, |instance, seat, exchange| instance.on_trailers(seat, message, exchange, &mut trailers));
+            .call(index, |instance, seat, exchange| instance.on_trailers(seat, message, exchange, &mut trailers));
+        self.pass_trailers(trailers, answer, held)
+    }
+
+    fn pass_trailers(
+        &mut self,
+        trailers: HeaderMap,
+        answer: Result<TrailersStep, Fault>,
+        held: bool,
+    ) -> Result<(), Stop> {
+        self.finished = true;
         match answer {
             Ok(step) => {
                 self.run.answered(self.index, HookAnswer::Trailers(&step, &trailers));
@@ -257,7 +316,14 @@ impl FilteredBody {
             }
             Err(fault) => self.fault(&fault)?,
         }
-        Ok(Some(trailers))
+        self.finish(Some(trailers));
+        Ok(())
+    }
+
+    /// The filter has seen all of the body.
+    fn finish(&mut self, trailers: Option<HeaderMap>) {
+        self.finished = true;
+        self.ready.extend(trailers.filter(|trailers| !trailers.is_empty()).map(Frame::trailers));
     }
 
     /// The exchange is beyond help for this body; whoever waits for it finds the verdict.
@@ -272,6 +338,17 @@ impl FilteredBody {
             Stop::Aborted => self.run.decide(Verdict::Abort),
         }
         BodyError::Fault(policy)
+    }
+}
+
+impl Waiting {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<WaitedFor> {
+        match self {
+            Self::Piece { call, .. } => call.as_mut().poll(cx).map(WaitedFor::Piece),
+            Self::Trailers { call, .. } => {
+                call.as_mut().poll(cx).map(|(trailers, answer)| WaitedFor::Trailers(trailers, answer))
+            }
+        }
     }
 }
 

@@ -3,11 +3,13 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::free_list::FreeList;
 use super::load::Open;
 use super::own::Own;
 use super::policy::Policy;
 use super::shared::Shared;
-use crate::sandbox::{Fault, Instance, Isolation, Seat};
+use super::waiting::Stay;
+use crate::sandbox::{Fault, FaultClass, Instance, Isolation, Seat};
 use crate::telemetry::CostMetrics;
 
 /// The filters of a chain on this worker, in the order of the request.
@@ -30,7 +32,7 @@ pub struct LocalFilter {
     instances: Instances,
 }
 
-/// Its exchanges share an instance, or have one each.
+/// Its exchanges share an instance, or have one each, or each call has one if calls may wait.
 #[allow(
     clippy::large_enum_variant,
     reason = "there is one of them a policy and worker, and the large one is the usual one"
@@ -38,6 +40,7 @@ pub struct LocalFilter {
 enum Instances {
     Shared(Shared),
     Own(Own),
+    Waiting(FreeList),
 }
 
 /// Where the hooks of an exchange run.
@@ -46,14 +49,20 @@ pub(super) enum Place {
     Shared { seat: Seat, generation: u32 },
     /// The exchange's own instance.
     Own { instance: Box<Instance>, seat: Seat },
+    /// As its hooks may wait, an instance that they have to themselves meanwhile.
+    Waiting(Rc<Stay>),
 }
 
 impl LocalFilter {
     /// The policy's filter, with an instance that was made beforehand if there is one.
     #[must_use]
     pub fn new(policy: Arc<Policy>) -> Self {
-        let instances = match policy.filter.settings.isolation {
-            Isolation::Shared => Instances::Shared(Shared::new(policy.filter.instance().ok())),
+        let filter = &policy.filter;
+        let instances = match filter.settings.isolation {
+            _ if filter.module.suspends => {
+                Instances::Waiting(FreeList::new(filter.settings.instances, filter.instance().ok()))
+            }
+            Isolation::Shared => Instances::Shared(Shared::new(filter.instance().ok())),
             Isolation::Exchange => Instances::Own(Own::default()),
         };
         Self { policy, open: Open::default(), instances }
@@ -70,6 +79,17 @@ impl LocalFilter {
         match &self.instances {
             Instances::Shared(shared) => shared.call(&self.policy, place, hook),
             Instances::Own(own) => own.call(&self.policy, place, hook),
+            Instances::Waiting(_) => {
+                Err(Fault { class: FaultClass::Instantiate, message: "called as a filter that cannot wait".into() })
+            }
+        }
+    }
+
+    /// The instances of a filter that waits.
+    pub(super) fn free_list(&self) -> Option<&FreeList> {
+        match &self.instances {
+            Instances::Waiting(list) => Some(list),
+            Instances::Shared(_) | Instances::Own(_) => None,
         }
     }
 
@@ -80,6 +100,7 @@ impl LocalFilter {
                 shared.leave(&self.policy, seat, generation)
             }
             (Instances::Own(own), Place::Own { instance, seat }) => own.leave(&self.policy, instance, seat),
+            (Instances::Waiting(_), Place::Waiting(stay)) => stay.leave(),
             // A place is given up where it was taken.
             _ => Ok(()),
         }
@@ -91,6 +112,7 @@ impl LocalFilter {
             (_, Some(Place::Own { instance, .. })) => self.policy.metrics.memory(instance.memory_high_water()),
             (Instances::Shared(shared), _) => shared.note_memory(&self.policy),
             (Instances::Own(own), _) => own.note_memory(&self.policy),
+            (Instances::Waiting(list), _) => list.note_memory(&self.policy),
         }
     }
 
@@ -99,6 +121,7 @@ impl LocalFilter {
         match &self.instances {
             Instances::Shared(shared) => shared.sweep(&self.policy),
             Instances::Own(own) => own.sweep(&self.policy),
+            Instances::Waiting(list) => list.sweep(&self.policy),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod body;
 mod fault;
+mod free_list;
 mod load;
 mod local;
 mod own;
@@ -13,6 +14,7 @@ mod request;
 mod response;
 mod run;
 mod shared;
+mod waiting;
 mod whole;
 
 pub use load::Load;

@@ -46,6 +46,7 @@ pub struct Chain {
     policies: Vec<Arc<Policy>>,
     costs: Vec<Arc<CostMetrics>>,
     lends_request: bool,
+    waits: bool,
 }
 
 impl Chain {
@@ -55,7 +56,8 @@ impl Chain {
         let (policies, costs): (Vec<_>, Vec<_>) = policies.into_iter().unzip();
         let looks = |policy: &Arc<Policy>| policy.recorder.is_some() || policy.filter.reads_behind_the_head();
         let lends_request = policies.iter().any(looks);
-        Self { policies, costs, lends_request }
+        let waits = policies.iter().any(|policy| policy.filter.module.suspends);
+        Self { policies, costs, lends_request, waits }
     }
 
     /// The policies, in the order of the request.
@@ -68,6 +70,12 @@ impl Chain {
     #[must_use]
     pub fn costs(&self) -> &[Arc<CostMetrics>] {
         &self.costs
+    }
+
+    /// Whether any of the filters may wait for something outside.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        self.waits
     }
 
     /// Whether somebody may look at the request's head while it is with the upstream, so that that gets a copy.

@@ -20,8 +20,11 @@ impl Run {
                 false
             } else {
                 let subscription = &self.filter(index).policy.filter.subscription;
-                let step =
-                    if subscription.request_head() { self.head(index, Message::Request)? } else { HeadStep::Forward };
+                let step = match subscription.request_head() {
+                    true if self.waits(index) => Box::pin(self.head_waiting(index, Message::Request)).await?,
+                    true => self.head(index, Message::Request)?,
+                    false => HeadStep::Forward,
+                };
                 match self.wait_for_whole(index, Message::Request, step, &body) {
                     HeadStep::Reply(reply) => return Ok(Step::Reply(reply)),
                     HeadStep::Hold => {

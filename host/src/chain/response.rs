@@ -40,11 +40,12 @@ impl Run {
     /// One filter's turn: the body that goes on, or what takes the response's place.
     async fn on_response_of(&self, index: usize, body: Body) -> Result<Body, Instead> {
         let subscription = &self.filter(index).policy.filter.subscription;
-        let step = if subscription.response_head() {
-            self.head(index, Message::Response).map_err(|denied| denied.reply())?
-        } else {
-            HeadStep::Forward
+        let step = match subscription.response_head() {
+            true if self.waits(index) => Box::pin(self.head_waiting(index, Message::Response)).await,
+            true => self.head(index, Message::Response),
+            false => Ok(HeadStep::Forward),
         };
+        let step = step.map_err(|denied| denied.reply())?;
         match self.wait_for_whole(index, Message::Response, step, &body) {
             HeadStep::Reply(reply) => Err(reply.into()),
             // What passes after a 101 is nobody's body.

@@ -14,7 +14,7 @@ use super::policy::FaultAnswer;
 use super::quarantine::Admittance;
 use super::record::{HookAnswer, HookCall, Record};
 use crate::message::{Body, Exchange, Message, Reply};
-use crate::sandbox::{Fault, FaultClass, HeadStep, Instance, Seat, Spent};
+use crate::sandbox::{Carrier, Fault, FaultClass, HeadStep, Instance, Seat, Spent};
 use crate::telemetry::{Attribute, CostMetrics, OpenSpan, SpanKind, Trace};
 
 /// What the request hooks decided.
@@ -60,6 +60,8 @@ pub struct Run(pub(super) Rc<Inner>);
 
 pub(super) struct Inner {
     pub(super) filters: LocalChain,
+    /// What takes callouts out, if there is anything.
+    pub(super) carrier: Option<Rc<dyn Carrier>>,
     state: RefCell<State>,
     /// The trace that hooks are recorded in, if they are.
     trace: OnceCell<Rc<Trace>>,
@@ -101,6 +103,12 @@ impl Run {
     /// Begins a run of an exchange over the given filters.
     #[must_use]
     pub fn new(filters: LocalChain, exchange: Box<Exchange>) -> Self {
+        Self::reaching(filters, exchange, None)
+    }
+
+    /// As `new`, with what takes callouts of its filters out.
+    #[must_use]
+    pub fn reaching(filters: LocalChain, exchange: Box<Exchange>, carrier: Option<Rc<dyn Carrier>>) -> Self {
         let places = filters.iter().map(|_| Visit::default()).collect();
         let state = State {
             exchange: Some(exchange),
@@ -112,7 +120,7 @@ impl Run {
             exact: false,
             span: None,
         };
-        Self(Rc::new(Inner { filters, trace: OnceCell::new(), state: RefCell::new(state) }))
+        Self(Rc::new(Inner { filters, carrier, trace: OnceCell::new(), state: RefCell::new(state) }))
     }
 
     /// Whether there are no filters.
@@ -217,15 +225,19 @@ impl Run {
 
     /// Calls a filter's head hook. A fault that its policy bypasses counts as `Forward`.
     pub(super) fn head(&self, index: usize, message: Message) -> Result<HeadStep, Denied> {
-        let policy = &self.filter(index).policy;
-        let subscription = &policy.filter.subscription;
+        let subscription = &self.filter(index).policy.filter.subscription;
         self.before(index, HookCall::Head(message));
         let step = self.call(index, |instance, seat, exchange| instance.on_head(seat, message, exchange, subscription));
+        self.head_answered(index, step)
+    }
+
+    /// What comes of a head hook's answer.
+    pub(super) fn head_answered(&self, index: usize, step: Result<HeadStep, Fault>) -> Result<HeadStep, Denied> {
         match step {
             Ok(step) => {
                 self.answered(index, HookAnswer::Head(&step));
                 if matches!(step, HeadStep::Reply(_)) {
-                    policy.metrics.replied();
+                    self.filter(index).policy.metrics.replied();
                     self.cost(index).replied();
                 }
                 Ok(step)
@@ -272,6 +284,48 @@ impl Run {
             }
             answer
         });
+        let is_bound = |fault: &Fault| fault.class == FaultClass::Deadline && bound.is_some_and(|bound| *cpu >= bound);
+        answer.map_err(|fault| if is_bound(&fault) { used_up(bound) } else { fault })
+    }
+
+    /// Whether a filter's hooks may wait.
+    pub(super) fn waits(&self, index: usize) -> bool {
+        self.filter(index).policy.filter.module.suspends
+    }
+
+    /// Lends the exchange to a hook that may wait.
+    pub(super) fn lend(&self) -> Option<Box<Exchange>> {
+        self.0.state.borrow_mut().exchange.take()
+    }
+
+    /// Takes it back.
+    pub(super) fn take_back(&self, exchange: Box<Exchange>) {
+        self.0.state.borrow_mut().exchange = Some(exchange);
+    }
+
+    pub(super) fn with_place<T>(&self, index: usize, look: impl FnOnce(&mut Option<Place>) -> T) -> T {
+        look(&mut self.0.state.borrow_mut().places[index].place)
+    }
+
+    /// How much CPU time a hook that may wait can use, if that is bounded for the exchange.
+    pub(super) fn budget(&self, index: usize) -> Result<Option<Duration>, Fault> {
+        let bound = self.filter(index).policy.filter.settings.exchange_cpu;
+        let used = self.0.state.borrow().places[index].cpu;
+        match bound.map(|bound| bound.saturating_sub(used)) {
+            Some(Duration::ZERO) => Err(used_up(bound)),
+            left => Ok(left),
+        }
+    }
+
+    /// Counts what such a hook has used; a fault for it may be one of the exchange's bound.
+    pub(super) fn charge<T>(&self, index: usize, spent: Option<Spent>, answer: Result<T, Fault>) -> Result<T, Fault> {
+        let Link { filter, cost } = &self.0.filters[index];
+        let bound = filter.policy.filter.settings.exchange_cpu;
+        let cpu = &mut self.0.state.borrow_mut().places[index].cpu;
+        if let Some(Spent { cpu: spent, host, hooks }) = spent {
+            cost.spent(spent * hooks, host * hooks);
+            *cpu += spent;
+        }
         let is_bound = |fault: &Fault| fault.class == FaultClass::Deadline && bound.is_some_and(|bound| *cpu >= bound);
         answer.map_err(|fault| if is_bound(&fault) { used_up(bound) } else { fault })
     }

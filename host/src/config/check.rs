@@ -41,7 +41,7 @@ fn check(file: ConfigFile, bundled: &[&str], report: &Report) -> Config {
     let known = Known { listeners: &listeners, upstreams: &upstreams, policies: &policies };
     let routes = route::check_all(file.routes, &known, report);
     let mut policies = policies.into_entries(path);
-    grants::check(&mut policies, &file.stores, report);
+    grants::check(&mut policies, &upstreams, &file.stores, report);
     Config {
         admin: file.admin.and_then(|at| admin(&at, &listeners, report)),
         workers: file.workers.and_then(NonZeroUsize::new),

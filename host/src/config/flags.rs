@@ -19,7 +19,7 @@ pub(super) fn load(flags: &Flags, bundled: &[&str]) -> Result<Config, Vec<Proble
     let listeners = listeners(&flags.listen, &listen);
     let upstream = upstream(&flags.upstream, &to);
     let mut policies = flags.policies.as_deref().map(|path| policies(path, bundled, &dir)).unwrap_or_default();
-    grants::check(&mut policies.entries, &[], &dir);
+    grants::check(&mut policies.entries, upstream.as_slice(), &[], &dir);
     let problems: Vec<Problem> = [listen, to, dir].into_iter().flat_map(Report::into_problems).collect();
     if !problems.is_empty() {
         return Err(problems);

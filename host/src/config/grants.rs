@@ -1,7 +1,7 @@
 //! What a policy is granted: everything else is denied.
 
 use super::{
-    Place, PolicyEntry, Problem, Store, names,
+    Place, PolicyEntry, Problem, Store, Upstream, names,
     report::{At, Report},
     section::{Item, Section},
 };
@@ -9,6 +9,8 @@ use super::{
 /// What a policy may reach (`grants`).
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Grants {
+    /// `callouts`: the upstreams that it may send requests of its own to.
+    pub callouts: Vec<Grant>,
     /// `store`: the stores whose space it shares with other policies.
     pub stores: Vec<StoreGrant>,
 }
@@ -33,9 +35,12 @@ pub struct StoreGrant {
 
 /// Reads the table.
 pub(super) fn read(mut section: Section<'_>) -> Grants {
+    let report = section.report();
+    let callouts = section.take("callouts").and_then(|item| item.strings("name upstreams, or leave it out"));
     let stores = section.take("store").and_then(Item::array).unwrap_or_default();
     section.finish();
-    Grants { stores: stores.into_iter().filter_map(read_store).collect() }
+    let callouts = callouts.unwrap_or_default().into_iter().map(|at| grant(at, report)).collect();
+    Grants { callouts, stores: stores.into_iter().filter_map(read_store).collect() }
 }
 
 /// `"NAME"`, or `{ name = "NAME", access = "read" }`.
@@ -69,10 +74,11 @@ fn grant(At { value, key, line }: At<String>, report: &Report) -> Grant {
 }
 
 /// Looks for grants of what there is not. A problem of a policy of the directory stays with it.
-pub(super) fn check(entries: &mut [PolicyEntry], stores: &[Store], report: &Report) {
+pub(super) fn check(entries: &mut [PolicyEntry], upstreams: &[Upstream], stores: &[Store], report: &Report) {
     for entry in entries {
         let Ok(policy) = &entry.policy else { continue };
-        let problems = store_problems(&policy.grants.stores, stores);
+        let mut problems = callout_problems(&policy.grants.callouts, upstreams);
+        problems.extend(store_problems(&policy.grants.stores, stores));
         if problems.is_empty() {
             continue;
         }
@@ -81,6 +87,17 @@ pub(super) fn check(entries: &mut [PolicyEntry], stores: &[Store], report: &Repo
             false => problems.into_iter().for_each(|problem| report.add(problem)),
         }
     }
+}
+
+fn callout_problems(granted: &[Grant], upstreams: &[Upstream]) -> Vec<Problem> {
+    let known = upstreams.iter().map(|upstream| upstream.name.as_str());
+    let unknown = granted.iter().filter(|grant| known.clone().all(|known| known != grant.name));
+    let problem = |Grant { name, place }: &Grant| {
+        let Place { file, line, key } = place.clone();
+        let remedy = names::suggest(name, "upstreams", known.clone());
+        Problem { file, line, key, message: format!("there is no upstream {name:?}"), remedy }
+    };
+    unknown.map(problem).collect()
 }
 
 fn store_problems(granted: &[StoreGrant], stores: &[Store]) -> Vec<Problem> {

@@ -336,6 +336,14 @@ pub struct PolicyLimits {
     pub recycle: Option<u64>,
     /// `configure`: time for taking in the configuration, 1 ms to 60 s.
     pub configure: Duration,
+    /// `instances`: how many a worker may have of a filter that waits.
+    pub instances: usize,
+    /// `callouts`: how many an exchange may make.
+    pub callouts: usize,
+    /// `callout-timeout`: how long one may take, 1 ms to 60 s.
+    pub callout_timeout: Duration,
+    /// `callout-body`: bytes of content of a callout's request or response, up to 16 MiB.
+    pub callout_body: u64,
     /// `store`: bytes of the policy's own space, 64 KiB to 64 GiB.
     pub store: u64,
 }
@@ -350,6 +358,10 @@ impl Default for PolicyLimits {
             exchanges: None,
             recycle: None,
             configure: Duration::from_secs(1),
+            instances: 64,
+            callouts: 8,
+            callout_timeout: Duration::from_secs(1),
+            callout_body: 1 << 20,
             store: store::SIZE,
         }
     }

@@ -102,6 +102,16 @@ fn read_limits(mut section: Section<'_>) -> PolicyLimits {
             .and_then(|item| item.duration(milli, 60 * second))
             .unwrap_or(defaults.configure),
         store: store::read_size(&mut section, "store"),
+        instances: section.take("instances").and_then(|item| item.count(1, 1_000)).unwrap_or(defaults.instances),
+        callouts: section.take("callouts").and_then(|item| item.count(0, 1_000)).unwrap_or(defaults.callouts),
+        callout_timeout: section
+            .take("callout-timeout")
+            .and_then(|item| item.duration(milli, 60 * second))
+            .unwrap_or(defaults.callout_timeout),
+        callout_body: section
+            .take("callout-body")
+            .and_then(|item| item.size(0, 16 << 20))
+            .unwrap_or(defaults.callout_body),
     };
     section.finish();
     limits

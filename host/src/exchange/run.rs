@@ -14,13 +14,14 @@ use super::mirror::copy_to;
 use super::tunnel::Handover;
 use super::upgrade::{self, Upgrade, conclude};
 use super::{grpc, proxy_headers, redirect, trace};
+use crate::callout::Outlet;
 use crate::chain::{Aborted, Run, Step, Verdict};
 use crate::framing::Violation;
 use crate::message::{Activity, Body, ClientInfo, Exchange, Reply};
 use crate::route::{self, Action, Forward, Lookup, PathError, PathRules};
 use crate::snapshot::{ListenerSettings, Target, View};
 use crate::telemetry::Trace;
-use crate::upstream::Caller;
+use crate::upstream::{Caller, Pool};
 
 /// Serves one request on the snapshot that is current now, to its end.
 pub async fn serve(
@@ -83,7 +84,10 @@ pub async fn serve(
         response: None,
         context: Default::default(),
     });
-    let run = Run::new(view.chain(route), exchange);
+    let run = match target.chain.waits() {
+        false => Run::new(view.chain(route), exchange),
+        true => Run::reaching(view.chain(route), exchange, Some(outlet(&view, client))),
+    };
     if let Some(trace) = trace.as_ref().filter(|trace| trace.is_recorded()) {
         run.record(trace);
     }
@@ -104,6 +108,12 @@ pub async fn serve(
         Ok(response) => conclude(end, answer(response), upgrade, handover),
         Err(Aborted) => end.cut(),
     }
+}
+
+/// Takes callouts of the exchange's filters out, on this worker's connections.
+fn outlet(view: &Rc<View>, client: &Arc<ClientInfo>) -> Rc<Outlet<impl Fn(&str) -> Option<Rc<Pool>> + use<>>> {
+    let view = Rc::clone(view);
+    Rc::new(Outlet::new(Arc::clone(client), move |name: &str| view.pool_named(name).cloned()))
 }
 
 /// Answers something that is not passed on, because it could be read in more than one way.

@@ -70,7 +70,7 @@ impl ModuleCache {
         if let Some(module) = self.live(digest) {
             return Ok(module);
         }
-        let compiled = match self.read(content, digest) {
+        let compiled = match self.read(digest) {
             Some(compiled) => compiled,
             None => self.compile(content, digest)?,
         };
@@ -105,7 +105,7 @@ impl ModuleCache {
         self.dir.as_ref().map(|dir| dir.join(format!("{digest}-{:016x}.cwasm", compiler.finish())))
     }
 
-    fn read(&self, module: &[u8], digest: Digest) -> Option<Compiled> {
+    fn read(&self, digest: Digest) -> Option<Compiled> {
         let path = self.path(digest)?;
         let content = std::fs::read(&path).ok()?;
         let (sum, code) = content.split_at_checked(32)?;
@@ -116,7 +116,7 @@ impl ModuleCache {
         // SAFETY: wasmtime runs this code as it is. It was written by `write` below a folder that only this user can
         // write to, its digest is that of the content written, and its name that of this very engine configuration.
         #[allow(unsafe_code, reason = "the only way to load compiled code")]
-        let compiled = unsafe { Compiled::deserialize(&self.sandbox.engine, module, code) };
+        let compiled = unsafe { Compiled::deserialize(&self.sandbox.engine, code) };
         compiled.inspect_err(|error| tracing::warn!(file = %path.display(), %error, "compiled again")).ok()
     }
 

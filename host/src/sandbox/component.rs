@@ -5,8 +5,9 @@ use wasmtime::Store;
 use super::answer::{self, BodyAnswer, CallError, Changes, HeadAction, HeadAnswer, TrailersAnswer};
 use super::bindings::Filter;
 use super::bindings::tollgate::filter::types::{
-    BodyAction, Edit as GuestEdit, Facts, FieldParam, HeadAction as GuestHeadAction, Reply as GuestReply,
-    Subscription as Wanted, TrailersAction,
+    BodyAction, BodyAnswer as GuestBodyAnswer, Edit as GuestEdit, Facts, FieldParam, HeadAction as GuestHeadAction,
+    HeadAnswer as GuestHeadAnswer, Reply as GuestReply, Subscription as Wanted, TrailersAction,
+    TrailersAnswer as GuestTrailersAnswer,
 };
 use super::facts::Packed;
 use super::guest::Id;
@@ -35,6 +36,11 @@ pub(super) fn on_head(
         Message::Request => hooks.call_on_request_head(store, id, facts),
         Message::Response => hooks.call_on_response_head(store, id, facts),
     }?;
+    head_answer(answer, message)
+}
+
+/// What a head hook has answered, in the gateway's terms.
+pub(super) fn head_answer(answer: Result<GuestHeadAnswer, String>, message: Message) -> Result<HeadAnswer, CallError> {
     let answer = answer.map_err(CallError::reported)?;
     let action = match answer.action {
         GuestHeadAction::Forward => HeadAction::Forward,
@@ -57,6 +63,11 @@ pub(super) fn on_body(
         Message::Request => hooks.call_on_request_body(store, id, piece, last),
         Message::Response => hooks.call_on_response_body(store, id, piece, last),
     }?;
+    body_answer(answer, message)
+}
+
+/// What a body hook has answered.
+pub(super) fn body_answer(answer: Result<GuestBodyAnswer, String>, message: Message) -> Result<BodyAnswer, CallError> {
     let answer = answer.map_err(CallError::reported)?;
     let action = match answer.action {
         BodyAction::Pass => BodyStep::Pass,
@@ -80,6 +91,11 @@ pub(super) fn on_trailers(
         Message::Request => hooks.call_on_request_trailers(store, id, fields),
         Message::Response => hooks.call_on_response_trailers(store, id, fields),
     }?;
+    trailers_answer(answer)
+}
+
+/// What a trailers hook has answered.
+pub(super) fn trailers_answer(answer: Result<GuestTrailersAnswer, String>) -> Result<TrailersAnswer, CallError> {
     let answer = answer.map_err(CallError::reported)?;
     let action = match answer.action {
         TrailersAction::Pass => TrailersStep::Pass,

@@ -19,17 +19,37 @@ pub(super) struct CpuDeadline {
     limit: Duration,
     /// The thread's CPU time when the hook was first seen running.
     since: Option<Duration>,
+    /// What the hook had used when it was last suspended.
+    used: Duration,
 }
 
 impl CpuDeadline {
     pub(super) fn new(limit: Duration) -> Self {
-        Self { limit, since: None }
+        Self { limit, since: None, used: Duration::ZERO }
     }
 
     /// A hook begins; it may use `limit`.
     pub(super) fn start(&mut self, limit: Duration) {
         self.limit = limit;
         self.since = None;
+        self.used = Duration::ZERO;
+    }
+
+    /// The hook waits: what this thread does meanwhile is not its doing.
+    pub(super) fn pause(&mut self) {
+        if let Some(since) = self.since.take() {
+            self.used += thread_cpu_time().saturating_sub(since);
+        }
+    }
+
+    /// What the hook has used, if it was watched from the beginning.
+    pub(super) fn used(&self) -> Duration {
+        self.used + self.since.map_or(Duration::ZERO, |since| thread_cpu_time().saturating_sub(since))
+    }
+
+    /// The hook goes on. What waits is watched from the beginning, as each of many short turns could stay below a tick.
+    pub(super) fn resume(&mut self) {
+        self.since = Some(thread_cpu_time());
     }
 
     /// When an epoch first saw the hook running, if one did.
@@ -42,7 +62,7 @@ impl CpuDeadline {
         let now = thread_cpu_time();
         let since = *self.since.get_or_insert(now);
         // Up to a tick may have passed before the first look.
-        if now.saturating_sub(since) + TICK >= self.limit {
+        if self.used + now.saturating_sub(since) + TICK >= self.limit {
             return Err(DeadlineExceeded(self.limit));
         }
         Ok(UpdateDeadline::Continue(1))

@@ -69,6 +69,8 @@ fn config() -> Config {
         .total_core_instances(MAX_INSTANCES * 2)
         .total_memories(MAX_INSTANCES)
         .total_tables(MAX_INSTANCES * 2)
+        // A call that waits keeps its instance, so there are never more.
+        .total_stacks(MAX_INSTANCES)
         .max_memories_per_component(4)
         .max_core_instances_per_component(16)
         .max_tables_per_component(16)
@@ -85,6 +87,8 @@ fn config() -> Config {
         .epoch_interruption(true)
         .cranelift_opt_level(OptLevel::Speed)
         .max_wasm_stack(512 << 10)
+        // Of a call that may wait: as much for the host below it.
+        .async_stack_size(1 << 20)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     config
 }

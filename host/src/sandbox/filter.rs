@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::bindings::tollgate::filter::types::{BodyMode, Hooks, Subscription as Wanted};
+use super::callout::CalloutGrants;
 use super::facts::FactPlan;
 use super::fault::{Fault, FaultClass};
 use super::image::Image;
@@ -45,6 +46,10 @@ pub struct FilterSettings {
     pub isolation: Isolation,
     /// After how many exchanges a shared instance is replaced.
     pub recycle: Option<u64>,
+    /// What the filter may call out to.
+    pub callouts: Arc<CalloutGrants>,
+    /// How many instances a worker may have, if calls may wait.
+    pub instances: usize,
     /// The policy's rate limit cells.
     pub limiter: Arc<Limiter>,
     /// The policy's counters.
@@ -65,6 +70,8 @@ impl FilterSettings {
             && self.body == other.body
             && self.isolation == other.isolation
             && self.recycle == other.recycle
+            && self.callouts == other.callouts
+            && self.instances == other.instances
             && Arc::ptr_eq(&self.limiter, &other.limiter)
             && self.spaces.same_as(&other.spaces)
     }
@@ -135,6 +142,14 @@ impl Subscription {
     #[must_use]
     pub fn whole(&self, message: Message) -> bool {
         self.whole[usize::from(message == Message::Response)]
+    }
+
+    /// The facts for the head hook of that message.
+    pub(super) fn plan(&self, message: Message) -> &FactPlan {
+        match message {
+            Message::Request => &self.request,
+            Message::Response => &self.response,
+        }
     }
 
     /// Whether the filter wants the body of that message.

@@ -1,4 +1,5 @@
-//! A guest's exports, whichever way it was built: a core module is called directly, a component through the component model.
+//! A guest's exports, whichever way it was built: a core module is called directly, a component through the component model,
+//! and what may wait on a stack of its own.
 
 use wasmtime::Store;
 
@@ -16,6 +17,8 @@ pub(super) type Id = u32;
 pub(super) enum Guest {
     Core(Box<CoreGuest>),
     Component(bindings::Filter),
+    /// Its hooks may wait, so that they are called by `Instance::…_waiting` and not here.
+    Suspending(Box<bindings::suspending::Suspending>),
 }
 
 /// Calls the same hook of either kind.
@@ -24,6 +27,17 @@ macro_rules! either {
         match $self {
             Guest::Core(guest) => guest.$hook($($argument),*),
             Guest::Component(guest) => super::component::$hook(guest, $($argument),*),
+            Guest::Suspending(_) => Err(CallError::Trap(wasmtime::format_err!("called as one that cannot wait"))),
+        }
+    };
+}
+
+/// As `either`, for the calls that cannot wait whoever the guest is.
+macro_rules! any {
+    ($self:ident.$hook:ident($($argument:expr),*)) => {
+        match $self {
+            Guest::Suspending(guest) => super::suspending::$hook(guest, $($argument),*),
+            _ => either!($self.$hook($($argument),*)),
         }
     };
 }
@@ -33,12 +47,12 @@ impl Guest {
     pub(super) fn initialize(&self, store: &mut Store<HostState>) -> wasmtime::Result<()> {
         match self {
             Self::Core(guest) => guest.initialize(store),
-            Self::Component(_) => Ok(()),
+            Self::Component(_) | Self::Suspending(_) => Ok(()),
         }
     }
 
     pub(super) fn configure(&self, store: &mut Store<HostState>, configuration: &str) -> Result<Wanted, CallError> {
-        either!(self.configure(store, configuration))
+        any!(self.configure(store, configuration))
     }
 
     pub(super) fn on_head(
@@ -73,6 +87,6 @@ impl Guest {
     }
 
     pub(super) fn on_end(&self, store: &mut Store<HostState>, id: Id) -> Result<(), CallError> {
-        either!(self.on_end(store, id))
+        any!(self.on_end(store, id))
     }
 }

@@ -8,16 +8,18 @@ use wasmtime::{ResourceLimiter, Store};
 
 use super::answer::{BodyAnswer, CallError, Changes, HeadAction, HeadAnswer, TrailersAnswer};
 use super::bindings::tollgate::filter::types::FieldParam;
+use super::callout::CalloutGrants;
 use super::core;
 use super::deadline::CpuDeadline;
 use super::engine::EpochClock;
-use super::facts::{FactPlan, Packed};
+use super::facts::Packed;
 use super::fault::{Fault, FaultClass};
 use super::filter::{FilterSettings, Subscription};
 use super::guest::Guest;
 use super::image::{Differs, Image};
 use super::meter::{Meter, Spent};
 use super::module::Module;
+use super::suspend::Desk;
 use crate::message::{EditError, Exchange, Message, Reply};
 use crate::store::{Limiter, Spaces};
 use crate::telemetry::FilterMetrics;
@@ -69,7 +71,7 @@ pub enum TrailersStep {
 
 /// An exchange's place in an instance: the id that the filter sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seat(u32);
+pub struct Seat(pub(super) u32);
 
 /// What the host keeps for one instance.
 pub(super) struct HostState {
@@ -85,7 +87,11 @@ pub(super) struct HostState {
     pub(super) last_words: Option<String>,
     /// How a core module is handed something while it calls an import.
     pub(super) guest: Option<Arc<core::Handle>>,
-    deadline: CpuDeadline,
+    /// What the filter may call out to.
+    pub(super) callouts: Arc<CalloutGrants>,
+    /// Where a call that waits and its driver meet; none while calls cannot wait.
+    pub(super) desk: Option<Desk>,
+    pub(super) deadline: CpuDeadline,
 }
 
 /// The exchange that a hook is looking at, for the time of the call.
@@ -105,16 +111,16 @@ impl Running {
 
 /// A filter's sandbox. After a fault of any class but `Reported` and `Answer` it is poisoned and must be dropped.
 pub struct Instance {
-    store: Store<HostState>,
-    guest: Guest,
-    clock: Arc<EpochClock>,
+    pub(super) store: Store<HostState>,
+    pub(super) guest: Guest,
+    pub(super) clock: Arc<EpochClock>,
     deadline: std::time::Duration,
     /// What the next hook may use, if that is less.
     left: Option<std::time::Duration>,
     /// Whether the next hook is to be measured in any case.
-    exact: bool,
-    spent: Option<Spent>,
-    packed: Packed,
+    pub(super) exact: bool,
+    pub(super) spent: Option<Spent>,
+    pub(super) packed: Packed,
     seats: Seats,
     /// How many exchanges have had a place in it.
     exchanges: u64,
@@ -165,7 +171,7 @@ impl Instance {
         self.store.data_mut().last_words = None;
         match &self.guest {
             Guest::Core(guest) => image.restore(guest, &mut self.store),
-            Guest::Component(_) => Err(Differs),
+            Guest::Component(_) | Guest::Suspending(_) => Err(Differs),
         }
     }
 
@@ -182,6 +188,8 @@ impl Instance {
             log_lines_left: LOG_LINES,
             last_words: None,
             guest: None,
+            callouts: Arc::clone(&settings.callouts),
+            desk: None,
             deadline: CpuDeadline::new(settings.configure_cpu),
         };
         let mut store = Store::new(&sandbox.engine, state);
@@ -268,23 +276,11 @@ impl Instance {
         exchange: Box<Exchange>,
         subscription: &Subscription,
     ) -> (Box<Exchange>, Result<HeadStep, Fault>) {
-        let plan: &FactPlan = match message {
-            Message::Request => &subscription.request,
-            Message::Response => &subscription.response,
-        };
-        self.packed.pack(plan, &exchange, message);
+        self.packed.pack(subscription.plan(message), &exchange, message);
         let (mut exchange, answer) = self.call_for(seat, message, true, exchange, |guest, store, packed| {
             guest.on_head(store, message, seat.0, packed)
         });
-        let step = answer.and_then(|HeadAnswer { action, changes }| match action {
-            HeadAction::Forward => apply(changes, &mut exchange, message).map(|()| HeadStep::Forward),
-            HeadAction::Hold if !subscription.body(message) => Err(Fault::new(
-                FaultClass::Answer,
-                "holds the head without a subscription to the body, which lets it go",
-            )),
-            HeadAction::Hold => apply(changes, &mut exchange, message).map(|()| HeadStep::Hold),
-            HeadAction::Reply(reply) => Ok(HeadStep::Reply(reply)),
-        });
+        let step = answer.and_then(|answer| head_step(answer, &mut exchange, message, subscription));
         (exchange, step)
     }
 
@@ -301,13 +297,7 @@ impl Instance {
         let (mut exchange, answer) = self.call_for(seat, message, held, exchange, |guest, store, _| {
             guest.on_body(store, message, seat.0, piece, last)
         });
-        let step = answer.and_then(|BodyAnswer { action, release, changes }| {
-            if !changes.is_empty() && !held {
-                return Err(Fault::new(FaultClass::Answer, HEAD_HAS_GONE));
-            }
-            apply(changes, &mut exchange, message)?;
-            Ok((action, release || last))
-        });
+        let step = answer.and_then(|answer| body_step(answer, &mut exchange, message, held, last));
         (exchange, step)
     }
 
@@ -351,6 +341,17 @@ impl Instance {
         &mut self,
         hook: impl FnOnce(&Guest, &mut Store<HostState>, &Packed) -> Result<T, CallError>,
     ) -> Result<T, Fault> {
+        self.begin();
+        let running = self.clock.enter();
+        let meter = Meter::start(std::mem::take(&mut self.exact));
+        let answer = hook(&self.guest, &mut self.store, &self.packed);
+        self.spent = meter.stop(self.store.data().deadline.seen());
+        drop(running);
+        self.ended(answer)
+    }
+
+    /// Makes the store ready for a hook.
+    pub(super) fn begin(&mut self) {
         let state = self.store.data_mut();
         state.deadline.start(self.left.take().map_or(self.deadline, |left| left.min(self.deadline)));
         state.log_lines_left = LOG_LINES;
@@ -358,11 +359,10 @@ impl Instance {
         state.last_words = None;
         state.memory.refused = false;
         self.store.set_epoch_deadline(1);
-        let running = self.clock.enter();
-        let meter = Meter::start(std::mem::take(&mut self.exact));
-        let answer = hook(&self.guest, &mut self.store, &self.packed);
-        self.spent = meter.stop(self.store.data().deadline.seen());
-        drop(running);
+    }
+
+    /// What a hook's call has come to.
+    pub(super) fn ended<T>(&mut self, answer: Result<T, CallError>) -> Result<T, Fault> {
         answer.map_err(|error| match error {
             CallError::Fault(fault) => fault,
             CallError::Trap(error) => {
@@ -371,6 +371,39 @@ impl Instance {
             }
         })
     }
+}
+
+/// What a filter does with a head, after its edits.
+pub(super) fn head_step(
+    HeadAnswer { action, changes }: HeadAnswer,
+    exchange: &mut Exchange,
+    message: Message,
+    subscription: &Subscription,
+) -> Result<HeadStep, Fault> {
+    match action {
+        HeadAction::Forward => apply(changes, exchange, message).map(|()| HeadStep::Forward),
+        HeadAction::Hold if !subscription.body(message) => {
+            let message = "holds the head without a subscription to the body, which lets it go";
+            Err(Fault::new(FaultClass::Answer, message))
+        }
+        HeadAction::Hold => apply(changes, exchange, message).map(|()| HeadStep::Hold),
+        HeadAction::Reply(reply) => Ok(HeadStep::Reply(reply)),
+    }
+}
+
+/// What a filter does with a piece of a body, after its edits, and whether it lets the head go.
+pub(super) fn body_step(
+    BodyAnswer { action, release, changes }: BodyAnswer,
+    exchange: &mut Exchange,
+    message: Message,
+    held: bool,
+    last: bool,
+) -> Result<(BodyStep, bool), Fault> {
+    if !changes.is_empty() && !held {
+        return Err(Fault::new(FaultClass::Answer, HEAD_HAS_GONE));
+    }
+    apply(changes, exchange, message)?;
+    Ok((action, release || last))
 }
 
 fn trap_fault(store: &mut Store<HostState>, error: &wasmtime::Error) -> Fault {
@@ -391,7 +424,10 @@ fn apply(changes: Changes, exchange: &mut Exchange, message: Message) -> Result<
 }
 
 /// Makes changes that have all been found possible: a filter that is bypassed for a fault leaves no trace.
-fn make_all(changes: Changes, make: impl FnMut(crate::message::Change) -> Result<(), EditError>) -> Result<(), Fault> {
+pub(super) fn make_all(
+    changes: Changes,
+    make: impl FnMut(crate::message::Change) -> Result<(), EditError>,
+) -> Result<(), Fault> {
     changes.into_iter().try_for_each(make).map_err(|error| Fault::new(FaultClass::Answer, error.to_string()))
 }
 

@@ -12,6 +12,7 @@ use wit_parser::{Resolve, Type, TypeDefKind, WorldId, WorldItem, WorldKey};
 const WIT: &str = concat!(
     include_str!("../../../wit/world.wit"),
     include_str!("../../../wit/types.wit"),
+    include_str!("../../../wit/callout.wit"),
     include_str!("../../../wit/exchange.wit"),
     include_str!("../../../wit/hooks.wit"),
     include_str!("../../../wit/limiter.wit"),
@@ -140,7 +141,7 @@ mod tests {
     #[test]
     fn the_interface_of_this_release_is_read() {
         let names: Vec<_> = OURS.keys().map(String::as_str).collect();
-        assert_eq!(names.len(), 28, "{names:?}");
+        assert_eq!(names.len(), 29, "{names:?}");
         assert!(names.contains(&"tollgate:filter/hooks@0.1.0#on-request-head"));
         assert_eq!(
             OURS["tollgate:filter/log@0.1.0#write"],

@@ -4,6 +4,7 @@
 mod answer;
 mod bindings;
 mod cache;
+mod callout;
 mod component;
 mod core;
 mod deadline;
@@ -21,11 +22,16 @@ mod interface;
 mod meter;
 mod module;
 mod pages;
+mod suspend;
+mod suspending;
+mod waiting;
 
 pub use cache::{Digest, ModuleCache};
+pub use callout::{Callout, CalloutError, CalloutGrants, CalloutResponse, Carrier};
 pub use engine::{MAX_MEMORY, Sandbox};
 pub use fault::{Fault, FaultClass};
 pub use filter::{Filter, FilterSettings, Isolation, Subscription};
 pub use instance::{BodyStep, HeadStep, Instance, Seat, TrailersStep};
 pub use meter::{Spent, host_calls};
 pub use module::{Module, ModuleError};
+pub use suspend::{LocalFuture, Surroundings};

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Engine, Store};
+use wasmtime::{Engine, Precompiled, Store};
 
 use super::bindings::FilterPre;
+use super::bindings::suspending::SuspendingPre;
 use super::cache::Digest;
 use super::core::{self, CoreGuest};
 use super::engine::Sandbox;
@@ -14,6 +15,7 @@ use super::guest::Guest;
 use super::host_wasi;
 use super::instance::HostState;
 use super::interface::{self, Mismatch};
+use super::suspend::at_once;
 
 /// The largest module that is read, in bytes.
 pub(super) const MAX_MODULE: u64 = 64 << 20;
@@ -23,7 +25,9 @@ const PACKAGE: &str = "tollgate:filter/";
 /// The interface that a filter exports.
 pub(super) const HOOKS: &str = "tollgate:filter/hooks@0.1.0";
 /// What can be imported from `PACKAGE`.
-const INTERFACES: [&str; 6] = ["types", "exchange", "limiter", "log", "metrics", "store"];
+const INTERFACES: [&str; 7] = ["types", "callout", "exchange", "limiter", "log", "metrics", "store"];
+/// Of these, those that wait.
+const WAITING: [&str; 1] = ["callout"];
 
 /// A compiled module that fits the world. Shared by all policies that name it.
 pub struct Module {
@@ -33,6 +37,8 @@ pub struct Module {
     pub reads_exchange: bool,
     /// Whether an instance can be put back to an earlier state.
     pub(super) is_restorable: bool,
+    /// Whether its calls may be suspended, as it imports something that waits.
+    pub suspends: bool,
     pre: Pre,
     pub(super) sandbox: Sandbox,
 }
@@ -41,6 +47,7 @@ pub struct Module {
 enum Pre {
     Core(wasmtime::InstancePre<HostState>),
     Component(FilterPre<HostState>),
+    Suspending(SuspendingPre<HostState>),
 }
 
 /// Machine code of either kind of module.
@@ -89,7 +96,8 @@ impl Module {
             Compiled::Component(component) => link_component(sandbox, component)?,
         };
         let is_restorable = matches!(compiled, Compiled::Core(module) if core::is_exposed(module));
-        Ok(Arc::new(Self { digest, reads_exchange, is_restorable, pre, sandbox: sandbox.clone() }))
+        let suspends = matches!(pre, Pre::Suspending(_));
+        Ok(Arc::new(Self { digest, reads_exchange, is_restorable, suspends, pre, sandbox: sandbox.clone() }))
     }
 
     /// How many instances there are of all modules.
@@ -101,6 +109,7 @@ impl Module {
     pub(super) fn instantiate(&self, store: &mut Store<HostState>) -> wasmtime::Result<Guest> {
         match &self.pre {
             Pre::Component(pre) => pre.instantiate(store).map(Guest::Component),
+            Pre::Suspending(pre) => at_once(pre.instantiate_async(store)).map(Box::new).map(Guest::Suspending),
             Pre::Core(pre) => {
                 let instance = pre.instantiate(&mut *store)?;
                 CoreGuest::new(store, &instance).map(Box::new).map(Guest::Core)
@@ -120,6 +129,11 @@ impl Compiled {
                 // The reader of metadata takes for granted that the module is a valid one, and panics over half of one.
                 wasmtime::Module::validate(engine, bytes).map_err(malformed)?;
                 check_interface(bytes)?;
+                // What may wait is called through the component model, which can suspend it wherever it waits.
+                if waits(bytes)? {
+                    let component = component_of(bytes).map_err(ModuleError::WrongWorld)?;
+                    return Component::from_binary(engine, &component).map(Self::Component).map_err(malformed);
+                }
                 let exposed = core::expose(bytes).map_err(ModuleError::Malformed)?;
                 wasmtime::Module::from_binary(engine, &exposed).map(Self::Core).map_err(malformed)
             }
@@ -139,10 +153,10 @@ impl Compiled {
     ///
     /// `code` is what `serialize` gave for this module.
     #[allow(unsafe_code, reason = "the only way to load compiled code")]
-    pub(super) unsafe fn deserialize(engine: &Engine, module: &[u8], code: &[u8]) -> wasmtime::Result<Self> {
-        match Kind::of(module) {
+    pub(super) unsafe fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Self> {
+        match Engine::detect_precompiled(code) {
             // SAFETY: as the function's own.
-            Some(Kind::Core) => unsafe { wasmtime::Module::deserialize(engine, code) }.map(Self::Core),
+            Some(Precompiled::Module) => unsafe { wasmtime::Module::deserialize(engine, code) }.map(Self::Core),
             // SAFETY: as the function's own.
             _ => unsafe { Component::deserialize(engine, code) }.map(Self::Component),
         }
@@ -204,8 +218,35 @@ fn link_component(sandbox: &Sandbox, component: &Component) -> Result<(Pre, bool
     if component.get_export(None, HOOKS).is_none() {
         return Err(ModuleError::WrongWorld(format!("it does not export {HOOKS}")));
     }
-    let pre = FilterPre::new(linker.instantiate_pre(component).map_err(wrong)?).map_err(wrong)?;
-    Ok((Pre::Component(pre), imports.exchange))
+    let pre = linker.instantiate_pre(component).map_err(wrong)?;
+    let pre = match imports.waits {
+        true => Pre::Suspending(SuspendingPre::new(pre).map_err(wrong)?),
+        false => Pre::Component(FilterPre::new(pre).map_err(wrong)?),
+    };
+    Ok((pre, imports.exchange))
+}
+
+/// Whether a valid core module imports anything that waits. Its metadata lists all that there is, used or not.
+fn waits(bytes: &[u8]) -> Result<bool, ModuleError> {
+    let malformed = |error: wasmparser::BinaryReaderError| ModuleError::Malformed(error.to_string());
+    for payload in wasmparser::Parser::new(0).parse_all(bytes) {
+        let wasmparser::Payload::ImportSection(imports) = payload.map_err(malformed)? else { continue };
+        for import in imports.into_imports() {
+            if granted(import.map_err(malformed)?.module).is_some_and(|interface| WAITING.contains(&interface)) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// The component that a core module's metadata describes.
+fn component_of(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let encode = || wit_component::ComponentEncoder::default().module(bytes).and_then(|mut encoder| encoder.encode());
+    match std::panic::catch_unwind(encode) {
+        Ok(encoded) => encoded.map_err(|error| format!("{error:#}")),
+        Err(_) => Err("no component can be made of it".into()),
+    }
 }
 
 /// The name of an interface of ours that may be imported.
@@ -217,16 +258,20 @@ fn granted(import: &str) -> Option<&str> {
 struct Imports {
     wasi: bool,
     exchange: bool,
+    waits: bool,
 }
 
 fn check_imports(sandbox: &Sandbox, component: &Component) -> Result<Imports, ModuleError> {
-    let mut imports = Imports { wasi: false, exchange: false };
+    let mut imports = Imports { wasi: false, exchange: false, waits: false };
     for (name, item) in component.component_type().imports(&sandbox.engine) {
         if matches!(item.ty, ComponentItem::Type(_)) {
             continue;
         }
         match granted(name) {
-            Some(interface) => imports.exchange |= interface == "exchange",
+            Some(interface) => {
+                imports.exchange |= interface == "exchange";
+                imports.waits |= WAITING.contains(&interface);
+            }
             None if host_wasi::provides(name) => imports.wasi = true,
             None => return Err(ModuleError::RefusedImport(name.to_owned())),
         }

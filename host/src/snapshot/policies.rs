@@ -10,7 +10,7 @@ use super::state::StateMaker;
 use crate::bundled;
 use crate::chain::{FaultAnswer, Load, Policy, Quarantine, QuarantineSettings};
 use crate::config::{self, FilterSource, PolicyEntry, Problem, Store};
-use crate::sandbox::{Digest, Fault, Filter, FilterSettings, Isolation, Module, ModuleCache};
+use crate::sandbox::{CalloutGrants, Digest, Fault, Filter, FilterSettings, Isolation, Module, ModuleCache};
 use crate::telemetry::Metrics;
 
 /// How a policy stands.
@@ -134,6 +134,8 @@ impl PolicyMaker {
                 config::Isolation::Exchange => Isolation::Exchange,
             },
             recycle: policy.limits.recycle,
+            callouts: Arc::new(callouts(policy)),
+            instances: policy.limits.instances,
             metrics: self.metrics.filter(&policy.name),
             limiter: self.state.limiter(&policy.name),
             spaces: self.state.spaces(policy, stores),
@@ -163,6 +165,15 @@ pub(crate) fn default_state_dir() -> Option<PathBuf> {
     let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")))?;
     Some(base.join("tollgate"))
+}
+
+fn callouts(policy: &config::Policy) -> CalloutGrants {
+    CalloutGrants {
+        upstreams: policy.grants.callouts.iter().map(|grant| grant.name.as_str().into()).collect(),
+        count: u32::try_from(policy.limits.callouts).unwrap_or(u32::MAX),
+        timeout: policy.limits.callout_timeout,
+        body: policy.limits.callout_body,
+    }
 }
 
 fn read(policy: &config::Policy) -> Result<Vec<u8>, Problem> {

@@ -122,6 +122,12 @@ impl View {
         &self.pools[upstream]
     }
 
+    /// This worker's connections to the upstream of that name.
+    #[must_use]
+    pub fn pool_named(&self, upstream: &str) -> Option<&Rc<Pool>> {
+        self.pools.iter().find(|pool| pool.upstream.name() == upstream)
+    }
+
     /// Drops all unused connections to upstreams.
     pub fn release_idle(&self) {
         self.pools.iter().for_each(|pool| pool.release_idle());

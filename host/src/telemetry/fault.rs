@@ -21,11 +21,13 @@ pub enum FaultClass {
     Instantiate,
     /// The gateway refused what it was handed: a call with absurd arguments, an answer that cannot be read.
     Refused,
+    /// All instances of a filter that waits were waiting.
+    Busy,
 }
 
 impl FaultClass {
     /// Every class, in the order of the cases.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Trap,
         Self::Deadline,
         Self::Memory,
@@ -35,6 +37,7 @@ impl FaultClass {
         Self::StateLost,
         Self::Instantiate,
         Self::Refused,
+        Self::Busy,
     ];
 
     /// The stable name of the class.
@@ -50,6 +53,7 @@ impl FaultClass {
             Self::StateLost => "state-lost",
             Self::Instantiate => "instantiate",
             Self::Refused => "refused",
+            Self::Busy => "busy",
         }
     }
 }

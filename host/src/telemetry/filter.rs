@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::callouts::{self, CalloutMetrics};
 use super::counters::Counters;
 use super::custom::{CustomMetrics, Kinds};
 use super::fault::FaultClass;
@@ -24,6 +25,8 @@ pub struct FilterMetrics {
     counters: Counters<{ FIRST_FAULT + FaultClass::ALL.len() }>,
     memory: AtomicU64,
     in_quarantine: AtomicU64,
+    /// The filter's own requests.
+    pub callouts: CalloutMetrics,
     log: LogPace,
     own_log: LogBudget,
     /// Those that the filter defines.
@@ -121,6 +124,7 @@ pub(super) fn render_filters(page: &mut Page, filters: &[(String, Arc<FilterMetr
         }
     }
     gauge(page, filters, names::FILTER_MEMORY, "the most memory that an instance of the policy had", |of| &of.memory);
+    callouts::render(page, filters.iter().map(|(policy, metrics)| (policy.as_str(), &metrics.callouts)));
     let help = "whether a policy is in quarantine for its faults";
     gauge(page, filters, names::FILTER_IN_QUARANTINE, help, |of| &of.in_quarantine);
 }

@@ -1,5 +1,6 @@
 //! What the gateway tells about itself: metrics, logs, access lines. All may use it; it knows nobody.
 
+mod callouts;
 mod cost;
 mod counters;
 mod custom;
@@ -21,6 +22,7 @@ mod trace;
 mod tunnels;
 mod upstream;
 
+pub use callouts::CalloutMetrics;
 pub use cost::CostMetrics;
 pub use counters::{Tally, lane};
 pub use custom::{CustomMetrics, Definition, DefinitionError, Kind, OtherKind, Series};

@@ -58,6 +58,8 @@ pub(super) const STORE_ENTRIES: &str = "tollgate_store_entries";
 pub(super) const STORE_BYTES: &str = "tollgate_store_bytes";
 pub(super) const MIRROR_ANSWERS: &str = "tollgate_mirror_answers_total";
 pub(super) const MIRROR_LOST: &str = "tollgate_mirror_lost_total";
+pub(super) const CALLOUTS: &str = "tollgate_callouts_total";
+pub(super) const CALLOUT_SECONDS: &str = "tollgate_callout_seconds_total";
 
 /// What filters cannot define.
 pub(super) const OF_FILTERS: &[&str] = &[

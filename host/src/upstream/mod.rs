@@ -121,6 +121,19 @@ impl Upstream {
         &self.settings.name
     }
 
+    /// How a client would name it: the host and port of the first endpoint, else its own name.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        let hosts = self.settings.sources.iter().find_map(|source| match source {
+            EndpointSource::Host { endpoint, .. } if endpoint.host.contains(':') => {
+                Some(format!("[{}]:{}", endpoint.host, endpoint.port))
+            }
+            EndpointSource::Host { endpoint, .. } => Some(format!("{}:{}", endpoint.host, endpoint.port)),
+            EndpointSource::Service { .. } => None,
+        });
+        hosts.unwrap_or_else(|| self.name().to_owned())
+    }
+
     /// Whether there are names whose addresses have never been looked for. Says so once.
     fn has_new_names(&self) -> bool {
         !self.searched.swap(true, Ordering::Relaxed)

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::callouts::Callout;
 use super::exchange::{Exchange, begin};
 use super::message::Request;
 use super::rules;
@@ -12,7 +13,7 @@ use crate::bindings::tollgate::filter::store as wit;
 use crate::bindings::tollgate::filter::types::Subscription;
 use crate::log::Level;
 use crate::runtime::Runtime;
-use crate::{Filter, Hook, store};
+use crate::{Filter, Hook, callout, store};
 
 /// A gateway with one policy: the filter `F` with its configuration.
 pub struct TestGateway<F: Filter>(Rc<Shared<F>>);
@@ -75,6 +76,17 @@ impl<F: Filter> TestGateway<F> {
     /// Puts something into a space of the store, for good, as another filter or another gateway may have done.
     pub fn store(&self, space: &str, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
         self.0.world.spaces.borrow_mut().put_for_good(space, key.as_ref(), value.as_ref());
+    }
+
+    /// Answers the filter's callouts like this. Before that, no upstream is granted.
+    pub fn answer_callouts(&self, answer: impl Fn(&Callout) -> Result<callout::Response, callout::Error> + 'static) {
+        self.0.world.callouts.answer_with(Box::new(answer));
+    }
+
+    /// The callouts that were sent so far.
+    #[must_use]
+    pub fn callouts(&self) -> Vec<Callout> {
+        self.0.world.callouts.sent()
     }
 
     /// The value of a counter or gauge, or the sum of a histogram, with these values of its labels; 0 if it has not been

@@ -46,6 +46,7 @@
 //! What it does not do: other filters, time limits, memory limits, and the upper bound of what a held head buffers. A
 //! reply of the filter is not shown to the filter's own response hooks.
 
+mod callouts;
 mod exchange;
 mod gateway;
 mod head;
@@ -56,6 +57,7 @@ mod rules;
 mod spaces;
 mod world;
 
+pub use callouts::Callout;
 pub use exchange::Exchange;
 pub use gateway::TestGateway;
 pub use message::{Request, Response};

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use super::callouts::Callouts;
 use super::head::Head;
 use super::limits::Limits;
 use super::metrics::Metrics;
@@ -13,6 +14,7 @@ use crate::log::Level;
 #[derive(Debug, Default)]
 pub(super) struct World {
     pub(super) open: RefCell<Vec<Option<Open>>>,
+    pub(super) callouts: Callouts,
     pub(super) limits: RefCell<Limits>,
     pub(super) spaces: RefCell<Spaces>,
     pub(super) logs: RefCell<Vec<(Level, String)>>,
@@ -107,6 +109,7 @@ pub(crate) mod imports {
 
     use super::super::rules;
     use super::{CURRENT, World};
+    use crate::bindings::tollgate::filter::callout;
     use crate::bindings::tollgate::filter::exchange::Message;
     use crate::bindings::tollgate::filter::log::Attribute;
     use crate::bindings::tollgate::filter::metrics::{Definition, Error, Kind};
@@ -140,6 +143,14 @@ pub(crate) mod imports {
             let (head, exchange) = open.heads(message);
             rules::apply(&edits, message, head, exchange)
         })
+    }
+
+    pub(crate) fn send_all(requests: &[callout::Request]) -> Vec<Result<callout::Response, callout::Error>> {
+        let world = world("callout.send-all");
+        let Some((exchange, _)) = world.running.get() else {
+            panic!("trap: callouts are not possible in `check`");
+        };
+        world.callouts.send_all(exchange, requests)
     }
 
     pub(crate) fn take(key: &[u8], limit: Limit, cost: u32) -> Decision {

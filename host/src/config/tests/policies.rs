@@ -58,7 +58,9 @@ fn limits_are_within_bounds() {
              write a duration from \"1ms\" to \"10s\", in ms, s, m or h",
             "policies/b.toml:6: limits.memory: \"1000\" is out of range; \
              write a size from \"64KiB\" to \"1GiB\", in KiB, MiB or GiB, or a plain number of bytes",
-            "policies/b.toml:7: limits.fuel: unknown key; known keys: body, configure, cpu, exchange-cpu, exchanges, memory, recycle, store",
+            "policies/b.toml:7: limits.fuel: unknown key; \
+             known keys: body, callout-body, callout-timeout, callouts, configure, cpu, \
+             exchange-cpu, exchanges, instances, memory, recycle, store",
         ]
     );
 }
@@ -107,6 +109,33 @@ fn quarantine_says_what_is_done_instead() {
             "policies/b.toml:4: quarantine.probe: \"2h\" is out of range; \
              write a duration from \"1ms\" to \"1h\", in ms, s, m or h",
         ]
+    );
+}
+
+#[test]
+fn what_is_granted_is_there() {
+    let file = |grants: &str| format!("filter = \"headers\"\n[grants]\n{grants}");
+    let folder = Folder::new()
+        .file("policies/a.toml", file("callouts = [\"upstream\"]\n"))
+        .file("policies/b.toml", file("callouts = [\"upstream\", \"upstrem\"]\n"))
+        .file("policies/c.toml", file("callouts = []\nfiles = 1\n"));
+    let config = folder.load_dir();
+    assert_eq!(policy(&config, "a").grants.callouts[0].name, "upstream");
+    assert_eq!(
+        problems(&folder, &config, "b"),
+        ["policies/b.toml:3: grants.callouts[1]: there is no upstream \"upstrem\"; did you mean \"upstream\"?"]
+    );
+    assert_eq!(
+        problems(&folder, &config, "c"),
+        [
+            "policies/c.toml:3: grants.callouts: is empty; name upstreams, or leave it out",
+            "policies/c.toml:4: grants.files: unknown key; known keys: callouts, store",
+        ]
+    );
+    let inline = "policies.c = { filter = \"headers\", grants = { callouts = [\"order\"] } }\n";
+    assert_eq!(
+        Folder::with_more(inline).problems(),
+        ["tollgate.toml:3: policies.c.grants.callouts[0]: there is no upstream \"order\"; did you mean \"orders\"?"]
     );
 }
 

@@ -1,5 +1,6 @@
 //! What filters may ask of the gateway, whichever way their imports reach it: a file for each interface.
 
+mod callout;
 mod exchange;
 mod limiter;
 mod log;

@@ -1,5 +1,6 @@
 //! The imports of a component, through the generated bindings: a file for each interface. What they do is in `sandbox/host/`.
 
+mod callout;
 mod exchange;
 mod limiter;
 mod log;
