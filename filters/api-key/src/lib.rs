@@ -29,7 +29,7 @@ impl Filter for ApiKey {
         let Some(consumer) = self.consumer(&Sha256::digest(key).into()) else {
             return Ok(self.refuse("The API key is not known.").into());
         };
-        request.set_consumer(consumer);
+        request.set("@subject", consumer);
         if !self.forward {
             if in_header.is_some() {
                 request.remove(&self.header);

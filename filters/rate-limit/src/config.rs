@@ -25,12 +25,20 @@ pub(crate) enum Key {
     #[default]
     ClientAddress,
     Consumer,
+    Subject,
     Header(FieldName),
 }
 
 /// Milliseconds.
 #[derive(Clone, Copy)]
 struct Period(u64);
+
+impl Key {
+    /// Whether it means something only together with who says so.
+    pub(crate) fn has_issuer(&self) -> bool {
+        matches!(self, Self::Subject)
+    }
+}
 
 impl RateLimit {
     pub(crate) fn check(&self) -> Result<(), String> {
@@ -82,10 +90,12 @@ fn parse_key(text: &str) -> Result<Key, String> {
     match text {
         "client-address" => Ok(Key::ClientAddress),
         "consumer" => Ok(Key::Consumer),
+        "subject" => Ok(Key::Subject),
         _ => match text.strip_prefix("header:") {
             Some(name) => FieldName::new(name).map(Key::Header),
             None => {
-                Err(["`", text, "` is unknown; write \"client-address\", \"consumer\" or \"header:NAME\""].concat())
+                Err(["`", text, "` is unknown; write \"client-address\", \"consumer\", \"subject\" or \"header:NAME\""]
+                    .concat())
             }
         },
     }

@@ -21,11 +21,18 @@ impl Filter for RateLimit {
 
     fn interest(&self) -> Interest {
         let interest = Interest::new().request([self.fact()]);
+        let interest = if self.key.has_issuer() { interest.request(["@issuer"]) } else { interest };
         if self.headers { interest } else { interest.without(Hook::Response).without(Hook::End) }
     }
 
     fn on_request(&self, request: &mut Request<'_, Decided>) -> Outcome {
-        let decision = limiter::take(self.bucket(request.field(self.fact()).as_deref()), self.limit(), 1);
+        let mut bucket = self.bucket(request.field(self.fact()).as_deref());
+        // Two issuers may know two people by one name.
+        if let Some(issuer) = self.key.has_issuer().then(|| request.field("@issuer")).flatten() {
+            bucket.push(0);
+            bucket.extend_from_slice(&issuer);
+        }
+        let decision = limiter::take(bucket, self.limit(), 1);
         if !decision.allowed {
             return Ok(refuse(&decision, self.limit()).into());
         }
@@ -50,6 +57,7 @@ impl RateLimit {
         match &self.key {
             Key::ClientAddress => "@client-address",
             Key::Consumer => "@consumer",
+            Key::Subject => "@subject",
             Key::Header(name) => name,
         }
     }
@@ -60,6 +68,7 @@ impl RateLimit {
             (_, None) => b"anonymous",
             (Key::ClientAddress, _) => b"client-address:",
             (Key::Consumer, _) => b"consumer:",
+            (Key::Subject, _) => b"subject:",
             (Key::Header(_), _) => b"header:",
         };
         let value = value.unwrap_or_default();
@@ -174,7 +183,10 @@ mod tests {
             assert!(message.starts_with(&format!("per: `{per}` is not a time; write")), "{message}");
         }
         let message = error(r#"{ "requests": 1, "per": "1s", "key": "ip" }"#);
-        assert_eq!(message, "key: `ip` is unknown; write \"client-address\", \"consumer\" or \"header:NAME\"");
+        assert_eq!(
+            message,
+            "key: `ip` is unknown; write \"client-address\", \"consumer\", \"subject\" or \"header:NAME\""
+        );
         assert!(error(r#"{ "requests": 1, "per": "1s", "key": "header:a b" }"#).starts_with("key: `a b` is not"));
     }
 }

@@ -46,7 +46,7 @@ impl Edits {
     /// An edit of a name that is written in lower case here.
     #[inline]
     pub(crate) fn push(&mut self, kind: Kind, name: &str, value: &[u8]) {
-        if name.starts_with("@attr:") {
+        if name.starts_with("@attr:") || name.starts_with("@claim:") {
             return self.push_exact(kind, ["", name], value);
         }
         let start = self.bytes.len();

@@ -5,7 +5,8 @@ use crate::Hook;
 /// The facts that a filter's hooks will read, and the hooks that its configuration makes needless.
 ///
 /// Names of facts: a header field; `:method`, `:path`, `:authority`, `:scheme`; `:status` (response only);
-/// `@client-address`, `@client-port`, `@listener`, `@route`, `@consumer`, `@attr:NAME`; on TLS connections `@tls-version`,
+/// `@client-address`, `@client-port`, `@listener`, `@route`, `@consumer`, `@subject`, `@issuer`, `@scopes`, `@groups`,
+/// `@claim:NAME`, `@class`, `@attr:NAME`; on TLS connections `@tls-version`,
 /// `@tls-sni` and, where the client has shown a certificate, `@tls-subject`, `@tls-san`, `@spiffe-id`; and, for the response,
 /// `@request:NAME`: a fact of the request as it was sent to the upstream. At most 64 for each direction. Case does not
 /// matter, and naming a fact twice is the same as naming it once.
@@ -99,13 +100,14 @@ impl Names {
     }
 }
 
-/// The name `{prefix}{name}` as the gateway knows it: in lower case, except for attributes, which filters in other
-/// languages may have named otherwise.
+/// The name `{prefix}{name}` as the gateway knows it: in lower case, except for attributes and claims, which others may have
+/// named otherwise.
 pub(crate) fn canonical(prefix: &str, name: &str) -> String {
     let mut canonical = String::with_capacity(prefix.len() + name.len());
     canonical.push_str(prefix);
     canonical.push_str(name);
-    if !canonical.starts_with("@attr:") && !canonical.starts_with("@request:@attr:") {
+    let own = canonical.strip_prefix("@request:").unwrap_or(&canonical);
+    if !own.starts_with("@attr:") && !own.starts_with("@claim:") {
         canonical.make_ascii_lowercase();
     }
     canonical

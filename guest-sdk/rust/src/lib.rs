@@ -215,6 +215,7 @@ mod field_name;
 mod filter;
 mod hook;
 mod host;
+mod identity;
 mod interest;
 pub mod limiter;
 pub mod log;
@@ -234,6 +235,7 @@ pub use answer::{Body, BodyOutcome, Fault, Next, Outcome, Piece, Reply, Tail, Tr
 pub use field_name::FieldName;
 pub use filter::Filter;
 pub use hook::Hook;
+pub use identity::Identity;
 pub use interest::Interest;
 pub use message::{Head, Request, Response};
 pub use tollgate_filter_macros::filter;
@@ -245,8 +247,8 @@ pub mod prelude {
     pub use serde::Deserialize;
 
     pub use crate::{
-        Body, BodyOutcome, Fault, FieldName, Filter, Hook, Interest, Next, Outcome, Piece, Reply, Request, Response,
-        Tail, Trailers, TrailersOutcome, Value, callout, filter, limiter, log, metrics, store,
+        Body, BodyOutcome, Fault, FieldName, Filter, Hook, Identity, Interest, Next, Outcome, Piece, Reply, Request,
+        Response, Tail, Trailers, TrailersOutcome, Value, callout, filter, limiter, log, metrics, store,
     };
 }
 

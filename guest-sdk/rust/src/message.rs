@@ -6,7 +6,7 @@ use crate::bindings::tollgate::filter::exchange::Message;
 use crate::edits::{Edits, Kind};
 use crate::interest::{Names, canonical};
 use crate::state::States;
-use crate::{Fault, Value, host};
+use crate::{Fault, Identity, Value, host};
 
 /// What [`Request`] and [`Response`] have in common.
 ///
@@ -41,7 +41,28 @@ impl<'a, S: Default> Head<'a, S> {
         host::fields(self.exchange, self.message).into_iter().map(|field| (field.name, field.value)).collect()
     }
 
-    /// Who sent the request, as an earlier filter has found out.
+    /// Who the request is made for, as an earlier filter has found out; claims are read one by one, with
+    /// [`claim`](Head::claim). Declare `@subject`, `@issuer` and `@scopes`; the groups cost a call into the gateway.
+    pub fn identity(&self) -> Option<Identity> {
+        let text = |value: Value<'_>| value.to_text().into_owned();
+        let subject = self.fact("@subject", "")?;
+        let scopes = self.fact("@scopes", "").map(text).unwrap_or_default();
+        let groups = host::get_all(self.exchange, self.message, "@groups");
+        Some(Identity {
+            subject: text(subject),
+            issuer: self.fact("@issuer", "").map(text),
+            scopes: scopes.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect(),
+            groups: groups.iter().map(|group| String::from_utf8_lossy(group).into_owned()).collect(),
+            claims: Vec::new(),
+        })
+    }
+
+    /// What else is said of the identity under that name (the fact `@claim:NAME`).
+    pub fn claim(&self, name: &str) -> Option<Value<'a>> {
+        self.fact("@claim:", name)
+    }
+
+    /// What the request's sender is called: the subject of the identity, unless a filter has said otherwise.
     pub fn consumer(&self) -> Option<Value<'a>> {
         self.fact("@consumer", "")
     }
@@ -84,7 +105,20 @@ impl<'a, S: Default> Head<'a, S> {
         self.edits.push(Kind::Remove, name, &[]);
     }
 
-    /// Says who sent the request, for later filters, the access log and response hooks.
+    /// Says who the request is made for, for later filters, rate limits, the access log, response hooks and, where the route
+    /// has `forward-identity`, the upstream. It takes the place of one that was known before.
+    pub fn set_identity(&mut self, identity: &Identity) {
+        let mut push = |kind, prefix, name: &str, value: &str| {
+            self.edits.push_exact(kind, [prefix, name], value.as_bytes());
+        };
+        push(Kind::Set, "@subject", "", &identity.subject);
+        identity.issuer.iter().for_each(|issuer| push(Kind::Set, "@issuer", "", issuer));
+        identity.scopes.iter().for_each(|scope| push(Kind::Add, "@scopes", "", scope));
+        identity.groups.iter().for_each(|group| push(Kind::Add, "@groups", "", group));
+        identity.claims.iter().for_each(|(name, value)| push(Kind::Set, "@claim:", name, value));
+    }
+
+    /// Says what the request's sender is called, for later filters, the access log and response hooks.
     pub fn set_consumer(&mut self, name: impl AsRef<[u8]>) {
         self.edits.push_exact(Kind::Set, ["@consumer", ""], name.as_ref());
     }
@@ -132,7 +166,7 @@ impl<'a, S: Default> Head<'a, S> {
 
 /// The request that a hook looks at; see [`Head`] for what it shares with [`Response`].
 ///
-/// Besides fields, [`set`](Head::set) takes `:method`, `:path`, `:authority`, `@consumer` and `@attr:NAME`.
+/// Besides fields, [`set`](Head::set) takes `:method`, `:path`, `:authority`, `@class`, `@consumer` and `@attr:NAME`.
 #[derive(Debug)]
 pub struct Request<'a, S = ()>(pub(crate) Head<'a, S>);
 
@@ -155,6 +189,11 @@ impl<'a, S: Default> Request<'a, S> {
     /// `http` or `https`.
     pub fn scheme(&self) -> Value<'a> {
         self.fact(":scheme", "").unwrap_or_default()
+    }
+
+    /// Gives the request a class, by which the route may choose its upstream (`split` with `by-class`).
+    pub fn set_class(&mut self, class: &str) {
+        self.edits.push_exact(Kind::Set, ["@class", ""], class.as_bytes());
     }
 
     /// Replaces path and query.
@@ -208,7 +247,12 @@ macro_rules! edits {
                 self.0.add(name, value);
             }
 
-            /// Says who sent the request, for later filters, the access log and response hooks.
+            /// Says who the request is made for; see [`Head::set_identity`].
+            pub fn set_identity(&mut self, identity: &Identity) {
+                self.0.set_identity(identity);
+            }
+
+            /// Says what the request's sender is called, for later filters, the access log and response hooks.
             pub fn set_consumer(&mut self, name: impl AsRef<[u8]>) {
                 self.0.set_consumer(name);
             }

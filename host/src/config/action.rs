@@ -8,9 +8,11 @@ use super::{
     report::{At, Report, Wrong},
     rewrite,
     route::{self, Known},
-    route_file::{ActionTable, MirrorTable, RedirectTable, RespondTable, ShareTable},
+    route_file::{ActionTable, MirrorTable, RedirectTable, RespondTable, ShareTable, SplitTable},
 };
-use crate::route::{Action, Answer, Destination, Forward, Mirror, NewPath, PrefixChange, Redirect, Split, Sticky};
+use crate::route::{
+    Action, Answer, ByClass, Destination, Forward, Mirror, NewPath, PrefixChange, Redirect, Split, Sticky,
+};
 
 /// The largest body of a fixed response. Larger things are files, which servers serve.
 const MAX_BODY: usize = 64 << 10;
@@ -78,12 +80,28 @@ fn of_upstreams_only(table: &ActionTable, action: &str, report: &Report) {
 
 fn destination(table: &ActionTable, known: &Known<'_>, report: &Report) -> Option<Destination> {
     let sticky = table.sticky.as_ref().and_then(|at| report.good(at, sticky(&at.value)));
-    if let (Some(at), None) = (&table.sticky, &table.split) {
-        report.at(at, "means nothing without split", "leave it out, or write split = [ … ]");
+    if let (Some(at), None | Some((_, SplitTable::ByClass { .. }))) = (&table.sticky, &table.split) {
+        report.at(at, "means nothing without shares", "leave it out, or write split = [ … ]");
     }
     let one = table.upstream.as_ref().and_then(|at| upstream(at, known, report)).map(Destination::One);
-    let split = table.split.as_ref().and_then(|(place, shares)| split(place, shares, sticky, known, report));
+    let split = table.split.as_ref().and_then(|(place, table)| match table {
+        SplitTable::Shares(shares) => split(place, shares, sticky, known, report),
+        SplitTable::ByClass { classes, default } => by_class(classes, default.as_ref(), known, report),
+    });
     one.or(split)
+}
+
+fn by_class(
+    classes: &[(String, At<String>)],
+    default: Option<&At<String>>,
+    known: &Known<'_>,
+    report: &Report,
+) -> Option<Destination> {
+    let of_class = |(class, at): &(String, At<String>)| Some((class.as_str().into(), upstream(at, known, report)?));
+    let classes: Vec<_> = classes.iter().map(of_class).collect();
+    let default = upstream(default?, known, report);
+    let classes = classes.into_iter().collect::<Option<_>>()?;
+    Some(Destination::ByClass(ByClass { classes, default: default? }))
 }
 
 fn split(

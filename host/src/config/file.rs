@@ -7,9 +7,10 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{
-    CallOptions, EncodedSlash, Limits, Overload, Paths, Store, Tracing, UpstreamOptions, UpstreamTimeouts, balance,
-    call,
+    CallOptions, EncodedSlash, ForwardIdentity, Limits, Overload, Paths, Store, Tracing, UpstreamOptions,
+    UpstreamTimeouts, balance, call,
     endpoints::EndpointsTable,
+    forward_identity,
     listener::OptionsTable,
     policy_file::PolicyTable,
     report::At,
@@ -72,6 +73,7 @@ pub(super) struct RouteTable {
     pub(super) upgrades: bool,
     pub(super) call: CallOptions,
     pub(super) body_limit: Option<u64>,
+    pub(super) forward_identity: Option<ForwardIdentity>,
     pub(super) action: ActionTable,
 }
 
@@ -161,6 +163,7 @@ impl RouteTable {
             upgrades: section.take("upgrades").and_then(Item::boolean).is_none_or(|at| at.value),
             call: call::read(&mut section),
             body_limit: body_limit(&mut section),
+            forward_identity: section.take("forward-identity").and_then(forward_identity::read),
             action: ActionTable::read(&mut section),
         };
         section.finish();

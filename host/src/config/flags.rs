@@ -94,6 +94,7 @@ fn route_for_all(policies: &Found) -> Route {
         policies: policies.entries.iter().map(|entry| entry.name.clone()).collect(),
         upgrades: true,
         call: CallOptions::default(),
+        forward_identity: None,
         action: Action::Forward(Forward { to: Destination::One(0), rewrite: None, mirror: None }),
         body_limit: None,
     }

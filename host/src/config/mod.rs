@@ -19,6 +19,7 @@ mod endpoints;
 mod file;
 mod filters;
 mod flags;
+mod forward_identity;
 mod grants;
 mod json;
 mod listener;
@@ -55,6 +56,7 @@ pub use self::{
     },
     call::{CallOptions, Retry},
     capture::Capture,
+    forward_identity::{ForwardIdentity, IdentityPart},
     grants::{Grant, Grants, StoreGrant},
     listener::{ListenerOptions, ProxyProtocol, RedirectHttps},
     model::{

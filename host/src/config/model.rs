@@ -394,6 +394,8 @@ pub struct Route {
     pub action: Action,
     /// How many bytes a request's body may have, if that is bounded.
     pub body_limit: Option<u64>,
+    /// `forward-identity`: in which fields the upstream is told who a request is made for.
+    pub forward_identity: Option<super::ForwardIdentity>,
 }
 
 /// The listeners of a route.

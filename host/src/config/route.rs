@@ -44,8 +44,22 @@ fn check(table: &RouteTable, name: String, known: &Known<'_>, report: &Report) -
     let policies = policies(&table.policies, known, report);
     let action = action::check(&table.action, path.as_ref(), known, report);
     let (path, action, body_limit) = (path?, action?, table.body_limit);
-    let (upgrades, call) = (table.upgrades, table.call.clone());
-    Some(Route { name, listeners, hosts, methods, headers, query, path, policies, upgrades, call, action, body_limit })
+    let (upgrades, call, forward_identity) = (table.upgrades, table.call.clone(), table.forward_identity.clone());
+    Some(Route {
+        name,
+        listeners,
+        hosts,
+        methods,
+        headers,
+        query,
+        path,
+        policies,
+        upgrades,
+        call,
+        action,
+        body_limit,
+        forward_identity,
+    })
 }
 
 /// The values that are good; the others are reported.

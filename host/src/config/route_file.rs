@@ -13,7 +13,7 @@ pub(super) struct ActionTable {
     /// Those of the four actions that are there, good or not, in the order as written.
     pub(super) named: Vec<(&'static str, At<()>)>,
     pub(super) upstream: Option<At<String>>,
-    pub(super) split: Option<(At<()>, Vec<ShareTable>)>,
+    pub(super) split: Option<(At<()>, SplitTable)>,
     pub(super) redirect: Option<(At<()>, RedirectTable)>,
     pub(super) respond: Option<(At<()>, RespondTable)>,
     pub(super) sticky: Option<At<String>>,
@@ -21,7 +21,16 @@ pub(super) struct ActionTable {
     pub(super) mirror: Option<(At<()>, MirrorTable)>,
 }
 
-/// `split = [{ upstream, weight }, …]`.
+/// `split`, by weight or by class.
+#[derive(Debug)]
+pub(super) enum SplitTable {
+    /// `[{ upstream, weight }, …]`
+    Shares(Vec<ShareTable>),
+    /// `{ by-class = { CLASS = "NAME" }, default = "NAME" }`
+    ByClass { classes: Vec<(String, At<String>)>, default: Option<At<String>> },
+}
+
+/// A share of `split`.
 #[derive(Debug)]
 pub(super) struct ShareTable {
     pub(super) upstream: Option<At<String>>,
@@ -91,14 +100,29 @@ impl ActionTable {
 }
 
 /// The tables of `split`. Each has an upstream.
-fn read_split(item: Item<'_>) -> Option<(At<()>, Vec<ShareTable>)> {
+fn read_split(item: Item<'_>) -> Option<(At<()>, SplitTable)> {
     let place = item.place();
+    if item.is_table() {
+        return item.section().map(|section| (place, read_classes(section)));
+    }
     if item.is_empty_array() {
         item.report().at(&place, "is empty", "write split = [{ upstream = \"NAME\", weight = 90 }, …]");
         return None;
     }
     let shares = tables(Some(item)).into_iter().map(ShareTable::read).collect();
-    Some((place, shares))
+    Some((place, SplitTable::Shares(shares)))
+}
+
+fn read_classes(mut section: Section<'_>) -> SplitTable {
+    let (report, place) = (section.report(), section.place());
+    let classes = section.take("by-class").and_then(Item::section).map(Section::entries).unwrap_or_default();
+    if classes.is_empty() && !report.concerns(&place.key) {
+        report.at(&place, "has no class", "write split = { by-class = { CLASS = \"NAME\" }, default = \"NAME\" }");
+    }
+    let classes = classes.into_iter().filter_map(|(class, item)| Some((class, item.string()?))).collect();
+    let default = section.need("default", "add default = \"NAME\"").and_then(Item::string);
+    section.finish();
+    SplitTable::ByClass { classes, default }
 }
 
 impl ShareTable {

@@ -148,7 +148,8 @@ impl ExchangeEnd {
     }
 
     fn write_access_line(&self, access: &Access) {
-        let consumer = self.run.as_ref().and_then(|run| run.with(|exchange| exchange.context.consumer.clone()));
+        let consumer = self.run.as_ref().and_then(|run| run.with(|exchange| exchange.context.consumer().cloned()));
+        let identity = self.run.as_ref().and_then(|run| run.with(|exchange| exchange.context.principal.clone()));
         let filters = self.run.as_ref().filter(|_| self.view.snapshot.access_filters).map(filter_times);
         tracing::info!(
             client = %access.client.address,
@@ -159,6 +160,8 @@ impl ExchangeEnd {
             path = access.uri.path(),
             route = self.target.as_ref().map(|target| &*target.name),
             trace_id = self.trace.as_ref().map(|traced| format!("{:032x}", traced.trace.context.trace)),
+            identity = identity.as_ref().and_then(|principal| principal.subject.to_str().ok()),
+            issuer = identity.as_ref().and_then(|principal| principal.issuer.as_ref()?.to_str().ok()),
             consumer = consumer.as_ref().and_then(|name| name.to_str().ok()),
             filters,
             status = self.status.map(|status| status.as_u16()),

@@ -5,6 +5,7 @@ mod deadline;
 mod end;
 mod error;
 mod grpc;
+mod identity;
 mod mirror;
 mod proxy_headers;
 mod redirect;

@@ -13,7 +13,7 @@ use super::error::ExchangeError;
 use super::mirror::copy_to;
 use super::tunnel::Handover;
 use super::upgrade::{self, Upgrade, conclude};
-use super::{grpc, proxy_headers, redirect, trace};
+use super::{grpc, identity, proxy_headers, redirect, trace};
 use crate::callout::Outlet;
 use crate::chain::{Aborted, Run, Step, Verdict};
 use crate::framing::Violation;
@@ -61,6 +61,9 @@ pub async fn serve(
     }
     let upgrade = upgrade.filter(|_| target.upgrades);
     proxy_headers::to_upstream(&mut head, client);
+    if let Some(forwarded) = &target.forward_identity {
+        identity::remove(&mut head.headers, forwarded);
+    }
     let idle = target.call.idle.unwrap_or(view.snapshot.limits.body_idle);
     let Some(body) = bounded(target, body.watched(idle)) else {
         return end.respond(answer(respond(ExchangeError::TooLarge.reply())));
@@ -70,8 +73,8 @@ pub async fn serve(
 
     if target.chain.policies().is_empty() {
         let response = match deadline {
-            None => way.act(&mut head, body).await,
-            Some(deadline) => deadline.bound(Box::pin(way.act(&mut head, body))).await,
+            None => way.act(&mut head, body, None).await,
+            Some(deadline) => deadline.bound(Box::pin(way.act(&mut head, body, None))).await,
         };
         let response = response.unwrap_or_else(|error| refuse(&view, &error));
         return conclude(end, answer(response), upgrade, handover);
@@ -161,7 +164,11 @@ impl Way<'_> {
         };
         let copy = self.target().chain.lends_request() || self.changes_head();
         let mut head = run.take_request(copy);
-        let response = self.act(&mut head, body).await;
+        if let Some(forwarded) = &self.target().forward_identity {
+            run.with(|exchange| identity::write(&mut head.headers, forwarded, &exchange.context));
+        }
+        let class = run.with(|exchange| exchange.context.class.clone());
+        let response = self.act(&mut head, body, class.as_deref()).await;
         if !copy {
             run.put_request(head);
         }
@@ -181,9 +188,14 @@ impl Way<'_> {
     }
 
     /// What the route does with a request that has passed its filters.
-    async fn act(&self, head: &mut request::Parts, body: Body) -> Result<Response<Body>, ExchangeError> {
+    async fn act(
+        &self,
+        head: &mut request::Parts,
+        body: Body,
+        class: Option<&str>,
+    ) -> Result<Response<Body>, ExchangeError> {
         match &self.target().action {
-            Action::Forward(forward) => self.forward(forward, head, body).await,
+            Action::Forward(forward) => self.forward(forward, head, body, class).await,
             Action::Redirect(redirect) => {
                 let reply = redirect.reply(head, self.client.scheme);
                 reply.map(respond).ok_or(ExchangeError::BadRequest("a request for this path has a Host field"))
@@ -197,9 +209,10 @@ impl Way<'_> {
         forward: &Forward,
         head: &mut request::Parts,
         mut body: Body,
+        class: Option<&str>,
     ) -> Result<Response<Body>, ExchangeError> {
         let Self { view, client, route, .. } = *self;
-        let upstream = view.pool(forward.to.pick(&head.headers, client, view.turns(route)));
+        let upstream = view.pool(forward.to.pick(&head.headers, client, view.turns(route), class));
         let upgrade = self.ask_for_upgrade(head, upstream.upstream.settings.http2.is_some())?;
         if let Some(rewrite) = &forward.rewrite {
             rewrite.apply(head)?;

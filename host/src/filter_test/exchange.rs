@@ -49,9 +49,9 @@ pub(super) async fn run(filters: LocalChain, step: &Step, cuts: [&Cutting; 2]) -
         None => (Outcome::Cut, nothing().await),
     };
     let (consumer, attributes) = run.with(|exchange| {
-        let Context { consumer, attributes, .. } = &exchange.context;
+        let (consumer, attributes) = (exchange.context.consumer(), &exchange.context.attributes);
         let attributes = attributes.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()));
-        (consumer.as_ref().map(|value| value.as_bytes().to_vec()), attributes.collect())
+        (consumer.map(|value| value.as_bytes().to_vec()), attributes.collect())
     });
     Seen { outcome, upstream, client, consumer, attributes }
 }

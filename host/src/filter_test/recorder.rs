@@ -143,7 +143,7 @@ impl State {
                 state.push(":status", exchange.response.as_ref().map_or("", |head| head.status.as_str()));
             }
         }
-        if let Some(consumer) = &exchange.context.consumer {
+        if let Some(consumer) = exchange.context.consumer() {
             state.push("@consumer", &shown(consumer.as_bytes()));
         }
         for (name, value) in &exchange.context.attributes {

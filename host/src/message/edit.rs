@@ -4,7 +4,8 @@ use bytes::Bytes;
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 
-use super::exchange::{Exchange, Message};
+use super::exchange::{Context, Exchange, Message};
+use super::principal::{Detail, Principal};
 
 /// One change to a head, as a filter asks for it: names and values may still lie in its memory.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +36,9 @@ pub enum EditError {
     /// No message can have more.
     #[error("there are too many fields or attributes")]
     TooMany,
+    /// It says something of nobody.
+    #[error("there is no identity that this could be said of; set \"@subject\" before")]
+    NoIdentity,
 }
 
 /// An edit that is known to be possible.
@@ -51,6 +55,9 @@ enum Kind {
     Authority(HeaderValue),
     Status(StatusCode),
     Consumer(Option<HeaderValue>),
+    Subject(Option<HeaderValue>),
+    Detail(Detail),
+    Class(Option<Box<str>>),
     Attribute(Box<str>, Option<HeaderValue>),
 }
 
@@ -73,9 +80,11 @@ impl Edit<'_> {
             Self::Set(name, value) if name.starts_with(':') => pseudo(message, name, value),
             Self::Set(name, value) if name.starts_with('@') => {
                 let value = field_value(name, value)?;
-                context(name, Some(value))
+                context(message, name, Some(value))
             }
-            Self::Remove(name) if name.starts_with('@') => context(name, None),
+            Self::Add("@scopes", value) => scope(value).map(Detail::Scope).map(Kind::Detail),
+            Self::Add(name @ "@groups", value) => field_value(name, value).map(Detail::Group).map(Kind::Detail),
+            Self::Remove(name) if name.starts_with('@') => context(message, name, None),
             edit => edit.check_field(),
         }
         .map(Change)
@@ -119,6 +128,13 @@ impl Change {
             }
             Kind::Status(status) => exchange.response.as_mut().ok_or(EditError::NoHead("response"))?.status = status,
             Kind::Consumer(consumer) => exchange.context.consumer = consumer,
+            // Nothing that was said of somebody else is said of this one.
+            Kind::Subject(subject) => {
+                exchange.context.consumer = None;
+                exchange.context.principal = subject.map(Principal::new).map(Box::new);
+            }
+            Kind::Detail(detail) => principal(&mut exchange.context)?.change(detail)?,
+            Kind::Class(class) => exchange.context.class = class,
             Kind::Attribute(name, value) => set_attribute(&mut exchange.context.attributes, name, value)?,
             kind => Self(kind).make_bare(fields(exchange, message)?)?,
         }
@@ -191,14 +207,41 @@ fn pseudo(message: Message, name: &str, value: &[u8]) -> Result<Kind, EditError>
     kind.ok_or_else(|| EditError::Value(name.to_owned()))
 }
 
-fn context(name: &str, value: Option<HeaderValue>) -> Result<Kind, EditError> {
-    if name == "@consumer" {
-        return Ok(Kind::Consumer(value));
+fn context(message: Message, name: &str, value: Option<HeaderValue>) -> Result<Kind, EditError> {
+    let detail = |detail| Ok(Kind::Detail(detail));
+    match (name, name.split_once(':')) {
+        ("@consumer", _) => Ok(Kind::Consumer(value)),
+        ("@subject", _) if value.as_ref().is_some_and(HeaderValue::is_empty) => Err(EditError::Value(name.to_owned())),
+        ("@subject", _) => Ok(Kind::Subject(value)),
+        ("@issuer", _) => detail(Detail::Issuer(value)),
+        ("@scopes", _) => detail(Detail::Scopes(scopes(value.as_ref())?)),
+        ("@groups", _) => detail(Detail::Groups(value.into_iter().collect())),
+        // The route has made its choice by the time of the response.
+        ("@class", _) if message == Message::Request => class(value.as_ref()).map(Kind::Class),
+        (_, Some(("@claim", key))) if !key.is_empty() => detail(Detail::Claim(key.into(), value)),
+        (_, Some(("@attr", key))) if !key.is_empty() => Ok(Kind::Attribute(key.into(), value)),
+        _ => Err(EditError::Name(name.to_owned())),
     }
-    match name.strip_prefix("@attr:").filter(|key| !key.is_empty()) {
-        Some(key) => Ok(Kind::Attribute(key.into(), value)),
-        None => Err(EditError::Name(name.to_owned())),
-    }
+}
+
+/// Scopes stand in one text, between spaces (RFC 6749, section 3.3).
+fn scopes(value: Option<&HeaderValue>) -> Result<Vec<HeaderValue>, EditError> {
+    let parts = value.into_iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b' '));
+    parts.filter(|part| !part.is_empty()).map(scope).collect()
+}
+
+fn scope(value: &[u8]) -> Result<HeaderValue, EditError> {
+    let is_scope = !value.is_empty() && value.iter().all(u8::is_ascii_graphic);
+    if is_scope { field_value("@scopes", value) } else { Err(EditError::Value("@scopes".to_owned())) }
+}
+
+fn class(value: Option<&HeaderValue>) -> Result<Option<Box<str>>, EditError> {
+    let text = |value: &HeaderValue| value.to_str().map(Into::into).map_err(|_| EditError::Value("@class".to_owned()));
+    value.map(text).transpose()
+}
+
+fn principal(context: &mut Context) -> Result<&mut Principal, EditError> {
+    context.principal.as_deref_mut().ok_or(EditError::NoIdentity)
 }
 
 /// What is left without the parts that `change` takes away is a valid URI, as the scheme goes with the authority.

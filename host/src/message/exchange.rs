@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, request, response};
 
+use super::principal::Principal;
 use super::tls::{Identity, TlsInfo};
 use crate::telemetry::TraceContext;
 
@@ -61,10 +62,22 @@ impl ClientInfo {
 /// What filters have found out about an exchange; no client can set it.
 #[derive(Clone, Debug, Default)]
 pub struct Context {
-    /// Who the request is made for (`@consumer`).
+    /// How whoever the request is made for is called, if otherwise than by the subject.
     pub consumer: Option<HeaderValue>,
+    /// Who that is.
+    pub principal: Option<Box<Principal>>,
+    /// What kind of request it is, for the route to choose by (`@class`).
+    pub class: Option<Box<str>>,
     /// Anything else (`@attr:NAME`), in the order it was set.
     pub attributes: Vec<(Box<str>, HeaderValue)>,
+}
+
+impl Context {
+    /// How whoever the request is made for is called (`@consumer`).
+    #[must_use]
+    pub fn consumer(&self) -> Option<&HeaderValue> {
+        self.consumer.as_ref().or_else(|| self.principal.as_ref().map(|principal| &principal.subject))
+    }
 }
 
 /// One request and what became of it so far. Boxed, as it moves in and out of sandboxes.

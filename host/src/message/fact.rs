@@ -2,9 +2,10 @@
 
 use std::io::Write;
 
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::exchange::{Exchange, Message};
+use super::principal::{Principal, joined};
 
 /// One thing that is known about an exchange. Parsed once, read once per exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +46,18 @@ pub enum Fact {
     SpanId,
     /// `@consumer`
     Consumer,
+    /// `@subject`
+    Subject,
+    /// `@issuer`
+    Issuer,
+    /// `@scopes`
+    Scopes,
+    /// `@groups`
+    Groups,
+    /// `@claim:NAME`
+    Claim(Box<str>),
+    /// `@class`
+    Class,
     /// `@attr:NAME`
     Attribute(Box<str>),
     /// `@request:FACT` in a response hook
@@ -55,7 +68,8 @@ pub enum Fact {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{name:?} is not a fact of a {}; known are header fields in lower case, :method, :path, :authority, :scheme, \
          :status (response), @client-address, @client-port, @listener, @tls-version, @tls-sni, @tls-subject, @tls-san, \
-         @spiffe-id, @route, @trace-id, @span-id, @consumer, @attr:NAME and, for a response, \
+         @spiffe-id, @route, @trace-id, @span-id, @consumer, @subject, @issuer, @scopes, @groups, @claim:NAME, @class, \
+         @attr:NAME and, for a response, \
          @request:FACT", if *.message == Message::Request { "request" } else { "response" })]
 pub struct FactError {
     name: String,
@@ -88,7 +102,15 @@ impl Fact {
             "@trace-id" => Ok(Self::TraceId),
             "@span-id" => Ok(Self::SpanId),
             "@consumer" => Ok(Self::Consumer),
+            "@subject" => Ok(Self::Subject),
+            "@issuer" => Ok(Self::Issuer),
+            "@scopes" => Ok(Self::Scopes),
+            "@groups" => Ok(Self::Groups),
+            "@class" => Ok(Self::Class),
             _ => {
+                if let Some(claim) = name.strip_prefix("@claim:").filter(|claim| !claim.is_empty()) {
+                    return Ok(Self::Claim(claim.into()));
+                }
                 if let Some(attribute) = name.strip_prefix("@attr:").filter(|attribute| !attribute.is_empty()) {
                     return Ok(Self::Attribute(attribute.into()));
                 }
@@ -126,12 +148,32 @@ impl Fact {
             Self::Route => append(out, &*exchange.route),
             Self::TraceId => exchange.trace.is_some_and(|trace| write!(out, "{:032x}", trace.trace).is_ok()),
             Self::SpanId => exchange.trace.is_some_and(|trace| write!(out, "{:016x}", trace.span).is_ok()),
-            Self::Consumer => exchange.context.consumer.as_ref().is_some_and(|name| append(out, name.as_bytes())),
+            Self::Consumer => exchange.context.consumer().is_some_and(|name| append(out, name.as_bytes())),
+            Self::Class => append_some(out, exchange.context.class.as_deref()),
+            Self::Subject | Self::Issuer | Self::Scopes | Self::Groups | Self::Claim(_) => {
+                exchange.context.principal.as_deref().is_some_and(|principal| self.write_of(principal, out))
+            }
             Self::Attribute(name) => {
                 let found = exchange.context.attributes.iter().find(|(key, _)| key == name);
                 found.is_some_and(|(_, value)| append(out, value.as_bytes()))
             }
             Self::OfRequest(fact) => fact.write(exchange, Message::Request, out),
+        }
+    }
+}
+
+impl Fact {
+    fn write_of(&self, principal: &Principal, out: &mut Vec<u8>) -> bool {
+        let one =
+            |value: Option<&HeaderValue>, out: &mut Vec<u8>| value.is_some_and(|value| append(out, value.as_bytes()));
+        let list = |values, separator, out| joined(values, separator).is_some_and(|text| append(out, text));
+        match self {
+            Self::Subject => one(Some(&principal.subject), out),
+            Self::Issuer => one(principal.issuer.as_ref(), out),
+            Self::Scopes => list(&principal.scopes, b" ".as_slice(), out),
+            Self::Groups => list(&principal.groups, b", ".as_slice(), out),
+            Self::Claim(name) => one(principal.claim(name), out),
+            _ => false,
         }
     }
 }
@@ -158,6 +200,12 @@ impl std::fmt::Display for Fact {
             Self::TraceId => "@trace-id",
             Self::SpanId => "@span-id",
             Self::Consumer => "@consumer",
+            Self::Subject => "@subject",
+            Self::Issuer => "@issuer",
+            Self::Scopes => "@scopes",
+            Self::Groups => "@groups",
+            Self::Class => "@class",
+            Self::Claim(name) => return write!(f, "@claim:{name}"),
             Self::Attribute(name) => return write!(f, "@attr:{name}"),
             Self::OfRequest(fact) => return write!(f, "@request:{fact}"),
         })

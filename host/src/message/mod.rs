@@ -6,6 +6,7 @@ mod edit;
 mod exchange;
 mod fact;
 mod limit;
+mod principal;
 mod tls;
 mod upgraded;
 
@@ -14,5 +15,6 @@ pub use body::{Body, BodyError, IdleTimeout};
 pub use edit::{Change, Edit, EditError};
 pub use exchange::{ClientInfo, Context, Exchange, MadeHere, Message, Reply};
 pub use fact::{Fact, FactError};
+pub use principal::{Principal, joined};
 pub use tls::{Identity, TlsInfo};
 pub use upgraded::{Duplex, Upgraded};

@@ -24,5 +24,5 @@ pub use explain::Unmet;
 pub use normal::{PathError, PathRules, normalize};
 pub use redirect::{NewPath, Redirect};
 pub use rewrite::{PathRewrite, PrefixChange, Rewrite, RewriteError};
-pub use split::{Destination, Split, Sticky, Turns};
+pub use split::{ByClass, Destination, Split, Sticky, Turns};
 pub use table::{Lookup, RouteTable, Row};

@@ -14,6 +14,17 @@ pub enum Destination {
     One(usize),
     /// To each its share.
     Split(Split),
+    /// By the class that a filter has given the request.
+    ByClass(ByClass),
+}
+
+/// An upstream for each class of requests that is known here.
+#[derive(Clone, Debug)]
+pub struct ByClass {
+    /// Classes and their upstreams.
+    pub classes: Vec<(Box<str>, usize)>,
+    /// Of requests without a class, or with one that is not among these.
+    pub default: usize,
 }
 
 /// Shares of several upstreams.
@@ -39,10 +50,11 @@ pub enum Sticky {
 impl Destination {
     /// The upstream for a request.
     #[must_use]
-    pub fn pick(&self, fields: &HeaderMap, client: &ClientInfo, turns: &Turns) -> usize {
+    pub fn pick(&self, fields: &HeaderMap, client: &ClientInfo, turns: &Turns, class: Option<&str>) -> usize {
         match self {
             Self::One(upstream) => *upstream,
             Self::Split(split) => split.pick(fields, client, turns),
+            Self::ByClass(by_class) => by_class.pick(class),
         }
     }
 
@@ -50,6 +62,9 @@ impl Destination {
     pub fn upstreams(&self) -> Vec<(usize, u64)> {
         match self {
             Self::One(upstream) => vec![(*upstream, 1)],
+            Self::ByClass(ByClass { classes, default }) => {
+                [*default].into_iter().chain(classes.iter().map(|(_, upstream)| *upstream)).map(|it| (it, 1)).collect()
+            }
             Self::Split(split) => {
                 let mut below = 0;
                 let weight =
@@ -57,6 +72,13 @@ impl Destination {
                 split.bounds.iter().map(weight).collect()
             }
         }
+    }
+}
+
+impl ByClass {
+    fn pick(&self, class: Option<&str>) -> usize {
+        let found = class.and_then(|class| self.classes.iter().find(|(known, _)| **known == *class));
+        found.map_or(self.default, |(_, upstream)| *upstream)
     }
 }
 
@@ -156,7 +178,7 @@ mod tests {
     fn counts(split: Split, fields: impl Fn(usize) -> HeaderMap, requests: usize) -> [usize; 3] {
         let (to, turns, client) = (Destination::Split(split), Turns::default(), client("192.0.2.7:1"));
         let mut counts = [0; 3];
-        (0..requests).for_each(|number| counts[to.pick(&fields(number), &client, &turns)] += 1);
+        (0..requests).for_each(|number| counts[to.pick(&fields(number), &client, &turns, None)] += 1);
         counts
     }
 
@@ -186,6 +208,15 @@ mod tests {
     }
 
     #[test]
+    fn a_class_that_is_not_known_takes_the_default() {
+        let to = Destination::ByClass(ByClass { classes: vec![("canary".into(), 1), ("beta".into(), 2)], default: 0 });
+        let (turns, client) = (Turns::default(), client("192.0.2.7:1"));
+        let picked = [None, Some("canary"), Some("beta"), Some("other")]
+            .map(|class| to.pick(&HeaderMap::new(), &client, &turns, class));
+        assert_eq!(picked, [0, 1, 2, 0]);
+    }
+
+    #[test]
     fn what_is_sticky_does_not_depend_on_where_and_when() {
         let point = |sticky: Sticky| sticky.point(&fields("x-user", "alice"), &client("192.0.2.7:1234"));
         assert_eq!(point(Sticky::Field(HeaderName::from_static("x-user"))), Some(spread(b"alice")));
@@ -199,7 +230,7 @@ mod tests {
         let (split, turns) = (Destination::Split(Split::new([(0, 1), (1, 1)], None)), Turns::default());
         let mut mirrored = [0_usize; 2];
         for _ in 0..10_000 {
-            let upstream = split.pick(&HeaderMap::new(), &client("192.0.2.7:1"), &turns);
+            let upstream = split.pick(&HeaderMap::new(), &client("192.0.2.7:1"), &turns, None);
             mirrored[upstream] += usize::from(turns.mirrors(10));
         }
         assert!(mirrored.iter().all(|count| count.abs_diff(500) < 50), "{mirrored:?}");

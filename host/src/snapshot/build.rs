@@ -160,6 +160,7 @@ impl Builder {
             call: route.call.clone(),
             action: route.action.clone(),
             body_limit: route.body_limit.or(config.limits.body_limit),
+            forward_identity: route.forward_identity.clone(),
             metrics: self.metrics.route(&route.name),
             mirror_metrics: mirrors.then(|| self.metrics.mirror(&route.name)),
         })

@@ -8,7 +8,7 @@ use super::routes::conditions;
 use super::rules::path_rules;
 use crate::config::Config;
 use crate::route::{
-    self, Action, Conditions, Destination, Forward, HostCondition, Lookup, NewPath, PathCondition, PathError,
+    self, Action, ByClass, Conditions, Destination, Forward, HostCondition, Lookup, NewPath, PathCondition, PathError,
     PathRewrite, Redirect, RouteTable, Row, Unmet, ValueCondition,
 };
 
@@ -154,6 +154,10 @@ fn as_written(expression: &str) -> &str {
 fn forwarded(forward: &Forward, upstreams: &[&str], mut show: impl FnMut(&str, Value)) {
     match &forward.to {
         Destination::One(upstream) => show("upstream", upstreams[*upstream].into()),
+        Destination::ByClass(ByClass { classes, default }) => {
+            let classes = classes.iter().map(|(class, upstream)| (class.to_string(), upstreams[*upstream].into()));
+            show("split", json!({ "by-class": Value::Object(classes.collect()), "default": upstreams[*default] }));
+        }
         split @ Destination::Split(_) => {
             let shares = split.upstreams().into_iter();
             let share = |(upstream, weight)| json!({ "upstream": upstreams[upstream], "weight": weight });

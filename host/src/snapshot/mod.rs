@@ -12,6 +12,7 @@ mod state;
 mod store;
 mod view;
 
+pub use crate::config::{ForwardIdentity, IdentityPart};
 pub(crate) use build::bind_problem;
 pub use build::{Builder, Built};
 pub use describe::{Explanation, explain};
@@ -94,6 +95,8 @@ pub struct Target {
     pub action: Action,
     /// How many bytes a request's body may have.
     pub body_limit: Option<u64>,
+    /// In which fields its upstream is told who a request is made for.
+    pub forward_identity: Option<ForwardIdentity>,
     /// Its counters.
     pub metrics: Arc<RouteMetrics>,
     /// Counters of the copies of its requests, if copies are made.

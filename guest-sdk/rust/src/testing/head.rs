@@ -26,7 +26,11 @@ impl Head {
 
     /// All values of that name as one (RFC 9110, section 5.3; RFC 9113, section 8.2.3).
     pub(super) fn get(&self, name: &str) -> Option<Vec<u8>> {
-        let separator: &[u8] = if name == "cookie" { b"; " } else { b", " };
+        let separator: &[u8] = match name {
+            "cookie" => b"; ",
+            "@scopes" => b" ",
+            _ => b", ",
+        };
         let values: Vec<_> = self.values(name).collect();
         (!values.is_empty()).then(|| values.join(separator))
     }
@@ -38,6 +42,12 @@ impl Head {
     /// Header fields, without the facts that are kept with them.
     pub(super) fn fields(&self) -> impl Iterator<Item = &(String, Vec<u8>)> {
         self.0.iter().filter(|(name, _)| !name.starts_with([':', '@']))
+    }
+
+    /// Who it is decides what else is known.
+    pub(super) fn forget_identity(&mut self) {
+        let told = ["@consumer", "@subject", "@issuer", "@scopes", "@groups"];
+        self.0.retain(|(name, _)| !told.contains(&&**name) && !name.starts_with("@claim:"));
     }
 
     pub(super) fn edit(&mut self, edit: &Edit) {

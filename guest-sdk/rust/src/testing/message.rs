@@ -86,7 +86,13 @@ impl Request {
     /// Who sent it, as a filter has found out.
     #[must_use]
     pub fn consumer(&self) -> Option<String> {
-        self.exchange.text("@consumer")
+        self.exchange.text("@consumer").or_else(|| self.exchange.text("@subject"))
+    }
+
+    /// Any other fact that a filter has found out, such as `@issuer`, `@claim:email` or `@class`.
+    #[must_use]
+    pub fn known(&self, fact: &str) -> Option<String> {
+        self.exchange.text(fact)
     }
 
     /// What a filter has noted under that name.

@@ -21,11 +21,12 @@ pub(super) fn subscription(subscription: &Subscription) -> Result<(), String> {
 pub(super) fn fact(name: &str, message: Message) -> Result<(), String> {
     let known = match (name, message) {
         (":method" | ":path" | ":authority" | ":scheme", Message::Request) | (":status", Message::Response) => true,
-        ("@client-address" | "@client-port" | "@listener" | "@route" | "@consumer", _) => true,
+        ("@client-address" | "@client-port" | "@listener" | "@route" | "@consumer" | "@subject" | "@class", _) => true,
         ("@tls-version" | "@tls-sni" | "@tls-subject" | "@tls-san" | "@spiffe-id", _) => true,
         (name, Message::Response) if name.starts_with("@request:") => {
             return fact(&name["@request:".len()..], Message::Request);
         }
+        (name, _) if is_of_identity(name) => true,
         (name, _) => name.strip_prefix("@attr:").is_some_and(is_token) || is_field_name(name),
     };
     if known { Ok(()) } else { Err(format!("`{name}` is not the name of a fact")) }
@@ -35,6 +36,11 @@ pub(super) fn fact(name: &str, message: Message) -> Result<(), String> {
 pub(super) fn apply(edits: &[Edit], message: Message, head: &mut Head, exchange: &mut Head) -> Result<(), String> {
     edits.iter().try_for_each(|edit| {
         check(edit, message)?;
+        if name_of(edit) == "@subject" {
+            exchange.forget_identity();
+        } else if is_of_identity(name_of(edit)) && exchange.get("@subject").is_none() {
+            return Err(format!("`{}` is said of nobody; set `@subject` before", name_of(edit)));
+        }
         if name_of(edit).starts_with('@') {
             exchange.edit(edit)
         } else {
@@ -73,10 +79,12 @@ fn check(edit: &Edit, message: Message) -> Result<(), String> {
         };
     }
     if name.starts_with('@') {
-        if name != "@consumer" && !name.strip_prefix("@attr:").is_some_and(is_token) {
+        let is_class = name == "@class" && message == Message::Request;
+        let known = is_class || matches!(name, "@consumer" | "@subject") || is_of_identity(name);
+        if !known && !name.strip_prefix("@attr:").is_some_and(is_token) {
             return Err(format!("`{name}` cannot be changed"));
         }
-        if matches!(edit, Edit::Add(_)) {
+        if matches!(edit, Edit::Add(_)) && !matches!(name, "@scopes" | "@groups") {
             return Err(format!("`{name}` has one value and cannot be added to"));
         }
     } else {
@@ -86,6 +94,12 @@ fn check(edit: &Edit, message: Message) -> Result<(), String> {
         Edit::Set(entry) | Edit::Add(entry) => value(entry),
         Edit::Remove(_) => Ok(()),
     }
+}
+
+/// Whether it is said of an identity.
+fn is_of_identity(name: &str) -> bool {
+    matches!(name, "@issuer" | "@scopes" | "@groups")
+        || name.strip_prefix("@claim:").is_some_and(|name| !name.is_empty())
 }
 
 fn name_of(edit: &Edit) -> &str {

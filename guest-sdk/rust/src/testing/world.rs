@@ -81,7 +81,9 @@ impl Open {
             return self.fact(Message::Request, name);
         }
         if name.starts_with('@') {
-            return self.exchange.get(name);
+            // The subject is what its sender is called, unless a filter has said otherwise.
+            let other = (name == "@consumer").then(|| self.exchange.get("@subject")).flatten();
+            return self.exchange.get(name).or(other);
         }
         self.head(message)?.get(name)
     }
@@ -126,7 +128,8 @@ pub(crate) mod imports {
     pub(crate) fn get_all(exchange: u32, message: Message, name: &str) -> Vec<Vec<u8>> {
         let world = in_hook(exchange, "exchange.get-all");
         world.with(exchange, |open| {
-            open.head(message).map_or_else(Vec::new, |head| head.values(name).map(<[u8]>::to_vec).collect())
+            let head = if name.starts_with('@') { Some(&open.exchange) } else { open.head(message) };
+            head.map_or_else(Vec::new, |head| head.values(name).map(<[u8]>::to_vec).collect())
         })
     }
 
@@ -196,7 +199,7 @@ pub(crate) mod imports {
         in_any_hook("store.release").spaces.borrow_mut().release(space, key, token)
     }
 
-    pub(crate) fn define(definition: &Definition) -> Result<u32, StoreError> {
+    pub(crate) fn define(definition: &Definition) -> Result<u32, Error> {
         world("metrics.define").metrics.borrow_mut().define(definition)
     }
 

@@ -52,7 +52,7 @@ fn a_route_does_one_thing() {
         ),
         (
             "upstream = \"orders\"\nsticky = \"client-address\"",
-            ".sticky: means nothing without split; leave it out, or write split = [ … ]",
+            ".sticky: means nothing without shares; leave it out, or write split = [ … ]",
         ),
     ] {
         assert_eq!(problem(written), message);

@@ -21,7 +21,16 @@ impl HostState {
     /// The values of all fields of that name.
     pub(in crate::sandbox) fn values(&mut self, id: u32, of: Message, name: &str) -> Result<Vec<Vec<u8>>> {
         let _time = host_time();
-        let fields = self.exchange(id)?.exchange.fields(of);
+        let exchange = &self.exchange(id)?.exchange;
+        let list = exchange.context.principal.as_deref().and_then(|principal| match name {
+            "@scopes" => Some(&principal.scopes),
+            "@groups" => Some(&principal.groups),
+            _ => None,
+        });
+        if let Some(list) = list {
+            return Ok(list.iter().map(|value| value.as_bytes().to_vec()).collect());
+        }
+        let fields = exchange.fields(of);
         Ok(fields.into_iter().flat_map(|fields| fields.get_all(name)).map(|value| value.as_bytes().to_vec()).collect())
     }
 
