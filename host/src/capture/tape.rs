@@ -108,7 +108,7 @@ impl Taken {
             route: Arc::clone(&exchange.route),
             method: exchange.request.method.clone(),
             uri: exchange.request.uri.clone(),
-            consumer: exchange.context.consumer.clone(),
+            consumer: exchange.context.consumer().cloned(),
             attributes: exchange.context.attributes.clone(),
             request: TakenMessage { fields: exchange.request.headers.clone(), ..Default::default() },
             response: None,
