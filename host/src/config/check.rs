@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Config, Listener, Problem, Upstream,
+    Config, Listener, Problem, Store, Upstream,
     document::Document,
     file::{ConfigFile, ListenerTable, UpstreamTable},
     grants,
@@ -41,7 +41,8 @@ fn check(file: ConfigFile, bundled: &[&str], report: &Report) -> Config {
     let known = Known { listeners: &listeners, upstreams: &upstreams, policies: &policies };
     let routes = route::check_all(file.routes, &known, report);
     let mut policies = policies.into_entries(path);
-    grants::check(&mut policies, &upstreams, &file.stores, report);
+    let stores: Vec<Store> = file.stores.into_iter().map(|table| table.check(folder, report)).collect();
+    grants::check(&mut policies, &upstreams, &stores, report);
     Config {
         admin: file.admin.and_then(|at| admin(&at, &listeners, report)),
         workers: file.workers.and_then(NonZeroUsize::new),
@@ -60,9 +61,10 @@ fn check(file: ConfigFile, bundled: &[&str], report: &Report) -> Config {
             .chain(endpoint_files.into_iter().flatten())
             .chain(tls_files(&listeners))
             .chain(upstream_files(&upstreams))
+            .chain(stores.iter().filter_map(|store| store.redis.as_ref()).flat_map(|redis| redis.files.clone()))
             .collect(),
         policies,
-        stores: file.stores,
+        stores,
         listeners,
         upstreams,
     }

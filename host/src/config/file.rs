@@ -7,8 +7,8 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{
-    CallOptions, EncodedSlash, ForwardIdentity, Limits, Overload, Paths, Store, Tracing, UpstreamOptions,
-    UpstreamTimeouts, balance, call,
+    CallOptions, EncodedSlash, ForwardIdentity, Limits, Overload, Paths, Tracing, UpstreamOptions, UpstreamTimeouts,
+    balance, call,
     endpoints::EndpointsTable,
     forward_identity,
     listener::OptionsTable,
@@ -16,7 +16,8 @@ use super::{
     report::At,
     route_file::ActionTable,
     section::{Item, Section},
-    store, tracing,
+    store::StoreTable,
+    tracing,
     transport::TransportTable,
 };
 
@@ -34,7 +35,7 @@ pub(super) struct ConfigFile {
     pub(super) limits: Limits,
     pub(super) paths: Paths,
     pub(super) upstreams: Vec<UpstreamTable>,
-    pub(super) stores: Vec<Store>,
+    pub(super) stores: Vec<StoreTable>,
     pub(super) policies: Vec<(At<String>, PolicyTable)>,
     pub(super) routes: Vec<RouteTable>,
 }
@@ -108,7 +109,7 @@ impl ConfigFile {
             limits,
             paths: section.take("paths").and_then(Item::section).map(read_paths).unwrap_or_default(),
             upstreams: named(section.take("upstreams"), |name, table| UpstreamTable::read(name, table, &timeouts)),
-            stores: named(section.take("stores"), store::read),
+            stores: named(section.take("stores"), StoreTable::read),
             policies: named(section.take("policies"), |name, table| (name, PolicyTable::read(table))),
             routes: tables(section.take("routes")).into_iter().map(RouteTable::read).collect(),
         };

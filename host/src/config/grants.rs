@@ -56,6 +56,12 @@ fn read_store(item: Item<'_>) -> Option<StoreGrant> {
     Some(StoreGrant { store: grant(name?, report), writable: writable? })
 }
 
+/// A single name.
+pub(super) fn read_one(item: Item<'_>) -> Option<Grant> {
+    let report = item.report();
+    Some(grant(item.string()?, report))
+}
+
 fn read_access(item: Item<'_>) -> Option<bool> {
     let report = item.report();
     let access = item.string()?;
@@ -79,6 +85,7 @@ pub(super) fn check(entries: &mut [PolicyEntry], upstreams: &[Upstream], stores:
         let Ok(policy) = &entry.policy else { continue };
         let mut problems = callout_problems(&policy.grants.callouts, upstreams);
         problems.extend(store_problems(&policy.grants.stores, stores));
+        problems.extend(policy.store.iter().filter_map(|own| own_problem(own, stores)));
         if problems.is_empty() {
             continue;
         }
@@ -114,6 +121,22 @@ fn store_problems(granted: &[StoreGrant], stores: &[Store]) -> Vec<Problem> {
         Some(Problem { file, line, key, message, remedy })
     };
     granted.iter().enumerate().filter_map(problem).collect()
+}
+
+/// What is wrong with the store of a policy's own.
+fn own_problem(Grant { name, place }: &Grant, stores: &[Store]) -> Option<Problem> {
+    let (message, remedy) = match stores.iter().find(|store| store.name == *name) {
+        Some(store) if store.redis.is_some() => return None,
+        Some(_) => (
+            format!("{name:?} is in this process, as is what a policy has of its own"),
+            "name a store with redis = { … }, or remove the key; grants.store is for what policies share".to_owned(),
+        ),
+        None => {
+            (format!("there is no store {name:?}"), add_store(name, stores.iter().map(|store| store.name.as_str())))
+        }
+    };
+    let Place { file, line, key } = place.clone();
+    Some(Problem { file, line, key, message, remedy })
 }
 
 fn add_store<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {

@@ -33,6 +33,7 @@ mod policy_dir;
 mod policy_file;
 mod problem;
 mod quarantine;
+mod redis;
 mod report;
 mod rewrite;
 mod route;
@@ -69,7 +70,8 @@ pub use self::{
     overload::Overload,
     problem::Problem,
     quarantine::Quarantine,
-    store::Store,
+    redis::{Redis, Secret},
+    store::{OnOutage, Store},
     tls::{CertificateFiles, ClientAuth, Tls, TlsProfile},
     tracing::{Collector, Tracing},
     transport::{Transport, UpstreamTls},

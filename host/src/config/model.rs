@@ -16,8 +16,8 @@ use regex::Regex;
 
 use super::store;
 use super::{
-    CallOptions, Capture, Grants, ListenerOptions, OnFault, Overload, Problem, Quarantine, Store, Tracing, Transport,
-    UpstreamOptions,
+    CallOptions, Capture, Grant, Grants, ListenerOptions, OnFault, Overload, Problem, Quarantine, Store, Tracing,
+    Transport, UpstreamOptions,
 };
 use crate::route::Action;
 
@@ -239,6 +239,8 @@ pub struct Policy {
     pub isolation: Isolation,
     /// `quarantine`: when the filter is not called any more.
     pub quarantine: Option<Quarantine>,
+    /// `store`: the store on a server where its own space and its rate limits are; without one, they are in this process.
+    pub store: Option<Grant>,
     /// `grants`: what it may reach.
     pub grants: Grants,
     /// `grants` as written, as JSON, for a capture to say the same; null if there are none.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::{
-    Capture, FilterSource, Grants, Isolation, OnFault, Place, Policy, PolicyLimits, Quarantine, capture, grants,
+    Capture, FilterSource, Grant, Grants, Isolation, OnFault, Place, Policy, PolicyLimits, Quarantine, capture, grants,
     on_fault, quarantine,
     report::{At, Report},
     section::{Item, Section},
@@ -23,6 +23,7 @@ pub(super) struct PolicyTable {
     quarantine: Option<Quarantine>,
     grants: Grants,
     written_grants: Value,
+    store: Option<Grant>,
     limits: PolicyLimits,
     capture: Option<Capture>,
 }
@@ -47,6 +48,7 @@ impl PolicyTable {
             quarantine: section.take("quarantine").and_then(Item::section).and_then(quarantine::read),
             written_grants: written.unwrap_or(Value::Null),
             grants: grants.and_then(Item::section).map(grants::read).unwrap_or_default(),
+            store: section.take("store").and_then(grants::read_one),
             limits: section.take("limits").and_then(Item::section).map(read_limits).unwrap_or_default(),
             capture: section.take("capture").and_then(Item::section).and_then(capture::read),
         }
@@ -67,6 +69,7 @@ impl PolicyTable {
             quarantine: self.quarantine,
             grants: self.grants,
             written_grants: self.written_grants,
+            store: self.store,
             limits: self.limits,
             capture: self.capture,
             place,

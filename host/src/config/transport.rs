@@ -58,7 +58,7 @@ pub(super) struct TransportTable {
 }
 
 #[derive(Debug)]
-struct TlsTable {
+pub(super) struct TlsTable {
     place: At<()>,
     ca: Option<At<String>>,
     sni: Option<At<String>>,
@@ -102,7 +102,7 @@ impl TransportTable {
 }
 
 impl TlsTable {
-    fn read(item: Item<'_>) -> Option<Self> {
+    pub(super) fn read(item: Item<'_>) -> Option<Self> {
         let place = item.place();
         if item.is_boolean() {
             let wanted = item.boolean().is_some_and(|at| at.value);
@@ -118,6 +118,18 @@ impl TlsTable {
         };
         section.finish();
         Some(table)
+    }
+
+    /// Whether the host can have a certificate, if no other name is written.
+    pub(super) fn check_host(&self, host: &str, report: &Report) {
+        if self.sni.is_none() {
+            report.good(&self.place, server_name(host));
+        }
+    }
+
+    /// What is written, as far as it is good, with paths relative to the folder.
+    pub(super) fn check(&self, folder: &Path, report: &Report) -> Option<UpstreamTls> {
+        check(self, folder, report)
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use sha2::{Digest as _, Sha256};
 
 use super::engine::Sandbox;
-use super::module::{Compiled, Module, ModuleError};
+use super::module::{Compiled, Module, ModuleError, Reach};
 
 /// The SHA-256 digest of a module as it was read.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,7 +43,7 @@ const PREPARED: u32 = 1;
 pub struct ModuleCache {
     sandbox: Sandbox,
     dir: Option<PathBuf>,
-    live: Mutex<HashMap<Digest, Weak<Module>>>,
+    live: Mutex<HashMap<(Digest, Reach), Weak<Module>>>,
 }
 
 impl ModuleCache {
@@ -66,24 +66,40 @@ impl ModuleCache {
     /// # Errors
     /// If the content is not a filter.
     pub fn load(&self, content: &[u8]) -> Result<Arc<Module>, ModuleError> {
+        self.load_for(content, Reach::Near)
+    }
+
+    /// As `load`, for a policy whose state is there.
+    ///
+    /// # Errors
+    /// If the content is not a filter.
+    pub fn load_for(&self, content: &[u8], reach: Reach) -> Result<Arc<Module>, ModuleError> {
         let digest = Digest::of(content);
-        if let Some(module) = self.live(digest) {
+        if let Some(module) = self.live(digest, reach) {
             return Ok(module);
         }
-        let compiled = match self.read(digest) {
-            Some(compiled) => compiled,
-            None => self.compile(content, digest)?,
+        let stand_in = match reach {
+            Reach::Near => None,
+            Reach::Far => Compiled::far(&self.sandbox.engine, content)?,
         };
-        let module = Module::link(&self.sandbox, &compiled, digest)?;
+        let compiled = match &stand_in {
+            Some(component) => self.compiled(component, Digest::of(component))?,
+            None => self.compiled(content, digest)?,
+        };
+        let module = Module::link(&self.sandbox, &compiled, digest, reach)?;
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         live.retain(|_, module| module.strong_count() > 0);
-        live.insert(digest, Arc::downgrade(&module));
+        live.insert((digest, reach), Arc::downgrade(&module));
         Ok(module)
     }
 
-    fn live(&self, digest: Digest) -> Option<Arc<Module>> {
+    fn compiled(&self, content: &[u8], digest: Digest) -> Result<Compiled, ModuleError> {
+        self.read(digest).map_or_else(|| self.compile(content, digest), Ok)
+    }
+
+    fn live(&self, digest: Digest, reach: Reach) -> Option<Arc<Module>> {
         let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        live.get(&digest).and_then(Weak::upgrade)
+        live.get(&(digest, reach)).and_then(Weak::upgrade)
     }
 
     fn compile(&self, content: &[u8], digest: Digest) -> Result<Compiled, ModuleError> {

@@ -27,6 +27,8 @@ const MAX_INSTANCES: u32 = 2_000;
 pub struct Sandbox {
     pub(super) engine: Engine,
     pub(super) linker: Arc<Linker<HostState>>,
+    /// For policies whose state is on a server.
+    pub(super) far_linker: Arc<Linker<HostState>>,
     pub(super) core_linker: Arc<wasmtime::Linker<HostState>>,
     pub(super) clock: Arc<EpochClock>,
     _ticker: Arc<Ticker>,
@@ -41,6 +43,8 @@ impl Sandbox {
         let engine = Engine::new(&config())?;
         let mut linker = Linker::new(&engine);
         host_imports::link(&mut linker)?;
+        let mut far_linker = linker.clone();
+        host_imports::far::link(&mut far_linker)?;
         let mut core_linker = wasmtime::Linker::new(&engine);
         core::link(&mut core_linker)?;
         let clock = Arc::new(EpochClock::default());
@@ -48,6 +52,7 @@ impl Sandbox {
         Ok(Self {
             engine,
             linker: Arc::new(linker),
+            far_linker: Arc::new(far_linker),
             core_linker: Arc::new(core_linker),
             clock,
             _ticker: Arc::new(ticker),

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::deadline::DeadlineExceeded;
+use crate::store::StoreError;
 pub use crate::telemetry::FaultClass;
 
 /// How many functions of a guest a fault names, and how long such a name may be.
@@ -27,6 +28,8 @@ impl Fault {
     pub(super) fn of_trap(error: &wasmtime::Error, memory_refused: bool, last_words: Option<String>) -> Self {
         let class = if error.downcast_ref::<DeadlineExceeded>().is_some() {
             FaultClass::Deadline
+        } else if error.downcast_ref::<StoreError>().is_some() {
+            FaultClass::Store
         } else if memory_refused {
             FaultClass::Memory
         } else {

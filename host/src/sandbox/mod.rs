@@ -33,5 +33,5 @@ pub use fault::{Fault, FaultClass};
 pub use filter::{Filter, FilterSettings, Isolation, Subscription};
 pub use instance::{BodyStep, HeadStep, Instance, Seat, TrailersStep};
 pub use meter::{Spent, host_calls};
-pub use module::{Module, ModuleError};
+pub use module::{Module, ModuleError, Reach};
 pub use suspend::{LocalFuture, Surroundings};

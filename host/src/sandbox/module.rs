@@ -28,6 +28,23 @@ pub(super) const HOOKS: &str = "tollgate:filter/hooks@0.1.0";
 const INTERFACES: [&str; 7] = ["types", "callout", "exchange", "limiter", "log", "metrics", "store"];
 /// Of these, those that wait.
 const WAITING: [&str; 1] = ["callout"];
+/// And those that wait if they are on a server.
+const FAR: [&str; 2] = ["limiter", "store"];
+
+/// Where the state of a policy is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reach {
+    /// In this process.
+    Near,
+    /// On a server, which calls wait for.
+    Far,
+}
+
+impl Reach {
+    fn waits_for(self, interface: &str) -> bool {
+        WAITING.contains(&interface) || (self == Self::Far && FAR.contains(&interface))
+    }
+}
 
 /// A compiled module that fits the world. Shared by all policies that name it.
 pub struct Module {
@@ -90,10 +107,15 @@ impl Module {
     }
 
     /// Checks compiled code against the world and links it.
-    pub(super) fn link(sandbox: &Sandbox, compiled: &Compiled, digest: Digest) -> Result<Arc<Self>, ModuleError> {
+    pub(super) fn link(
+        sandbox: &Sandbox,
+        compiled: &Compiled,
+        digest: Digest,
+        reach: Reach,
+    ) -> Result<Arc<Self>, ModuleError> {
         let (pre, reads_exchange) = match compiled {
             Compiled::Core(module) => link_core(sandbox, module)?,
-            Compiled::Component(component) => link_component(sandbox, component)?,
+            Compiled::Component(component) => link_component(sandbox, component, reach)?,
         };
         let is_restorable = matches!(compiled, Compiled::Core(module) if core::is_exposed(module));
         let suspends = matches!(pre, Pre::Suspending(_));
@@ -119,6 +141,21 @@ impl Module {
 }
 
 impl Compiled {
+    /// What is compiled in the place of a core module whose calls wait for state on a server: the component that it stands for.
+    pub(super) fn far(engine: &Engine, bytes: &[u8]) -> Result<Option<Vec<u8>>, ModuleError> {
+        Module::check_size(bytes.len() as u64)?;
+        if !matches!(Kind::of(bytes), Some(Kind::Core)) {
+            return Ok(None);
+        }
+        let malformed = |error: wasmtime::Error| ModuleError::Malformed(format!("{error:#}"));
+        wasmtime::Module::validate(engine, bytes).map_err(malformed)?;
+        check_interface(bytes)?;
+        match waits(bytes, Reach::Far)? {
+            true => component_of(bytes).map(Some).map_err(ModuleError::WrongWorld),
+            false => Ok(None),
+        }
+    }
+
     /// Compiles what was read, after the checks that need no compiler.
     pub(super) fn new(engine: &Engine, bytes: &[u8]) -> Result<Self, ModuleError> {
         Module::check_size(bytes.len() as u64)?;
@@ -130,7 +167,7 @@ impl Compiled {
                 wasmtime::Module::validate(engine, bytes).map_err(malformed)?;
                 check_interface(bytes)?;
                 // What may wait is called through the component model, which can suspend it wherever it waits.
-                if waits(bytes)? {
+                if waits(bytes, Reach::Near)? {
                     let component = component_of(bytes).map_err(ModuleError::WrongWorld)?;
                     return Component::from_binary(engine, &component).map(Self::Component).map_err(malformed);
                 }
@@ -205,15 +242,19 @@ fn link_core(sandbox: &Sandbox, module: &wasmtime::Module) -> Result<(Pre, bool)
     Ok((Pre::Core(pre), reads_exchange))
 }
 
-fn link_component(sandbox: &Sandbox, component: &Component) -> Result<(Pre, bool), ModuleError> {
-    let imports = check_imports(sandbox, component)?;
+fn link_component(sandbox: &Sandbox, component: &Component, reach: Reach) -> Result<(Pre, bool), ModuleError> {
+    let imports = check_imports(sandbox, component, reach)?;
+    let base = match reach {
+        Reach::Near => &sandbox.linker,
+        Reach::Far => &sandbox.far_linker,
+    };
     let mut linker: Linker<HostState>;
     let linker = if imports.wasi {
-        linker = (*sandbox.linker).clone();
+        linker = (**base).clone();
         host_wasi::link(&mut linker, component, &sandbox.engine).map_err(wrong)?;
         &linker
     } else {
-        &*sandbox.linker
+        base
     };
     if component.get_export(None, HOOKS).is_none() {
         return Err(ModuleError::WrongWorld(format!("it does not export {HOOKS}")));
@@ -227,12 +268,12 @@ fn link_component(sandbox: &Sandbox, component: &Component) -> Result<(Pre, bool
 }
 
 /// Whether a valid core module imports anything that waits. Its metadata lists all that there is, used or not.
-fn waits(bytes: &[u8]) -> Result<bool, ModuleError> {
+fn waits(bytes: &[u8], reach: Reach) -> Result<bool, ModuleError> {
     let malformed = |error: wasmparser::BinaryReaderError| ModuleError::Malformed(error.to_string());
     for payload in wasmparser::Parser::new(0).parse_all(bytes) {
         let wasmparser::Payload::ImportSection(imports) = payload.map_err(malformed)? else { continue };
         for import in imports.into_imports() {
-            if granted(import.map_err(malformed)?.module).is_some_and(|interface| WAITING.contains(&interface)) {
+            if granted(import.map_err(malformed)?.module).is_some_and(|interface| reach.waits_for(interface)) {
                 return Ok(true);
             }
         }
@@ -261,7 +302,7 @@ struct Imports {
     waits: bool,
 }
 
-fn check_imports(sandbox: &Sandbox, component: &Component) -> Result<Imports, ModuleError> {
+fn check_imports(sandbox: &Sandbox, component: &Component, reach: Reach) -> Result<Imports, ModuleError> {
     let mut imports = Imports { wasi: false, exchange: false, waits: false };
     for (name, item) in component.component_type().imports(&sandbox.engine) {
         if matches!(item.ty, ComponentItem::Type(_)) {
@@ -270,7 +311,7 @@ fn check_imports(sandbox: &Sandbox, component: &Component) -> Result<Imports, Mo
         match granted(name) {
             Some(interface) => {
                 imports.exchange |= interface == "exchange";
-                imports.waits |= WAITING.contains(&interface);
+                imports.waits |= reach.waits_for(interface);
             }
             None if host_wasi::provides(name) => imports.wasi = true,
             None => return Err(ModuleError::RefusedImport(name.to_owned())),

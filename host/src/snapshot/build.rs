@@ -270,7 +270,7 @@ fn unusable_routes(config: &Config, statuses: &[PolicyStatus]) -> Vec<Problem> {
         .collect()
 }
 
-fn tls(tls: &config::UpstreamTls) -> Arc<Tls> {
+pub(super) fn tls(tls: &config::UpstreamTls) -> Arc<Tls> {
     let (identity, sni) = (tls.identity.clone(), tls.sni.clone());
     Arc::new(Tls { roots: Arc::clone(&tls.roots), identity, sni, digest: tls.digest })
 }

@@ -10,7 +10,7 @@ use super::state::StateMaker;
 use crate::bundled;
 use crate::chain::{FaultAnswer, Load, Policy, Quarantine, QuarantineSettings};
 use crate::config::{self, FilterSource, PolicyEntry, Problem, Store};
-use crate::sandbox::{CalloutGrants, Digest, Fault, Filter, FilterSettings, Isolation, Module, ModuleCache};
+use crate::sandbox::{CalloutGrants, Digest, Fault, Filter, FilterSettings, Isolation, Module, ModuleCache, Reach};
 use crate::telemetry::Metrics;
 
 /// How a policy stands.
@@ -108,7 +108,9 @@ impl PolicyMaker {
         {
             return Ok(Arc::clone(older));
         }
-        let module = self.cache.load(&content).map_err(|error| module_problem(policy, &error.to_string()))?;
+        let reach = if settings.spaces.are_far() { Reach::Far } else { Reach::Near };
+        let module =
+            self.cache.load_for(&content, reach).map_err(|error| module_problem(policy, &error.to_string()))?;
         let name = Arc::clone(&settings.name);
         let filter =
             Filter::prepare(module, settings, self.workers).map_err(|fault| configure_problem(policy, &fault))?;

@@ -4,8 +4,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
-use crate::config::{Config, Policy, Store};
-use crate::store::{Limiter, SharedSpace, Space, Spaces};
+use super::build::tls;
+use crate::config::{self, Config, OnOutage, Policy, Store};
+use crate::store::{Limiter, Redis, RedisSettings, Remote, SharedSpace, Space, Spaces};
 use crate::telemetry::Metrics;
 
 /// All limiters and spaces that are in use.
@@ -13,12 +14,19 @@ pub(super) struct StateMaker {
     limiters: Kept<Limiter>,
     own: Kept<Space>,
     shared: Kept<Space>,
+    servers: HashMap<String, (config::Redis, Weak<Redis>)>,
     metrics: Arc<Metrics>,
 }
 
 impl StateMaker {
     pub(super) fn new(metrics: Arc<Metrics>) -> Self {
-        Self { limiters: Kept::default(), own: Kept::default(), shared: Kept::default(), metrics }
+        Self {
+            limiters: Kept::default(),
+            own: Kept::default(),
+            shared: Kept::default(),
+            servers: HashMap::new(),
+            metrics,
+        }
     }
 
     /// The rate limits of a policy.
@@ -28,16 +36,34 @@ impl StateMaker {
 
     /// The spaces of a policy.
     pub(super) fn spaces(&mut self, policy: &Policy, stores: &[Store]) -> Arc<Spaces> {
-        let metrics = &self.metrics;
+        let metrics = Arc::clone(&self.metrics);
         let make = || Space::new(policy.limits.store, metrics.space(&own_name(policy)));
         let own = self.own.get(&policy.name, make);
+        let store = policy.store.as_ref().and_then(|grant| stores.iter().find(|store| store.name == grant.name));
+        let remote = store.and_then(|store| self.remote(store, "policy", &policy.name));
         let granted = policy.grants.stores.iter().filter_map(|grant| {
             let store = stores.iter().find(|store| store.name == grant.store.name)?;
             let space = self.shared.get(&store.name, || Space::new(store.size, metrics.space(&store.name)));
-            Some(SharedSpace { name: store.name.as_str().into(), space, writable: grant.writable })
+            let remote = self.remote(store, "shared", &store.name);
+            Some(SharedSpace { name: store.name.as_str().into(), space, remote, writable: grant.writable })
         });
         let shared = granted.collect();
-        Arc::new(Spaces::new(own, shared))
+        Arc::new(Spaces::new(own, remote, shared))
+    }
+
+    /// The keys of that kind and name on the server of a store, if it has one.
+    fn remote(&mut self, store: &Store, kind: &str, name: &str) -> Option<Remote> {
+        let wanted = store.redis.as_ref()?;
+        let known = self.servers.get(&store.name).filter(|(known, _)| known == wanted);
+        let redis = match known.and_then(|(_, redis)| redis.upgrade()) {
+            Some(redis) => redis,
+            None => {
+                let redis = Redis::new(settings(&store.name, wanted)?, self.metrics.redis(&store.name));
+                self.servers.insert(store.name.clone(), (wanted.clone(), Arc::downgrade(&redis)));
+                redis
+            }
+        };
+        Some(Remote::new(redis, kind, name, store.on_outage == OnOutage::Local))
     }
 
     /// Bounds the spaces that there are already as this configuration says, which is about to serve.
@@ -49,6 +75,23 @@ impl StateMaker {
             self.shared.find(&store.name).iter().for_each(|space| space.set_limit(store.size));
         }
     }
+}
+
+/// The host has been checked to be a name where there is TLS.
+fn settings(store: &str, redis: &config::Redis) -> Option<RedisSettings> {
+    let tls = match redis.tls.as_ref().map(tls) {
+        Some(tls) => Some((Arc::new(tls.client_config()), tls.server_name(&redis.host).ok()?)),
+        None => None,
+    };
+    Some(RedisSettings {
+        name: store.into(),
+        address: redis.address.as_str().into(),
+        tls,
+        username: redis.username.as_deref().map(Into::into),
+        password: redis.password.as_ref().map(|password| password.0.as_str().into()),
+        prefix: redis.prefix.as_str().into(),
+        timeout: redis.timeout,
+    })
 }
 
 /// As metrics name it.

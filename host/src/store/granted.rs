@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{Moment, SPACE_BYTES, Space, StoreError};
+use super::{Moment, Remote, SPACE_BYTES, Space, StoreError};
 
 /// A policy's own space, and those that it shares with others.
 #[derive(Clone, Debug)]
 pub struct Spaces {
     own: Arc<Space>,
+    /// Where the own space is, and the limits, if that is a server; the space of this process may stand in then.
+    remote: Option<Remote>,
     shared: Vec<SharedSpace>,
 }
 
@@ -18,6 +20,8 @@ pub struct SharedSpace {
     pub name: Box<str>,
     /// Where it is.
     pub space: Arc<Space>,
+    /// The server that it is on, if any.
+    pub remote: Option<Remote>,
     /// Whether the policy may change it.
     pub writable: bool,
 }
@@ -25,15 +29,15 @@ pub struct SharedSpace {
 impl Default for Spaces {
     /// An empty space of its own, as large as policies have it by default, and no other.
     fn default() -> Self {
-        Self::new(Arc::new(Space::new(SPACE_BYTES, Arc::default())), Vec::new())
+        Self::new(Arc::new(Space::new(SPACE_BYTES, Arc::default())), None, Vec::new())
     }
 }
 
 impl Spaces {
     /// The spaces of a policy.
     #[must_use]
-    pub fn new(own: Arc<Space>, shared: Vec<SharedSpace>) -> Self {
-        Self { own, shared }
+    pub fn new(own: Arc<Space>, remote: Option<Remote>, shared: Vec<SharedSpace>) -> Self {
+        Self { own, remote, shared }
     }
 
     /// A space to read, now.
@@ -52,6 +56,31 @@ impl Spaces {
         self.find(name, true)
     }
 
+    /// Where the policy's own space and its limits are, if that is a server.
+    #[must_use]
+    pub fn remote(&self) -> Option<&Remote> {
+        self.remote.as_ref()
+    }
+
+    /// Whether any of them is on a server, so that calls wait.
+    #[must_use]
+    pub fn are_far(&self) -> bool {
+        self.remote.is_some() || self.shared.iter().any(|shared| shared.remote.is_some())
+    }
+
+    /// The space of that name in this process, and where it is if that is a server.
+    ///
+    /// # Errors
+    /// If it is not one of these, or is to be changed and only may be read.
+    pub fn place(&self, name: &str, to_write: bool) -> Result<(&Arc<Space>, Option<&Remote>), StoreError> {
+        if name.is_empty() {
+            return Ok((&self.own, self.remote.as_ref()));
+        }
+        let shared = self.shared.iter().find(|shared| *shared.name == *name).ok_or(StoreError::Denied)?;
+        let is_allowed = shared.writable || !to_write;
+        if is_allowed { Ok((&shared.space, shared.remote.as_ref())) } else { Err(StoreError::ReadOnly) }
+    }
+
     /// All of them.
     pub fn all(&self) -> impl Iterator<Item = &Space> {
         self.shared.iter().map(|shared| &shared.space).chain([&self.own]).map(AsRef::as_ref)
@@ -61,19 +90,26 @@ impl Spaces {
     #[must_use]
     pub fn same_as(&self, other: &Self) -> bool {
         let alike = |(one, other): (&SharedSpace, &SharedSpace)| {
-            one.name == other.name && one.writable == other.writable && Arc::ptr_eq(&one.space, &other.space)
+            one.name == other.name
+                && one.writable == other.writable
+                && Arc::ptr_eq(&one.space, &other.space)
+                && same(one.remote.as_ref(), other.remote.as_ref())
         };
         Arc::ptr_eq(&self.own, &other.own)
+            && same(self.remote.as_ref(), other.remote.as_ref())
             && self.shared.len() == other.shared.len()
             && self.shared.iter().zip(&other.shared).all(alike)
     }
 
     fn find(&self, name: &str, to_write: bool) -> Result<Moment<'_>, StoreError> {
-        if name.is_empty() {
-            return Ok(self.own.now());
-        }
-        let shared = self.shared.iter().find(|shared| *shared.name == *name).ok_or(StoreError::Denied)?;
-        if to_write && !shared.writable { Err(StoreError::ReadOnly) } else { Ok(shared.space.now()) }
+        self.place(name, to_write).map(|(space, _)| space.now())
+    }
+}
+
+fn same(one: Option<&Remote>, other: Option<&Remote>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one.same_as(other),
+        (one, other) => one.is_none() && other.is_none(),
     }
 }
 
@@ -88,10 +124,11 @@ mod tests {
         let shared = |name: &str, space: &Arc<Space>, writable| SharedSpace {
             name: name.into(),
             space: Arc::clone(space),
+            remote: None,
             writable,
         };
-        let a = Spaces::new(space(), vec![shared("one", &one, true), shared("two", &two, true)]);
-        let b = Spaces::new(space(), vec![shared("one", &one, false)]);
+        let a = Spaces::new(space(), None, vec![shared("one", &one, true), shared("two", &two, true)]);
+        let b = Spaces::new(space(), None, vec![shared("one", &one, false)]);
         for name in ["", "one", "two"] {
             a.write(name).unwrap().set(b"k", name.as_bytes(), 0).unwrap();
         }

@@ -3,11 +3,28 @@
 
 mod granted;
 mod limiter;
+mod operation;
+mod redis;
+mod remote;
 mod space;
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use granted::{SharedSpace, Spaces};
 pub use limiter::{Decision, Limit, Limiter};
+pub use operation::{Answer, Deed, Operation};
+pub use redis::{Redis, RedisSettings};
+pub use remote::Remote;
 pub use space::{Moment, Space};
+
+/// Names the holder of a lease: unlike every other of this process and, with all likelihood, of any.
+fn token() -> u64 {
+    static TOKENS: LazyLock<(RandomState, AtomicU64)> = LazyLock::new(Default::default);
+    TOKENS.0.hash_one(TOKENS.1.fetch_add(1, Ordering::Relaxed))
+}
 
 /// The longest key, in bytes.
 pub const MAX_KEY: usize = 1024;

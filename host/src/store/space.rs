@@ -3,8 +3,6 @@
 //! Entries never change; whoever changes one puts another in its place by compare-and-swap. So readers share no cache line
 //! that anybody writes to, counters are exact, and a swap sees every increment.
 
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -31,7 +29,6 @@ pub struct Space {
     /// Bytes in use. Only what makes the space larger or smaller touches it.
     used: AtomicU64,
     limit: AtomicU64,
-    tokens: (RandomState, AtomicU64),
     epoch: Instant,
     metrics: Arc<SpaceMetrics>,
 }
@@ -85,7 +82,6 @@ impl Space {
             leases: HashMap::new(),
             used: AtomicU64::new(0),
             limit: AtomicU64::new(limit),
-            tokens: (RandomState::new(), AtomicU64::new(0)),
             epoch: Instant::now(),
             metrics,
         }
@@ -139,11 +135,6 @@ impl Space {
         if correction != 0 {
             self.used.fetch_add(correction, Ordering::Relaxed);
         }
-    }
-
-    /// Unlike every token of this process and, with all likelihood, of any other.
-    fn token(&self) -> u64 {
-        self.tokens.0.hash_one(self.tokens.1.fetch_add(1, Ordering::Relaxed))
     }
 }
 
@@ -217,7 +208,7 @@ impl Moment<'_> {
     /// Takes a lease, unless somebody has it: the token of its holder.
     pub fn acquire(self, key: &[u8], ttl_ms: u64) -> Outcome<Option<u64>> {
         self.begin(StoreOperation::Acquire, key)?;
-        let (token, expires) = (self.space.token(), self.until(ttl_ms.max(1)));
+        let (token, expires) = (super::token(), self.until(ttl_ms.max(1)));
         self.change(&self.space.leases, key, |old| match old {
             Some(_) => Step::Leave(Ok(None)),
             None => Step::Put(Lease { token, expires }, Some(token)),

@@ -23,11 +23,13 @@ pub enum FaultClass {
     Refused,
     /// All instances of a filter that waits were waiting.
     Busy,
+    /// The store that rate limits are kept on did not answer.
+    Store,
 }
 
 impl FaultClass {
     /// Every class, in the order of the cases.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Trap,
         Self::Deadline,
         Self::Memory,
@@ -38,6 +40,7 @@ impl FaultClass {
         Self::Instantiate,
         Self::Refused,
         Self::Busy,
+        Self::Store,
     ];
 
     /// The stable name of the class.
@@ -54,6 +57,7 @@ impl FaultClass {
             Self::Instantiate => "instantiate",
             Self::Refused => "refused",
             Self::Busy => "busy",
+            Self::Store => "store",
         }
     }
 }

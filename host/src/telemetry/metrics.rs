@@ -14,6 +14,7 @@ use super::filter::{FilterMetrics, render_filters};
 use super::mirror::{self, MirrorMetrics};
 use super::pace::LogPace;
 use super::reasons::Reasons;
+use super::redis::{self, RedisMetrics};
 use super::refusal::{Refusal, Refusals};
 use super::store::{self, SpaceMetrics};
 use super::trace::TraceMetrics;
@@ -38,6 +39,7 @@ pub struct Metrics {
     costs: Mutex<BTreeMap<(String, String), Arc<CostMetrics>>>,
     upstreams: Mutex<BTreeMap<String, Arc<UpstreamMetrics>>>,
     mirrors: Mutex<BTreeMap<String, Arc<MirrorMetrics>>>,
+    stores: Mutex<BTreeMap<String, Arc<RedisMetrics>>>,
     spaces: Mutex<BTreeMap<String, Arc<SpaceMetrics>>>,
 }
 
@@ -70,6 +72,11 @@ impl Metrics {
         entry(&self.mirrors, route)
     }
 
+    /// The counters of a store on a server.
+    pub fn redis(&self, store: &str) -> Arc<RedisMetrics> {
+        entry(&self.stores, store)
+    }
+
     /// The counters of a space that filters keep state in.
     pub fn space(&self, name: &str) -> Arc<SpaceMetrics> {
         entry(&self.spaces, name)
@@ -93,6 +100,7 @@ impl Metrics {
         custom::render(&mut page, filters.iter().map(|(policy, metrics)| (policy.as_str(), &metrics.custom)));
         render_upstreams(&mut page, &all(&self.upstreams));
         mirror::render(&mut page, &all(&self.mirrors));
+        redis::render(&mut page, &all(&self.stores));
         store::render(&mut page, &all(&self.spaces));
         page.0
     }

@@ -34,6 +34,14 @@ pub struct Tls {
 impl Tls {
     /// Makes connections for one worker.
     pub(super) fn connector(&self, http2: bool) -> TlsConnector {
+        let mut config = self.client_config();
+        config.alpn_protocols = vec![if http2 { HTTP_2 } else { HTTP_11 }.to_vec()];
+        TlsConnector::from(Arc::new(config))
+    }
+
+    /// For connections that agree on no protocol.
+    #[must_use]
+    pub fn client_config(&self) -> ClientConfig {
         let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
         #[allow(clippy::expect_used, reason = "the provider has cipher suites for both")]
         let builder = builder.with_protocol_versions(rustls::DEFAULT_VERSIONS).expect("TLS 1.2 and 1.3 are built in");
@@ -42,13 +50,15 @@ impl Tls {
             None => builder.with_no_client_auth(),
             Some(identity) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(identity)))),
         };
-        config.alpn_protocols = vec![if http2 { HTTP_2 } else { HTTP_11 }.to_vec()];
         config.resumption = Resumption::in_memory_sessions(SESSIONS);
-        TlsConnector::from(Arc::new(config))
+        config
     }
 
     /// The name that the certificate must have.
-    pub(super) fn server_name(&self, host: &str) -> io::Result<ServerName<'static>> {
+    ///
+    /// # Errors
+    /// If the host is no name.
+    pub fn server_name(&self, host: &str) -> io::Result<ServerName<'static>> {
         match &self.sni {
             Some(name) => Ok(name.clone()),
             None => ServerName::try_from(host.to_owned())

@@ -1,5 +1,7 @@
 //! Rate limits.
 
+use std::sync::Arc;
+
 use wasmtime::{Result, bail};
 
 use crate::sandbox::instance::HostState;
@@ -10,6 +12,29 @@ impl HostState {
     /// Counts a request against a limit.
     pub(in crate::sandbox) fn take(&mut self, key: &[u8], limit: Limit, cost: u32) -> Result<Decision> {
         let _time = host_time();
+        self.check_limit(limit, cost)?;
+        Ok(self.limiter.take(key, limit, cost))
+    }
+
+    /// As `take`, where the limits may be kept on a server.
+    pub(in crate::sandbox) async fn take_far(&mut self, key: Vec<u8>, limit: Limit, cost: u32) -> Result<Decision> {
+        self.check_limit(limit, cost)?;
+        let (spaces, limiter) = (Arc::clone(&self.spaces), Arc::clone(&self.limiter));
+        if spaces.remote().is_none() {
+            return Ok(limiter.take(&key, limit, cost));
+        }
+        let decision = self.wait_for(move |_| {
+            Box::pin(async move {
+                match spaces.remote() {
+                    Some(remote) => remote.take(&key, limit, cost, &limiter).await,
+                    None => Ok(limiter.take(&key, limit, cost)),
+                }
+            })
+        });
+        Ok(decision.await??)
+    }
+
+    fn check_limit(&self, limit: Limit, cost: u32) -> Result<()> {
         if self.running.is_none() {
             bail!("the limiter may not be called while no hook of an exchange runs");
         }
@@ -21,6 +46,6 @@ impl HostState {
                 limit.burst
             );
         }
-        Ok(self.limiter.take(key, limit, cost))
+        Ok(())
     }
 }

@@ -1,10 +1,12 @@
 //! State that outlives exchanges.
 
+use std::sync::Arc;
+
 use wasmtime::{Result, bail};
 
 use crate::sandbox::instance::HostState;
 use crate::sandbox::meter::host_time;
-use crate::store::{Moment, Spaces, StoreError};
+use crate::store::{Answer, Deed, Moment, Operation, Spaces, StoreError};
 
 type Outcome<T> = std::result::Result<T, StoreError>;
 
@@ -27,6 +29,22 @@ impl HostState {
     ) -> Result<Outcome<T>> {
         let _time = host_time();
         Ok(self.spaces()?.write(name).and_then(operation))
+    }
+
+    /// Does something with a space that may be on a server.
+    pub(in crate::sandbox) async fn perform(&mut self, name: &str, operation: Operation) -> Result<Outcome<Answer>> {
+        self.spaces()?;
+        let spaces = Arc::clone(&self.spaces);
+        let (space, remote) = match spaces.place(name, operation.deed != Deed::Get) {
+            Ok((space, remote)) => (Arc::clone(space), remote.cloned()),
+            Err(error) => return Ok(Err(error)),
+        };
+        match remote {
+            None => Ok(space.now().perform(&operation)),
+            Some(remote) => {
+                self.wait_for(move |_| Box::pin(async move { remote.perform(&operation, &space).await })).await
+            }
+        }
     }
 
     fn spaces(&self) -> Result<&Spaces> {

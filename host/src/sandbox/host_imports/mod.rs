@@ -2,6 +2,7 @@
 
 mod callout;
 mod exchange;
+pub(super) mod far;
 mod limiter;
 mod log;
 mod metrics;
