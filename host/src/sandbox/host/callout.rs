@@ -71,11 +71,13 @@ impl HostState {
 
     /// Continues the exchange's trace (W3C Trace Context).
     fn trace(&self, fields: &mut HeaderMap) {
-        let exchange = self.running.as_ref().map(|running| &running.exchange);
-        if let Some(parent) = exchange.and_then(|exchange| exchange.request.headers.get(TRACEPARENT))
+        let Some(exchange) = self.running.as_ref().map(|running| &running.exchange) else { return };
+        // The request's fields may have gone to the upstream already.
+        let own = exchange.trace.and_then(|trace| HeaderValue::from_str(&trace.to_string()).ok());
+        if let Some(parent) = own.or_else(|| exchange.request.headers.get(TRACEPARENT).cloned())
             && !fields.contains_key(TRACEPARENT)
         {
-            fields.insert(TRACEPARENT, parent.clone());
+            fields.insert(TRACEPARENT, parent);
         }
     }
 }
