@@ -13,7 +13,7 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use tollgate::bundled;
 use tollgate::message::{ClientInfo, Context, Exchange, Message};
-use tollgate::sandbox::{Filter, FilterSettings, HeadStep, Isolation, ModuleCache, Sandbox};
+use tollgate::sandbox::{FieldRule, Filter, FilterSettings, Grants, HeadStep, Isolation, ModuleCache, Sandbox};
 use tollgate::store::{Limiter, Spaces};
 
 const ROUNDS: usize = 15;
@@ -82,6 +82,7 @@ fn prepare(cache: &ModuleCache, name: &str, configuration: &str, isolation: Isol
         limiter: Arc::new(Limiter::default()),
         metrics: Arc::default(),
         spaces: Arc::new(Spaces::default()),
+        grants: Arc::new(Grants { read: FieldRule::Any, ..Grants::default() }),
     };
     let module = bundled::module(name).expect("the standard filters are bundled: run `cargo xtask filters` first");
     Filter::prepare(cache.load(module).unwrap(), settings, 1).unwrap()

@@ -24,7 +24,7 @@ fn gateway(upstream: &Upstream, auth: &Upstream, policy: &str) -> TestGateway {
         endpoints = ["{{auth}}"]
         [policies.ask]
         filter = "callout"
-        grants = {{ callouts = ["auth"] }}
+        grants = {{ callouts = ["auth"], read = ["*", "authorization", "cookie"] }}
         {policy}
         [[routes]]
         path = {{ prefix = "/plain" }}

@@ -109,7 +109,7 @@ fn an_import_that_is_not_granted_is_named() {
         "wasi:http/outgoing-handler@0.2.0",
         "wasi:sockets/tcp@0.2.6",
         "tollgate:filter/exchange@0.2.0",
-        "tollgate:filter/secrets@0.1.0",
+        "tollgate:filter/files@0.1.0",
     ] {
         let message = refusal(wat(&format!("(component (import {import:?} (instance)))")));
         assert_eq!(message, format!("policies/10-bad.wasm: imports {import}, {NOT_GRANTED}"));

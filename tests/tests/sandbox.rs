@@ -622,7 +622,8 @@ mod facts {
 
     fn gateway(upstream: &Upstream, config: &str) -> RunningGateway {
         let gateway = TestGateway::new().upstream(upstream).module("facts", guest("facts"));
-        gateway.policy("10-f", &format!("filter = \"facts\"\nconfig = {{ {config} }}")).workers(1).start()
+        let grants = "grants = { read = [\"*\", \"cookie\", \"set-cookie\"] }";
+        gateway.policy("10-f", &format!("filter = \"facts\"\n{grants}\nconfig = {{ {config} }}")).workers(1).start()
     }
 
     /// What the guest says to a request with fields of every kind.
@@ -721,8 +722,11 @@ mod wasi {
     #[test]
     fn a_standard_library_finds_clocks_and_chance_but_no_environment() {
         let upstream = Upstream::start();
-        let echo = start(&upstream, "").get("/").echo();
-        assert_eq!(echo.field("x-wasi"), Some("env=0 args=0 map=100 later=true now=true"));
+        let seen = |config| start(&upstream, config).get("/").echo().field("x-wasi").map(str::to_owned);
+        let granted = seen("grants = { clock = true }").unwrap_or_default();
+        assert_eq!(granted, "env=0 args=0 map=100 later=true now=true");
+        // Clocks that are not granted stand still.
+        assert_eq!(seen("").unwrap_or_default(), "env=0 args=0 map=100 later=true now=false");
     }
 
     #[test]

@@ -161,6 +161,12 @@
 //!
 //! While a hook waits, the instance is its own, so each waiting exchange has one; `&self` is not shared between them.
 //!
+//! # Grants
+//!
+//! A filter sees and changes header fields and bodies, but credentials only if its policy says so: `authorization`,
+//! `proxy-authorization`, `cookie` and `set-cookie`. [`clock`], [`random`] and [`secrets`] have to be granted as well. What
+//! is used without a grant keeps the filter from being loaded, with a message that says what to write into the policy.
+//!
 //! # Faults
 //!
 //! `Err` is for what should not happen: `?` makes a [`Fault`] of any error. The operator reads it; what the client
@@ -198,7 +204,8 @@
 //! # Building
 //!
 //! `cargo build --release --target wasm32-unknown-unknown` makes a module that the gateway takes as it is. On this target
-//! there are no clocks, files or sockets; the gateway offers [`callout`], [`limiter`], [`store`], [`log`] and [`metrics`]. Allocation goes through a small
+//! the standard library has no clocks, files or sockets; the gateway offers [`callout`], [`clock`], [`limiter`], [`log`],
+//! [`metrics`], [`random`], [`secrets`] and [`store`]. Allocation goes through a small
 //! allocator of this crate, which the feature `allocator` (on by default) can leave out.
 
 #[cfg(target_arch = "wasm32")]
@@ -209,6 +216,7 @@ mod allocator;
 mod answer;
 mod bindings;
 pub mod callout;
+pub mod clock;
 mod configuration;
 mod edits;
 mod field_name;
@@ -223,7 +231,9 @@ mod message;
 pub mod metrics;
 #[cfg(target_arch = "wasm32")]
 mod panic;
+pub mod random;
 mod runtime;
+pub mod secrets;
 mod state;
 pub mod store;
 #[cfg(not(target_arch = "wasm32"))]
@@ -248,7 +258,8 @@ pub mod prelude {
 
     pub use crate::{
         Body, BodyOutcome, Fault, FieldName, Filter, Hook, Identity, Interest, Next, Outcome, Piece, Reply, Request,
-        Response, Tail, Trailers, TrailersOutcome, Value, callout, filter, limiter, log, metrics, store,
+        Response, Tail, Trailers, TrailersOutcome, Value, callout, clock, filter, limiter, log, metrics, random,
+        secrets, store,
     };
 }
 

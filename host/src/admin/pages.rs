@@ -52,6 +52,7 @@ impl Admin {
             "generation": snapshot.generation,
             "rejected-change": rejection,
             "certificates": { "last-error": problems(&snapshot.kept_certificates) },
+            "secrets": { "last-error": problems(&snapshot.kept_secrets) },
             "policies": snapshot.statuses.iter().map(|status| policy(status, snapshot.is_degraded(&status.name))).collect::<Vec<_>>(),
             "routes": snapshot.targets.iter().map(|target| json!({
                 "name": &*target.name,

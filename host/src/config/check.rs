@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Config, Listener, Problem, Store, Upstream,
+    Config, Listener, Problem, SecretEntry, Store, Upstream,
     document::Document,
     file::{ConfigFile, ListenerTable, UpstreamTable},
     grants,
@@ -38,6 +38,7 @@ fn check(file: ConfigFile, bundled: &[&str], report: &Report) -> Config {
     let (upstreams, endpoint_files): (Vec<Upstream>, Vec<_>) =
         file.upstreams.into_iter().map(|table| upstream(table, folder, report)).unzip();
     let files = policies.files();
+    let secrets: Vec<_> = file.secrets.into_iter().filter_map(|table| table.check(folder, report)).collect();
     let known = Known { listeners: &listeners, upstreams: &upstreams, policies: &policies };
     let routes = route::check_all(file.routes, &known, report);
     let mut policies = policies.into_entries(path);
@@ -62,11 +63,13 @@ fn check(file: ConfigFile, bundled: &[&str], report: &Report) -> Config {
             .chain(tls_files(&listeners))
             .chain(upstream_files(&upstreams))
             .chain(stores.iter().filter_map(|store| store.redis.as_ref()).flat_map(|redis| redis.files.clone()))
+            .chain(secrets.iter().filter_map(SecretEntry::file).map(Path::to_owned))
             .collect(),
         policies,
         stores,
         listeners,
         upstreams,
+        secrets,
     }
 }
 

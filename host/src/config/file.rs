@@ -15,6 +15,7 @@ use super::{
     policy_file::PolicyTable,
     report::At,
     route_file::ActionTable,
+    secret::SecretTable,
     section::{Item, Section},
     store::StoreTable,
     tracing,
@@ -37,6 +38,7 @@ pub(super) struct ConfigFile {
     pub(super) upstreams: Vec<UpstreamTable>,
     pub(super) stores: Vec<StoreTable>,
     pub(super) policies: Vec<(At<String>, PolicyTable)>,
+    pub(super) secrets: Vec<SecretTable>,
     pub(super) routes: Vec<RouteTable>,
 }
 
@@ -111,6 +113,7 @@ impl ConfigFile {
             upstreams: named(section.take("upstreams"), |name, table| UpstreamTable::read(name, table, &timeouts)),
             stores: named(section.take("stores"), StoreTable::read),
             policies: named(section.take("policies"), |name, table| (name, PolicyTable::read(table))),
+            secrets: named(section.take("secrets"), SecretTable::read),
             routes: tables(section.take("routes")).into_iter().map(RouteTable::read).collect(),
         };
         section.finish();

@@ -37,6 +37,7 @@ pub(super) fn load(flags: &Flags, bundled: &[&str]) -> Result<Config, Vec<Proble
         paths: Paths::default(),
         upstreams: upstream.into_iter().collect(),
         stores: Vec::new(),
+        secrets: Vec::new(),
         routes: vec![route_for_all(&policies)],
         policies: policies.entries,
         from_file: false,

@@ -1,4 +1,7 @@
-//! What a policy is granted: everything else is denied.
+//! What the filter of a policy may do beyond looking at ordinary messages. A key that is not written has its default; what
+//! that is depends on where the filter comes from.
+
+use http::HeaderName;
 
 use super::{
     Place, PolicyEntry, Problem, Store, Upstream, names,
@@ -6,13 +9,34 @@ use super::{
     section::{Item, Section},
 };
 
-/// What a policy may reach (`grants`).
+/// What a policy is granted, as far as it is written (`grants`).
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Grants {
     /// `callouts`: the upstreams that it may send requests of its own to.
     pub callouts: Vec<Grant>,
+    /// `clock`: what time it is.
+    pub clock: Option<bool>,
+    /// `random`: random numbers.
+    pub random: Option<bool>,
+    /// `secrets`: the secrets that the filter may see.
+    pub secrets: Vec<Grant>,
+    /// `read`: the header fields that it may see.
+    pub read: Option<Vec<FieldPattern>>,
+    /// `write`: the header fields that it may change.
+    pub write: Option<Vec<FieldPattern>>,
+    /// `body`: bodies and trailers.
+    pub body: Option<bool>,
     /// `store`: the stores whose space it shares with other policies.
     pub stores: Vec<StoreGrant>,
+}
+
+/// Header fields by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FieldPattern {
+    /// `"*"`, or with a beginning before the star.
+    Beginning(String),
+    /// One name.
+    Name(HeaderName),
 }
 
 /// Something that is granted by its name.
@@ -38,9 +62,54 @@ pub(super) fn read(mut section: Section<'_>) -> Grants {
     let report = section.report();
     let callouts = section.take("callouts").and_then(|item| item.strings("name upstreams, or leave it out"));
     let stores = section.take("store").and_then(Item::array).unwrap_or_default();
+    let grants = Grants {
+        callouts: callouts.unwrap_or_default().into_iter().map(|at| grant(at, report)).collect(),
+        clock: flag(&mut section, "clock"),
+        random: flag(&mut section, "random"),
+        secrets: section.take("secrets").and_then(Item::array).map(names).unwrap_or_default(),
+        read: section.take("read").and_then(Item::array).map(patterns),
+        write: section.take("write").and_then(Item::array).map(patterns),
+        body: flag(&mut section, "body"),
+        stores: stores.into_iter().filter_map(read_store).collect(),
+    };
     section.finish();
-    let callouts = callouts.unwrap_or_default().into_iter().map(|at| grant(at, report)).collect();
-    Grants { callouts, stores: stores.into_iter().filter_map(read_store).collect() }
+    grants
+}
+
+fn flag(section: &mut Section<'_>, key: &'static str) -> Option<bool> {
+    section.take(key).and_then(Item::boolean).map(|at| at.value)
+}
+
+fn names(items: Vec<Item<'_>>) -> Vec<Grant> {
+    let name = |item: Item<'_>| {
+        let report = item.report();
+        Some(grant(item.string()?, report))
+    };
+    items.into_iter().filter_map(name).collect()
+}
+
+fn patterns(items: Vec<Item<'_>>) -> Vec<FieldPattern> {
+    let pattern = |item: Item<'_>| {
+        let report: &Report = item.report();
+        let at = item.string()?;
+        let parsed = parse(&at.value);
+        if parsed.is_none() {
+            let message = format!("{:?} is not the name of a header field", at.value);
+            report.at(&at, message, "write a name such as \"x-user\", a beginning such as \"x-*\", or \"*\"");
+        }
+        parsed
+    };
+    items.into_iter().filter_map(pattern).collect()
+}
+
+fn parse(text: &str) -> Option<FieldPattern> {
+    // A star may be a part of a name (RFC 9110, section 5.6.2), but nobody means that here.
+    let name = |text: &str| HeaderName::from_bytes(text.as_bytes()).ok().filter(|_| !text.contains('*'));
+    match text.strip_suffix('*') {
+        Some("") => Some(FieldPattern::Beginning(String::new())),
+        Some(beginning) => name(beginning).map(|name| FieldPattern::Beginning(name.as_str().to_owned())),
+        None => name(text).map(FieldPattern::Name),
+    }
 }
 
 /// `"NAME"`, or `{ name = "NAME", access = "read" }`.

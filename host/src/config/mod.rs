@@ -38,6 +38,7 @@ mod report;
 mod rewrite;
 mod route;
 mod route_file;
+mod secret;
 mod section;
 mod store;
 mod tls;
@@ -58,7 +59,7 @@ pub use self::{
     call::{CallOptions, Retry},
     capture::Capture,
     forward_identity::{ForwardIdentity, IdentityPart},
-    grants::{Grant, Grants, StoreGrant},
+    grants::{FieldPattern, Grant, Grants, StoreGrant},
     listener::{ListenerOptions, ProxyProtocol, RedirectHttps},
     model::{
         Config, EncodedSlash, Endpoint, EndpointSource, FilterSource, HeaderMatch, HostPattern, Isolation, Limits,
@@ -71,6 +72,7 @@ pub use self::{
     problem::Problem,
     quarantine::Quarantine,
     redis::{Redis, Secret},
+    secret::{SecretEntry, SecretSource},
     store::{OnOutage, Store},
     tls::{CertificateFiles, ClientAuth, Tls, TlsProfile},
     tracing::{Collector, Tracing},

@@ -16,8 +16,8 @@ use regex::Regex;
 
 use super::store;
 use super::{
-    CallOptions, Capture, Grant, Grants, ListenerOptions, OnFault, Overload, Problem, Quarantine, Store, Tracing,
-    Transport, UpstreamOptions,
+    CallOptions, Capture, Grant, Grants, ListenerOptions, OnFault, Overload, Problem, Quarantine, SecretEntry, Store,
+    Tracing, Transport, UpstreamOptions,
 };
 use crate::route::Action;
 
@@ -50,6 +50,8 @@ pub struct Config {
     pub stores: Vec<Store>,
     /// The policies of the directory in file-name order, then those of the config file in the order as written.
     pub policies: Vec<PolicyEntry>,
+    /// The secrets that policies can be granted, with unique names.
+    pub secrets: Vec<SecretEntry>,
     /// What goes where, through which policies, in the order as written.
     pub routes: Vec<Route>,
     /// Whether there is a config file; without one, the chain is every policy of the directory that is ready.
@@ -241,8 +243,10 @@ pub struct Policy {
     pub quarantine: Option<Quarantine>,
     /// `store`: the store on a server where its own space and its rate limits are; without one, they are in this process.
     pub store: Option<Grant>,
-    /// `grants`: what it may reach.
+    /// `grants`: what the filter may do.
     pub grants: Grants,
+    /// Where that is written, or would be.
+    pub grants_place: Place,
     /// `grants` as written, as JSON, for a capture to say the same; null if there are none.
     pub written_grants: serde_json::Value,
     /// `[limits]`: what the filter may use.

@@ -8,7 +8,7 @@ use super::{
     Capture, FilterSource, Grant, Grants, Isolation, OnFault, Place, Policy, PolicyLimits, Quarantine, capture, grants,
     on_fault, quarantine,
     report::{At, Report},
-    section::{Item, Section},
+    section::{Item, Section, join},
     store,
 };
 
@@ -21,7 +21,7 @@ pub(super) struct PolicyTable {
     on_fault: OnFault,
     isolation: Isolation,
     quarantine: Option<Quarantine>,
-    grants: Grants,
+    grants: Option<At<Grants>>,
     written_grants: Value,
     store: Option<Grant>,
     limits: PolicyLimits,
@@ -47,7 +47,7 @@ impl PolicyTable {
             isolation: section.take("isolation").and_then(read_isolation).unwrap_or_default(),
             quarantine: section.take("quarantine").and_then(Item::section).and_then(quarantine::read),
             written_grants: written.unwrap_or(Value::Null),
-            grants: grants.and_then(Item::section).map(grants::read).unwrap_or_default(),
+            grants: grants.and_then(read_grants),
             store: section.take("store").and_then(grants::read_one),
             limits: section.take("limits").and_then(Item::section).map(read_limits).unwrap_or_default(),
             capture: section.take("capture").and_then(Item::section).and_then(capture::read),
@@ -56,6 +56,12 @@ impl PolicyTable {
 
     /// The policy with its filter. `place` is where the policy is written, in case that it has no `config`.
     pub(super) fn build(self, name: String, filter: FilterSource, place: Place) -> Policy {
+        let (grants, grants_place) = match self.grants {
+            Some(At { value, key, line }) => {
+                (value, Place { file: place.file.clone(), line: Some(line), key: Some(key) })
+            }
+            None => (Grants::default(), absent_grants(&place)),
+        };
         let (config, place) = match self.config {
             Some(At { value, key, line }) => (value, Place { file: place.file, line: Some(line), key: Some(key) }),
             None => (Value::Object(Map::new()), place),
@@ -67,7 +73,8 @@ impl PolicyTable {
             on_fault: self.on_fault,
             isolation: self.isolation,
             quarantine: self.quarantine,
-            grants: self.grants,
+            grants,
+            grants_place,
             written_grants: self.written_grants,
             store: self.store,
             limits: self.limits,
@@ -75,6 +82,22 @@ impl PolicyTable {
             place,
         }
     }
+}
+
+fn read_grants(item: Item<'_>) -> Option<At<Grants>> {
+    let place = item.place();
+    let grants = grants::read(item.section()?);
+    Some(place.map(|()| grants))
+}
+
+/// Where grants would be written in a policy that has none: at the key of its table, or beside `config` in a file of its own.
+fn absent_grants(policy: &Place) -> Place {
+    let key = policy.key.as_deref().map(|key| match key {
+        "config" => "grants".to_owned(),
+        table => join(table, "grants"),
+    });
+    let line = policy.line.filter(|_| key.as_deref() != Some("grants"));
+    Place { file: policy.file.clone(), line, key }
 }
 
 fn read_isolation(item: Item<'_>) -> Option<Isolation> {

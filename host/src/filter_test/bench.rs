@@ -36,7 +36,7 @@ impl Bench {
     }
 
     /// Makes the policy anew, with an instance that has served nobody.
-    pub(super) fn prepare(&mut self, policy: &config::Policy) -> Result<Ready, Problem> {
+    pub(super) fn prepare(&mut self, policy: &config::Policy) -> Result<Ready, Vec<Problem>> {
         let mut builder = Builder::new(Arc::clone(&self.cache), Arc::new(Metrics::default()), 1);
         let recorder = Arc::new(TestRecorder::default());
         let policy = builder.policy(policy, recorder.clone())?;

@@ -61,7 +61,7 @@ fn attempts(case: &Case, cuttings: &Cuttings, bench: &mut Bench, report: &mut Ca
 fn attempt(case: &Case, cuttings: &Cuttings, bench: &mut Bench, report: &mut CaseReport) -> Attempt {
     let ready = match bench.prepare(&case.policy) {
         Ok(ready) => ready,
-        Err(problem) => return refused(case, &problem),
+        Err(problems) => return refused(case, &problems),
     };
     let chain = Chain::new([(ready.policy.clone(), std::sync::Arc::default())]);
     let filters = exchange::local(&chain);
@@ -78,20 +78,19 @@ fn attempt(case: &Case, cuttings: &Cuttings, bench: &mut Bench, report: &mut Cas
 }
 
 /// The filter has refused its configuration, or is none.
-fn refused(case: &Case, problem: &Problem) -> Attempt {
+fn refused(case: &Case, problems: &[Problem]) -> Attempt {
     let expected = case.steps.iter().flat_map(|step| &step.expect.expectations);
     let mut expected = expected.filter(|expectation| expectation.subject == Subject::Refused).peekable();
     if expected.peek().is_none() {
-        let line = problem.line.unwrap_or(case.line);
-        let key = problem.key.clone().unwrap_or_default();
-        return Err(vec![Failure::new(
-            &key,
-            line,
-            "a policy that is ready",
-            format!("{} {}", problem.message, problem.remedy).trim(),
-        )]);
+        let failure = |problem: &Problem| {
+            let (line, key) = (problem.line.unwrap_or(case.line), problem.key.clone().unwrap_or_default());
+            let got = format!("{} {}", problem.message, problem.remedy);
+            Failure::new(&key, line, "a policy that is ready", got.trim())
+        };
+        return Err(problems.iter().map(failure).collect());
     }
-    let got = Some(vec![problem.message.clone().into_bytes()]);
+    let messages: Vec<_> = problems.iter().map(|problem| problem.message.as_str()).collect();
+    let got = Some(vec![messages.join("; ").into_bytes()]);
     let failures: Vec<_> = expected.filter_map(|expectation| failure(expectation, got.clone())).collect();
     if failures.is_empty() { Ok((Vec::new(), failures)) } else { Err(failures) }
 }

@@ -11,6 +11,7 @@ use super::log;
 use super::recorder::Hook;
 use crate::bundled;
 use crate::chain::Chain;
+use crate::config::Problem;
 use crate::config::cases::{Case, CaseFile};
 
 /// Runs each case of a file and tells what the hooks were given, what they answered, and what that cost. `module` takes the place
@@ -32,8 +33,13 @@ pub fn replay(file: &Path, module: Option<&Path>, state_dir: Option<&Path>) -> R
     Ok(told.trim_end().to_owned())
 }
 
+fn told(problems: Vec<Problem>) -> String {
+    let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
 fn show(case: &Case, bench: &mut Bench, captured: Option<&str>) -> Result<String, String> {
-    let ready = bench.prepare(&case.policy).map_err(|problem| problem.to_string())?;
+    let ready = bench.prepare(&case.policy).map_err(told)?;
     let digest = ready.policy.filter.module.digest.to_string();
     let same = match captured {
         Some(captured) if captured == digest => " (the captured one)",

@@ -114,6 +114,15 @@ impl Edit<'_> {
 }
 
 impl Change {
+    /// The header field that it changes, unless it changes something else.
+    #[must_use]
+    pub fn field(&self) -> Option<&HeaderName> {
+        match &self.0 {
+            Kind::Set(name, _) | Kind::Add(name, _) | Kind::Remove(name) => Some(name),
+            _ => None,
+        }
+    }
+
     /// Makes the change to one head of the exchange.
     ///
     /// # Errors

@@ -142,6 +142,12 @@ impl Reply {
         Self(Box::new(response))
     }
 
+    /// Its fields.
+    #[must_use]
+    pub fn fields(&self) -> &HeaderMap {
+        self.0.headers()
+    }
+
     /// An error as a problem document (RFC 9457).
     #[must_use]
     pub fn problem(status: StatusCode, detail: &str) -> Self {

@@ -124,6 +124,16 @@ impl Fact {
         }
     }
 
+    /// The header field that it is the value of, if it is one.
+    #[must_use]
+    pub fn field(&self) -> Option<&HeaderName> {
+        match self {
+            Self::Field(name) => Some(name),
+            Self::OfRequest(fact) => fact.field(),
+            _ => None,
+        }
+    }
+
     /// Appends the value; false if the exchange has no such fact.
     pub fn write(&self, exchange: &Exchange, message: Message, out: &mut Vec<u8>) -> bool {
         match self {

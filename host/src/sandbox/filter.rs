@@ -8,6 +8,7 @@ use super::bindings::tollgate::filter::types::{BodyMode, Hooks, Subscription as 
 use super::callout::CalloutGrants;
 use super::facts::FactPlan;
 use super::fault::{Fault, FaultClass};
+use super::grants::{Grants, Need};
 use super::image::Image;
 use super::instance::Instance;
 use super::module::Module;
@@ -56,6 +57,8 @@ pub struct FilterSettings {
     pub metrics: Arc<FilterMetrics>,
     /// Where the policy keeps state.
     pub spaces: Arc<Spaces>,
+    /// What the policy is granted.
+    pub grants: Arc<Grants>,
 }
 
 impl FilterSettings {
@@ -74,6 +77,7 @@ impl FilterSettings {
             && self.instances == other.instances
             && Arc::ptr_eq(&self.limiter, &other.limiter)
             && self.spaces.same_as(&other.spaces)
+            && self.grants == other.grants
     }
 }
 
@@ -170,6 +174,14 @@ impl Subscription {
         }
     }
 
+    /// What it takes to be called like that.
+    fn needs(&self) -> Vec<Need> {
+        let bodies = Hooks::REQUEST_BODY | Hooks::REQUEST_TRAILERS | Hooks::RESPONSE_BODY | Hooks::RESPONSE_TRAILERS;
+        let body = self.hooks.intersects(bodies).then_some(Need::Body);
+        let facts = self.request.facts.iter().chain(&self.response.facts);
+        facts.filter_map(Fact::field).cloned().map(Need::Read).chain(body).collect()
+    }
+
     pub(super) fn parse(wanted: &Wanted) -> Result<Self, String> {
         let request = FactPlan::parse(&wanted.request_facts, Message::Request)?;
         let response = FactPlan::parse(&wanted.response_facts, Message::Response)?;
@@ -216,6 +228,15 @@ impl Filter {
             spares.push(filter.make()?);
         }
         Ok(Arc::new(Self { spares: Mutex::new(spares), ..filter }))
+    }
+
+    /// What it cannot do without as it is configured and is not granted.
+    #[must_use]
+    pub fn missing_grants(&self) -> Vec<Need> {
+        let mut missing = self.subscription.needs();
+        missing.retain(|need| !self.settings.grants.meets(need));
+        missing.dedup();
+        missing
     }
 
     /// A configured instance: a spare one, or a new one.

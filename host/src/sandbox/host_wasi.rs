@@ -4,12 +4,14 @@
 //!
 //! Not wasmtime-wasi: its synchronous streams block on a runtime, which a worker must never do inside a hook.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use wasmtime::component::{Component, ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType};
 use wasmtime::{Engine, Result, StoreContextMut, bail};
 
 use super::bindings::tollgate::filter::log::Level;
+use super::grants::Need;
+use super::host::random;
 use super::instance::HostState;
 
 /// The interfaces that may be imported, without `@0.2.x`.
@@ -99,14 +101,15 @@ fn define(interface: &mut LinkerInstance<'_, HostState>, name: &str) -> Result<(
         "wasi:cli/stderr" => {
             interface.func_wrap("get-stderr", |_: Context<'_>, ()| Ok((Resource::<OutputStream>::new_own(2),)))
         }
+        // Standard libraries look at clocks as they start, so without the grant these stand still rather than trap.
         "wasi:clocks/monotonic-clock" => {
-            let start = Instant::now();
-            interface.func_wrap("now", move |_: Context<'_>, ()| Ok((nanoseconds(start.elapsed().as_nanos()),)))?;
+            interface
+                .func_wrap("now", |context: Context<'_>, ()| Ok((context.data().monotonic_clock().unwrap_or(0),)))?;
             interface.func_wrap("resolution", |_: Context<'_>, ()| Ok((1u64,)))
         }
         "wasi:clocks/wall-clock" => {
-            interface.func_wrap("now", |_: Context<'_>, ()| {
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            interface.func_wrap("now", |context: Context<'_>, ()| {
+                let now = Duration::from_nanos(context.data().wall_clock().unwrap_or(0));
                 Ok((Datetime { seconds: now.as_secs(), nanoseconds: now.subsec_nanos() },))
             })?;
             interface.func_wrap("resolution", |_: Context<'_>, ()| Ok((Datetime { seconds: 0, nanoseconds: 1 },)))
@@ -115,7 +118,7 @@ fn define(interface: &mut LinkerInstance<'_, HostState>, name: &str) -> Result<(
         "wasi:io/poll" => define_poll(interface),
         "wasi:io/streams" => define_streams(interface),
         "wasi:random/insecure-seed" => {
-            interface.func_wrap("insecure-seed", |_: Context<'_>, ()| Ok(((random(), random()),)))
+            interface.func_wrap("insecure-seed", |_: Context<'_>, ()| Ok(((number()?, number()?),)))
         }
         "wasi:random/random" => define_random(interface, "random"),
         "wasi:random/insecure" => define_random(interface, "insecure-random"),
@@ -160,25 +163,25 @@ fn define_poll(interface: &mut LinkerInstance<'_, HostState>) -> Result<()> {
     })
 }
 
-fn define_random(interface: &mut LinkerInstance<'_, HostState>, prefix: &str) -> Result<()> {
-    interface.func_wrap(&format!("get-{prefix}-u64"), |_: Context<'_>, ()| Ok((random(),)))?;
-    interface.func_wrap(&format!("get-{prefix}-bytes"), |_: Context<'_>, (count,): (u64,)| {
+/// What is insecure by its name is for the seeds of hash tables, and free.
+fn define_random(interface: &mut LinkerInstance<'_, HostState>, prefix: &'static str) -> Result<()> {
+    let permit = move |context: &Context<'_>| match prefix {
+        "random" => context.data().grants.refuse(&Need::Random),
+        _ => Ok(()),
+    };
+    interface.func_wrap(&format!("get-{prefix}-u64"), move |context: Context<'_>, ()| {
+        permit(&context)?;
+        Ok((number()?,))
+    })?;
+    interface.func_wrap(&format!("get-{prefix}-bytes"), move |context: Context<'_>, (count,): (u64,)| {
+        permit(&context)?;
         if count > 1 << 16 {
             bail!("{count} random bytes at once are too many");
         }
-        Ok(((0..count).map(|_| random().to_le_bytes()[0]).collect::<Vec<u8>>(),))
+        Ok((random(count as usize)?,))
     })
 }
 
-/// From the kernel.
-fn random() -> u64 {
-    let mut word = [0; 8];
-    match rustix::rand::getrandom(&mut word, rustix::rand::GetRandomFlags::empty()) {
-        Ok(8) => u64::from_ne_bytes(word),
-        _ => std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0),
-    }
-}
-
-fn nanoseconds(count: u128) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
+fn number() -> Result<u64> {
+    Ok(random(8)?.into_iter().fold(0, |number, byte| number << 8 | u64::from(byte)))
 }

@@ -15,6 +15,7 @@ use super::engine::EpochClock;
 use super::facts::Packed;
 use super::fault::{Fault, FaultClass};
 use super::filter::{FilterSettings, Subscription};
+use super::grants::Grants;
 use super::guest::Guest;
 use super::image::{Differs, Image};
 use super::meter::{Meter, Spent};
@@ -79,6 +80,9 @@ pub(super) struct HostState {
     pub(super) limiter: Arc<Limiter>,
     pub(super) metrics: Arc<FilterMetrics>,
     pub(super) spaces: Arc<Spaces>,
+    pub(super) grants: Arc<Grants>,
+    /// Whether `configure` has been called.
+    pub(super) is_configured: bool,
     pub(super) memory: MemoryLimit,
     /// The exchange whose hook runs; none while `configure` does.
     pub(super) running: Option<Running>,
@@ -109,7 +113,7 @@ impl Running {
     }
 }
 
-/// A filter's sandbox. After a fault of any class but `Reported` and `Answer` it is poisoned and must be dropped.
+/// A filter's sandbox. After a call that did not return it is poisoned and must be dropped.
 pub struct Instance {
     pub(super) store: Store<HostState>,
     pub(super) guest: Guest,
@@ -138,7 +142,7 @@ impl Instance {
             guest.configure(store, &settings.configuration)
         })?;
         let subscription = Subscription::parse(&wanted).map_err(|message| Fault::new(FaultClass::Answer, message))?;
-        instance.deadline = settings.cpu;
+        instance.set_out(settings);
         instance.configured = instance.store.data().memory.current;
         Ok((instance, subscription))
     }
@@ -146,11 +150,17 @@ impl Instance {
     /// Makes an instance like one that has been configured.
     pub(super) fn like(image: &Image, module: &Module, settings: &FilterSettings) -> Result<Self, Fault> {
         let mut instance = Self::unconfigured(module, settings)?;
-        instance.deadline = settings.cpu;
+        instance.set_out(settings);
         match &instance.guest {
             Guest::Core(guest) if image.fill(guest, &mut instance.store).is_ok() => Ok(instance),
             _ => Err(Fault::new(FaultClass::Memory, "there is no room for the configured filter")),
         }
+    }
+
+    /// From now on it is called for exchanges.
+    fn set_out(&mut self, settings: &FilterSettings) {
+        self.deadline = settings.cpu;
+        self.store.data_mut().is_configured = true;
     }
 
     /// What the instance is like, if it can be put back to that.
@@ -183,6 +193,8 @@ impl Instance {
             limiter: Arc::clone(&settings.limiter),
             metrics: Arc::clone(&settings.metrics),
             spaces: Arc::clone(&settings.spaces),
+            grants: Arc::clone(&settings.grants),
+            is_configured: false,
             memory: MemoryLimit::new(settings.memory),
             running: None,
             log_lines_left: LOG_LINES,
@@ -280,7 +292,8 @@ impl Instance {
         let (mut exchange, answer) = self.call_for(seat, message, true, exchange, |guest, store, packed| {
             guest.on_head(store, message, seat.0, packed)
         });
-        let step = answer.and_then(|answer| head_step(answer, &mut exchange, message, subscription));
+        let step = answer
+            .and_then(|answer| head_step(answer, &self.store.data().grants, &mut exchange, message, subscription));
         (exchange, step)
     }
 
@@ -297,7 +310,8 @@ impl Instance {
         let (mut exchange, answer) = self.call_for(seat, message, held, exchange, |guest, store, _| {
             guest.on_body(store, message, seat.0, piece, last)
         });
-        let step = answer.and_then(|answer| body_step(answer, &mut exchange, message, held, last));
+        let step =
+            answer.and_then(|answer| body_step(answer, &self.store.data().grants, &mut exchange, message, held, last));
         (exchange, step)
     }
 
@@ -309,14 +323,14 @@ impl Instance {
         exchange: Box<Exchange>,
         trailers: &mut HeaderMap,
     ) -> (Box<Exchange>, Result<TrailersStep, Fault>) {
+        let grants = &self.store.data().grants;
+        let seen = trailers.iter().filter(|(name, _)| grants.read.allows(name));
         let fields: Vec<_> =
-            trailers.iter().map(|(name, value)| FieldParam { name: name.as_str(), value: value.as_bytes() }).collect();
+            seen.map(|(name, value)| FieldParam { name: name.as_str(), value: value.as_bytes() }).collect();
         let (exchange, answer) = self.call_for(seat, message, false, exchange, |guest, store, _| {
             guest.on_trailers(store, message, seat.0, &fields)
         });
-        let step = answer.and_then(|TrailersAnswer { action, changes }| {
-            make_all(changes, |change| change.make_bare(trailers)).map(|()| action)
-        });
+        let step = answer.and_then(|answer| trailers_step(answer, &self.store.data().grants, trailers));
         (exchange, step)
     }
 
@@ -376,10 +390,12 @@ impl Instance {
 /// What a filter does with a head, after its edits.
 pub(super) fn head_step(
     HeadAnswer { action, changes }: HeadAnswer,
+    grants: &Grants,
     exchange: &mut Exchange,
     message: Message,
     subscription: &Subscription,
 ) -> Result<HeadStep, Fault> {
+    grants.permit(&changes)?;
     match action {
         HeadAction::Forward => apply(changes, exchange, message).map(|()| HeadStep::Forward),
         HeadAction::Hold if !subscription.body(message) => {
@@ -387,13 +403,14 @@ pub(super) fn head_step(
             Err(Fault::new(FaultClass::Answer, message))
         }
         HeadAction::Hold => apply(changes, exchange, message).map(|()| HeadStep::Hold),
-        HeadAction::Reply(reply) => Ok(HeadStep::Reply(reply)),
+        HeadAction::Reply(reply) => grants.permit_reply(&reply).map(|()| HeadStep::Reply(reply)),
     }
 }
 
 /// What a filter does with a piece of a body, after its edits, and whether it lets the head go.
 pub(super) fn body_step(
     BodyAnswer { action, release, changes }: BodyAnswer,
+    grants: &Grants,
     exchange: &mut Exchange,
     message: Message,
     held: bool,
@@ -401,6 +418,10 @@ pub(super) fn body_step(
 ) -> Result<(BodyStep, bool), Fault> {
     if !changes.is_empty() && !held {
         return Err(Fault::new(FaultClass::Answer, HEAD_HAS_GONE));
+    }
+    grants.permit(&changes)?;
+    if let BodyStep::Reply(reply) = &action {
+        grants.permit_reply(reply)?;
     }
     apply(changes, exchange, message)?;
     Ok((action, release || last))
@@ -423,11 +444,21 @@ fn apply(changes: Changes, exchange: &mut Exchange, message: Message) -> Result<
     make_all(changes, |change| change.make(exchange, message))
 }
 
+/// What becomes of a message whose trailers a hook has seen, with its edits made.
+pub(super) fn trailers_step(
+    TrailersAnswer { action, changes }: TrailersAnswer,
+    grants: &Grants,
+    trailers: &mut HeaderMap,
+) -> Result<TrailersStep, Fault> {
+    grants.permit(&changes)?;
+    if let TrailersStep::Reply(reply) = &action {
+        grants.permit_reply(reply)?;
+    }
+    make_all(changes, |change| change.make_bare(trailers)).map(|()| action)
+}
+
 /// Makes changes that have all been found possible: a filter that is bypassed for a fault leaves no trace.
-pub(super) fn make_all(
-    changes: Changes,
-    make: impl FnMut(crate::message::Change) -> Result<(), EditError>,
-) -> Result<(), Fault> {
+fn make_all(changes: Changes, make: impl FnMut(crate::message::Change) -> Result<(), EditError>) -> Result<(), Fault> {
     changes.into_iter().try_for_each(make).map_err(|error| Fault::new(FaultClass::Answer, error.to_string()))
 }
 

@@ -13,12 +13,15 @@ const WIT: &str = concat!(
     include_str!("../../../wit/world.wit"),
     include_str!("../../../wit/types.wit"),
     include_str!("../../../wit/callout.wit"),
+    include_str!("../../../wit/clock.wit"),
     include_str!("../../../wit/exchange.wit"),
     include_str!("../../../wit/hooks.wit"),
     include_str!("../../../wit/limiter.wit"),
     include_str!("../../../wit/log.wit"),
     include_str!("../../../wit/metrics.wit"),
     include_str!("../../../wit/store.wit"),
+    include_str!("../../../wit/random.wit"),
+    include_str!("../../../wit/secrets.wit"),
 );
 
 /// The functions of a world by the names that core modules give them, with the shapes of their types.
@@ -141,7 +144,7 @@ mod tests {
     #[test]
     fn the_interface_of_this_release_is_read() {
         let names: Vec<_> = OURS.keys().map(String::as_str).collect();
-        assert_eq!(names.len(), 29, "{names:?}");
+        assert_eq!(names.len(), 34, "{names:?}");
         assert!(names.contains(&"tollgate:filter/hooks@0.1.0#on-request-head"));
         assert_eq!(
             OURS["tollgate:filter/log@0.1.0#write"],

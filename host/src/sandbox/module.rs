@@ -11,6 +11,7 @@ use super::bindings::suspending::SuspendingPre;
 use super::cache::Digest;
 use super::core::{self, CoreGuest};
 use super::engine::Sandbox;
+use super::grants::Need;
 use super::guest::Guest;
 use super::host_wasi;
 use super::instance::HostState;
@@ -25,7 +26,8 @@ const PACKAGE: &str = "tollgate:filter/";
 /// The interface that a filter exports.
 pub(super) const HOOKS: &str = "tollgate:filter/hooks@0.1.0";
 /// What can be imported from `PACKAGE`.
-const INTERFACES: [&str; 7] = ["types", "callout", "exchange", "limiter", "log", "metrics", "store"];
+const INTERFACES: [&str; 10] =
+    ["types", "callout", "clock", "exchange", "limiter", "log", "metrics", "random", "secrets", "store"];
 /// Of these, those that wait.
 const WAITING: [&str; 1] = ["callout"];
 /// And those that wait if they are on a server.
@@ -52,6 +54,8 @@ pub struct Module {
     pub digest: Digest,
     /// Whether the module imports the interface that reads any part of an exchange.
     pub reads_exchange: bool,
+    /// The interfaces of ours that the module imports, and maybe parts of WASI.
+    pub(super) imports: Imports,
     /// Whether an instance can be put back to an earlier state.
     pub(super) is_restorable: bool,
     /// Whether its calls may be suspended, as it imports something that waits.
@@ -113,13 +117,27 @@ impl Module {
         digest: Digest,
         reach: Reach,
     ) -> Result<Arc<Self>, ModuleError> {
-        let (pre, reads_exchange) = match compiled {
+        let (pre, imports) = match compiled {
             Compiled::Core(module) => link_core(sandbox, module)?,
             Compiled::Component(component) => link_component(sandbox, component, reach)?,
         };
+        let reads_exchange = imports.interfaces.contains(&"exchange");
         let is_restorable = matches!(compiled, Compiled::Core(module) if core::is_exposed(module));
         let suspends = matches!(pre, Pre::Suspending(_));
-        Ok(Arc::new(Self { digest, reads_exchange, is_restorable, suspends, pre, sandbox: sandbox.clone() }))
+        Ok(Arc::new(Self { digest, reads_exchange, imports, is_restorable, suspends, pre, sandbox: sandbox.clone() }))
+    }
+
+    /// Whether the module imports that interface of ours.
+    #[must_use]
+    pub fn imports(&self, interface: &str) -> bool {
+        self.imports.interfaces.contains(&interface)
+    }
+
+    /// What it cannot do without, as far as its imports say.
+    #[must_use]
+    pub fn needs(&self) -> Vec<Need> {
+        let needs = [("clock", Need::Clock), ("random", Need::Random), ("secrets", Need::Secrets)];
+        needs.into_iter().filter(|(interface, _)| self.imports(interface)).map(|(_, need)| need).collect()
     }
 
     /// How many instances there are of all modules.
@@ -230,19 +248,19 @@ fn wrong(error: wasmtime::Error) -> ModuleError {
     ModuleError::WrongWorld(format!("{error:#}"))
 }
 
-fn link_core(sandbox: &Sandbox, module: &wasmtime::Module) -> Result<(Pre, bool), ModuleError> {
-    let mut reads_exchange = false;
+fn link_core(sandbox: &Sandbox, module: &wasmtime::Module) -> Result<(Pre, Imports), ModuleError> {
+    let mut imports = Imports::default();
     for import in module.imports() {
-        match granted(import.module()) {
-            Some(interface) => reads_exchange |= interface == "exchange",
+        match known(import.module()) {
+            Some(interface) => imports.add(interface),
             None => return Err(ModuleError::RefusedImport(format!("{}#{}", import.module(), import.name()))),
         }
     }
     let pre = sandbox.core_linker.instantiate_pre(module).map_err(wrong)?;
-    Ok((Pre::Core(pre), reads_exchange))
+    Ok((Pre::Core(pre), imports))
 }
 
-fn link_component(sandbox: &Sandbox, component: &Component, reach: Reach) -> Result<(Pre, bool), ModuleError> {
+fn link_component(sandbox: &Sandbox, component: &Component, reach: Reach) -> Result<(Pre, Imports), ModuleError> {
     let imports = check_imports(sandbox, component, reach)?;
     let base = match reach {
         Reach::Near => &sandbox.linker,
@@ -264,7 +282,7 @@ fn link_component(sandbox: &Sandbox, component: &Component, reach: Reach) -> Res
         true => Pre::Suspending(SuspendingPre::new(pre).map_err(wrong)?),
         false => Pre::Component(FilterPre::new(pre).map_err(wrong)?),
     };
-    Ok((pre, imports.exchange))
+    Ok((pre, imports))
 }
 
 /// Whether a valid core module imports anything that waits. Its metadata lists all that there is, used or not.
@@ -273,7 +291,7 @@ fn waits(bytes: &[u8], reach: Reach) -> Result<bool, ModuleError> {
     for payload in wasmparser::Parser::new(0).parse_all(bytes) {
         let wasmparser::Payload::ImportSection(imports) = payload.map_err(malformed)? else { continue };
         for import in imports.into_imports() {
-            if granted(import.map_err(malformed)?.module).is_some_and(|interface| reach.waits_for(interface)) {
+            if known(import.map_err(malformed)?.module).is_some_and(|interface| reach.waits_for(interface)) {
                 return Ok(true);
             }
         }
@@ -291,26 +309,39 @@ fn component_of(bytes: &[u8]) -> Result<Vec<u8>, String> {
 }
 
 /// The name of an interface of ours that may be imported.
-fn granted(import: &str) -> Option<&str> {
+fn known(import: &str) -> Option<&'static str> {
     let (interface, version) = import.strip_prefix(PACKAGE)?.split_once('@')?;
-    (version == "0.1.0" && INTERFACES.contains(&interface)).then_some(interface)
+    INTERFACES.into_iter().find(|known| *known == interface).filter(|_| version == "0.1.0")
 }
 
-struct Imports {
-    wasi: bool,
-    exchange: bool,
+/// What a module imports.
+#[derive(Default)]
+pub(super) struct Imports {
+    /// Whether it needs a part of WASI.
+    pub(super) wasi: bool,
+    /// Whether it needs something that waits.
     waits: bool,
+    /// Those of our own interfaces.
+    pub(super) interfaces: Vec<&'static str>,
+}
+
+impl Imports {
+    fn add(&mut self, interface: &'static str) {
+        if !self.interfaces.contains(&interface) {
+            self.interfaces.push(interface);
+        }
+    }
 }
 
 fn check_imports(sandbox: &Sandbox, component: &Component, reach: Reach) -> Result<Imports, ModuleError> {
-    let mut imports = Imports { wasi: false, exchange: false, waits: false };
+    let mut imports = Imports::default();
     for (name, item) in component.component_type().imports(&sandbox.engine) {
         if matches!(item.ty, ComponentItem::Type(_)) {
             continue;
         }
-        match granted(name) {
+        match known(name) {
             Some(interface) => {
-                imports.exchange |= interface == "exchange";
+                imports.add(interface);
                 imports.waits |= reach.waits_for(interface);
             }
             None if host_wasi::provides(name) => imports.wasi = true,

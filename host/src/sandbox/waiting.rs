@@ -2,12 +2,13 @@
 //! in the middle of something: it must be dropped too.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
 use wasmtime::{Store, format_err};
 
-use super::answer::{CallError, TrailersAnswer};
+use super::answer::CallError;
 use super::bindings::suspending::Suspending as Exports;
 use super::bindings::tollgate::filter::types::FieldParam;
 use super::facts::Packed;
@@ -15,7 +16,7 @@ use super::fault::{Fault, FaultClass};
 use super::filter::Subscription;
 use super::guest::Guest;
 use super::instance::{
-    BodyStep, HeadStep, HostState, Instance, Running, Seat, TrailersStep, body_step, head_step, make_all,
+    BodyStep, HeadStep, HostState, Instance, Running, Seat, TrailersStep, body_step, head_step, trailers_step,
 };
 use super::meter::Spent;
 use super::suspend::{Desk, Surroundings, drive};
@@ -38,7 +39,8 @@ impl Instance {
         };
         let (mut exchange, answer) =
             self.wait_for(Running { seat, message, editable: true, exchange }, around, call).await?;
-        let step = answer.and_then(|answer| head_step(answer, &mut exchange, message, subscription));
+        let step = answer
+            .and_then(|answer| head_step(answer, &self.store.data().grants, &mut exchange, message, subscription));
         around.take_back(exchange);
         step
     }
@@ -58,7 +60,8 @@ impl Instance {
             suspending::on_body(guest, store, message, seat.0, piece, last).await
         };
         let (mut exchange, answer) = self.wait_for(running, around, call).await?;
-        let step = answer.and_then(|answer| body_step(answer, &mut exchange, message, held, last));
+        let step =
+            answer.and_then(|answer| body_step(answer, &self.store.data().grants, &mut exchange, message, held, last));
         around.take_back(exchange);
         step
     }
@@ -72,16 +75,16 @@ impl Instance {
         trailers: &mut HeaderMap,
     ) -> Result<TrailersStep, Fault> {
         let running = Running { seat, message, editable: false, exchange: lent(around)? };
+        let grants = Arc::clone(&self.store.data().grants);
+        let seen = trailers.iter().filter(|(name, _)| grants.read.allows(name));
         let fields: Vec<_> =
-            trailers.iter().map(|(name, value)| FieldParam { name: name.as_str(), value: value.as_bytes() }).collect();
+            seen.map(|(name, value)| FieldParam { name: name.as_str(), value: value.as_bytes() }).collect();
         let call = async |guest: &Exports, store: &mut Store<HostState>, _: &Packed| {
             suspending::on_trailers(guest, store, message, seat.0, &fields).await
         };
         let (exchange, answer) = self.wait_for(running, around, call).await?;
         around.take_back(exchange);
-        answer.and_then(|TrailersAnswer { action, changes }| {
-            make_all(changes, |change| change.make_bare(trailers)).map(|()| action)
-        })
+        answer.and_then(|answer| trailers_step(answer, &self.store.data().grants, trailers))
     }
 
     /// One call on behalf of an exchange, to its end. The exchange is with the call for as long as that runs.

@@ -56,7 +56,11 @@ impl Builder {
     ///
     /// # Errors
     /// If its module cannot be read or is no filter, or if the filter refuses its configuration.
-    pub fn policy(&mut self, policy: &config::Policy, recorder: Arc<dyn Recorder>) -> Result<Arc<Policy>, Problem> {
+    pub fn policy(
+        &mut self,
+        policy: &config::Policy,
+        recorder: Arc<dyn Recorder>,
+    ) -> Result<Arc<Policy>, Vec<Problem>> {
         let policy = config::Policy { capture: None, ..policy.clone() };
         let stores: Vec<_> = policy.grants.stores.iter().map(|grant| Store::named(&grant.store.name)).collect();
         let mut made = self.policies.prepare(&policy, &stores, None)?;
@@ -77,9 +81,11 @@ impl Builder {
     /// If there is no previous snapshot, any problem at all. Otherwise one that the previous snapshot's policies cannot
     /// stand in for: an address that cannot be bound, or a route whose policy never was ready.
     pub fn build(&mut self, config: &Config, previous: Option<&Snapshot>) -> Result<Built, Vec<Problem>> {
+        let fresh = self.policies.secrets.read(&config.secrets);
         let (policies, statuses): (Vec<_>, Vec<_>) =
             config.policies.iter().map(|entry| self.policies.make(entry, &config.stores, previous)).unzip();
-        let mut problems: Vec<_> = statuses.iter().flat_map(|status| status.problems.clone()).collect();
+        let mut problems: Vec<_> = fresh.problems.clone();
+        problems.extend(statuses.iter().flat_map(|status| status.problems.clone()));
         let missing = unusable_routes(config, &statuses);
         let mut rejected = if previous.is_none() { problems.clone() } else { missing };
         rejected.extend(unmatched_paths(config));
@@ -96,6 +102,7 @@ impl Builder {
             RouteTable::new(config.routes.iter().enumerate().map(|(index, route)| (conditions(route, config), index)));
         self.policies.state.bound(config);
         let tracing = self.tracing(config, previous)?;
+        let kept_secrets = fresh.take_effect();
         self.generation += 1;
         let snapshot = Snapshot {
             generation: self.generation,
@@ -115,6 +122,7 @@ impl Builder {
             tracing,
             metrics: Arc::clone(&self.metrics),
             kept_certificates: kept,
+            kept_secrets,
             statuses,
         };
         Ok(Built { snapshot: Arc::new(snapshot), problems })

@@ -4,10 +4,12 @@
 mod build;
 mod captures;
 mod describe;
+mod grants;
 mod listener;
 mod policies;
 mod routes;
 mod rules;
+mod secrets;
 mod state;
 mod store;
 mod view;
@@ -68,6 +70,8 @@ pub struct Snapshot {
     pub metrics: Arc<Metrics>,
     /// Why listeners go on with older certificates, if they do.
     pub kept_certificates: Vec<Problem>,
+    /// Why secrets stay what they were, if they do.
+    pub kept_secrets: Vec<Problem>,
     /// What is to be said about each policy, ready or not.
     pub statuses: Vec<PolicyStatus>,
 }

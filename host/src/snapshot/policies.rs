@@ -6,11 +6,15 @@ use std::sync::Arc;
 
 use super::Snapshot;
 use super::captures::Captures;
+use super::grants;
+use super::secrets::Secrets;
 use super::state::StateMaker;
 use crate::bundled;
 use crate::chain::{FaultAnswer, Load, Policy, Quarantine, QuarantineSettings};
 use crate::config::{self, FilterSource, PolicyEntry, Problem, Store};
-use crate::sandbox::{CalloutGrants, Digest, Fault, Filter, FilterSettings, Isolation, Module, ModuleCache, Reach};
+use crate::sandbox::{
+    CalloutGrants, Digest, Fault, Filter, FilterSettings, Grants, Isolation, Module, ModuleCache, Reach,
+};
 use crate::telemetry::Metrics;
 
 /// How a policy stands.
@@ -56,6 +60,7 @@ pub(super) struct PolicyMaker {
     pub(super) cache: Arc<ModuleCache>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) workers: usize,
+    pub(super) secrets: Secrets,
     pub(super) state: StateMaker,
     captures: Captures,
 }
@@ -63,7 +68,8 @@ pub(super) struct PolicyMaker {
 impl PolicyMaker {
     pub(super) fn new(cache: Arc<ModuleCache>, metrics: Arc<Metrics>, workers: usize) -> Self {
         let state = StateMaker::new(Arc::clone(&metrics));
-        Self { cache, metrics, workers, state, captures: Captures::default() }
+        let (secrets, captures) = (Secrets::default(), Captures::default());
+        Self { cache, metrics, workers, secrets, state, captures }
     }
 
     /// The policy of an entry, if there is one now or was one before, and its status.
@@ -75,7 +81,7 @@ impl PolicyMaker {
     ) -> (Option<Arc<Policy>>, PolicyStatus) {
         let older = previous.and_then(|snapshot| snapshot.policies.iter().find(|policy| *policy.name == *entry.name));
         let made = match &entry.policy {
-            Ok(policy) => self.prepare(policy, stores, older).map_err(|problem| vec![problem]),
+            Ok(policy) => self.prepare(policy, stores, older),
             Err(problems) => Err(problems.clone()),
         };
         let filter = entry.policy.as_ref().ok().map(|policy| policy.filter.name().to_owned());
@@ -93,11 +99,12 @@ impl PolicyMaker {
         policy: &config::Policy,
         stores: &[Store],
         older: Option<&Arc<Policy>>,
-    ) -> Result<Arc<Policy>, Problem> {
-        let content = read(policy)?;
+    ) -> Result<Arc<Policy>, Vec<Problem>> {
+        let content = read(policy).map_err(|problem| vec![problem])?;
         let on_fault = policy.on_fault.map(answer);
         let quarantine = policy.quarantine.map(quarantine);
-        let settings = self.settings(policy, stores);
+        let grants = Arc::new(grants::granted(policy, &self.secrets)?);
+        let settings = self.settings(policy, stores, &grants);
         if let Some(older) = older
             && older.on_fault == on_fault
             && older.quarantine.as_ref().map(|older| older.settings) == quarantine
@@ -109,11 +116,20 @@ impl PolicyMaker {
             return Ok(Arc::clone(older));
         }
         let reach = if settings.spaces.are_far() { Reach::Far } else { Reach::Near };
-        let module =
-            self.cache.load_for(&content, reach).map_err(|error| module_problem(policy, &error.to_string()))?;
+        let module = self.cache.load_for(&content, reach);
+        let module = module.map_err(|error| vec![module_problem(policy, &error.to_string())])?;
+        let mut needs = module.needs();
+        needs.retain(|need| !grants.meets(need));
+        if !needs.is_empty() {
+            return Err(vec![grants::missing(policy, &grants, &needs)]);
+        }
         let name = Arc::clone(&settings.name);
         let filter =
-            Filter::prepare(module, settings, self.workers).map_err(|fault| configure_problem(policy, &fault))?;
+            Filter::prepare(module, settings, self.workers).map_err(|fault| vec![configure_problem(policy, &fault)])?;
+        let missing = filter.missing_grants();
+        if !missing.is_empty() {
+            return Err(vec![grants::missing(policy, &grants, &missing)]);
+        }
         let metrics = self.metrics.filter(&name);
         metrics.set_in_quarantine(false);
         let quarantine = quarantine.map(|settings| Quarantine::new(settings, Arc::clone(&metrics)));
@@ -122,7 +138,7 @@ impl PolicyMaker {
         Ok(Arc::new(Policy { name, filter, on_fault, quarantine, load, metrics, recorder }))
     }
 
-    fn settings(&mut self, policy: &config::Policy, stores: &[Store]) -> FilterSettings {
+    fn settings(&mut self, policy: &config::Policy, stores: &[Store], grants: &Arc<Grants>) -> FilterSettings {
         FilterSettings {
             name: policy.name.as_str().into(),
             configuration: policy.config.to_string(),
@@ -141,6 +157,7 @@ impl PolicyMaker {
             metrics: self.metrics.filter(&policy.name),
             limiter: self.state.limiter(&policy.name),
             spaces: self.state.spaces(policy, stores),
+            grants: Arc::clone(grants),
         }
     }
 }

@@ -31,8 +31,22 @@ impl<F: Filter> TestGateway<F> {
     ///
     /// The message that the operator would see.
     pub fn new(configuration: &str) -> Result<Self, String> {
+        Self::with_secrets(configuration, &[])
+    }
+
+    /// As [`new`](TestGateway::new), with these secrets for a filter that looks for them in
+    /// [`check`](crate::Filter::check).
+    ///
+    /// # Errors
+    ///
+    /// The message that the operator would see.
+    pub fn with_secrets(configuration: &str, secrets: &[(&str, &[u8])]) -> Result<Self, String> {
         let world = Rc::new(World::default());
+        for (name, value) in secrets {
+            world.sources.set_secret(name, value);
+        }
         let (runtime, subscription) = world.run(None, || Runtime::<F>::configure(configuration))?;
+        world.is_configured.set(true);
         rules::subscription(&subscription)?;
         Ok(Self(Rc::new(Shared { runtime: RefCell::new(runtime), subscription, world })))
     }
@@ -43,7 +57,7 @@ impl<F: Filter> TestGateway<F> {
         begin(Rc::clone(&self.0), request)
     }
 
-    /// Moves the clock of the limiter and of the store, which otherwise stands still.
+    /// Moves the clocks, those of the limiter and of the store as well, which otherwise stand still.
     pub fn advance(&self, time: Duration) {
         self.0.world.limits.borrow_mut().advance(time.as_nanos());
         self.0.world.spaces.borrow_mut().advance(time.as_nanos());
@@ -103,6 +117,24 @@ impl<F: Filter> TestGateway<F> {
     }
 
     /// The messages that the filter has logged so far, with their attributes behind them as ` name=value`.
+    /// Sets the clock of [`clock::now`](crate::clock::now) to so long after 1970-01-01T00:00:00Z. It begins at
+    /// 2026-01-01T00:00:00Z.
+    pub fn set_time(&self, since_epoch: Duration) {
+        let world = &self.0.world;
+        world.sources.set_wall_clock(since_epoch.as_nanos() as u64, world.limits.borrow().now());
+    }
+
+    /// Lets the random numbers begin somewhere else.
+    pub fn seed(&self, seed: u64) {
+        self.0.world.sources.seed(seed);
+    }
+
+    /// Grants a secret, or exchanges it.
+    pub fn set_secret(&self, name: &str, value: impl AsRef<[u8]>) {
+        self.0.world.sources.set_secret(name, value.as_ref());
+    }
+
+    /// The messages that the filter has logged so far.
     #[must_use]
     pub fn logs(&self) -> Vec<(Level, String)> {
         self.0.world.logs.borrow().clone()

@@ -18,6 +18,11 @@ impl Limits {
         self.now += nanoseconds;
     }
 
+    /// Nanoseconds that the test has let pass.
+    pub(super) fn now(&self) -> u64 {
+        self.now as u64
+    }
+
     pub(super) fn take(&mut self, key: &[u8], limit: Limit, cost: u32) -> Decision {
         assert!(
             limit.requests > 0 && limit.period_ms > 0 && limit.burst > 0 && cost > 0,

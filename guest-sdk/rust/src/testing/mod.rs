@@ -43,6 +43,10 @@
 //! # }
 //! ```
 //!
+//! The clocks of [`clock`](crate::clock) and of the limiter stand still but for [`TestGateway::advance`]; the random numbers
+//! of [`random`](crate::random) are the same in every run, or those of [`TestGateway::seed`]; secrets are those of
+//! [`TestGateway::set_secret`]. Everything is granted.
+//!
 //! What it does not do: other filters, time limits, memory limits, and the upper bound of what a held head buffers. A
 //! reply of the filter is not shown to the filter's own response hooks.
 
@@ -54,6 +58,7 @@ mod limits;
 mod message;
 mod metrics;
 mod rules;
+mod sources;
 mod spaces;
 mod world;
 

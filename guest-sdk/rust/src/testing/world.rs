@@ -1,4 +1,4 @@
-//! What the imports of a filter see: open exchanges, the limiter, the store, the log, metrics.
+//! What the imports of a filter see: open exchanges, the limiter, the store, the log, metrics, clocks, random numbers, secrets.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -7,6 +7,7 @@ use super::callouts::Callouts;
 use super::head::Head;
 use super::limits::Limits;
 use super::metrics::Metrics;
+use super::sources::Sources;
 use super::spaces::Spaces;
 use crate::bindings::tollgate::filter::exchange::Message;
 use crate::log::Level;
@@ -16,12 +17,14 @@ pub(super) struct World {
     pub(super) open: RefCell<Vec<Option<Open>>>,
     pub(super) callouts: Callouts,
     pub(super) limits: RefCell<Limits>,
+    pub(super) sources: Sources,
     pub(super) spaces: RefCell<Spaces>,
     pub(super) logs: RefCell<Vec<(Level, String)>>,
     pub(super) metrics: RefCell<Metrics>,
     /// The exchange and message that the running hook looks at; none while the filter is configured.
     running: Cell<Option<(u32, Message)>>,
     written: Cell<usize>,
+    pub(super) is_configured: Cell<bool>,
 }
 
 /// An exchange as far as it has come.
@@ -158,6 +161,31 @@ pub(crate) mod imports {
 
     pub(crate) fn take(key: &[u8], limit: Limit, cost: u32) -> Decision {
         in_any_hook("limiter.take").limits.borrow_mut().take(key, limit, cost)
+    }
+
+    pub(crate) fn now() -> u64 {
+        let world = world("clock.now");
+        world.sources.wall_clock(world.limits.borrow().now())
+    }
+
+    pub(crate) fn monotonic() -> u64 {
+        world("clock.monotonic").limits.borrow().now()
+    }
+
+    pub(crate) fn get_bytes(count: u32) -> Vec<u8> {
+        assert!(count <= 1024, "trap: random.get-bytes gives 1024 bytes at most, not {count}");
+        let words = (0..count.div_ceil(8)).flat_map(|_| get_u64().to_le_bytes());
+        words.take(count as usize).collect()
+    }
+
+    pub(crate) fn get_u64() -> u64 {
+        let world = world("random.get-u64");
+        assert!(world.is_configured.get(), "trap: random numbers are not possible in `check`");
+        world.sources.random_number()
+    }
+
+    pub(crate) fn secret(name: &str) -> Option<Vec<u8>> {
+        world("secrets.get").sources.secret(name)
     }
 
     pub(crate) fn store_get(space: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {

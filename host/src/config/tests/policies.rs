@@ -129,7 +129,7 @@ fn what_is_granted_is_there() {
         problems(&folder, &config, "c"),
         [
             "policies/c.toml:3: grants.callouts: is empty; name upstreams, or leave it out",
-            "policies/c.toml:4: grants.files: unknown key; known keys: callouts, store",
+            "policies/c.toml:4: grants.files: unknown key; known keys: body, callouts, clock, random, read, secrets, store, write",
         ]
     );
     let inline = "policies.c = { filter = \"headers\", grants = { callouts = [\"order\"] } }\n";

@@ -12,8 +12,11 @@ impl HostState {
     /// A fact by name; none if it is absent or unknown.
     pub(in crate::sandbox) fn fact(&mut self, id: u32, of: Message, name: &str) -> Result<Option<Vec<u8>>> {
         let _time = host_time();
+        let Ok(fact) = Fact::parse(name, of) else { return self.exchange(id).map(|_| None) };
+        if let Some(name) = fact.field() {
+            self.grants.permit_read(name)?;
+        }
         let running = self.exchange(id)?;
-        let Ok(fact) = Fact::parse(name, of) else { return Ok(None) };
         let mut value = Vec::new();
         Ok(fact.write(&running.exchange, of, &mut value).then_some(value))
     }
@@ -21,6 +24,9 @@ impl HostState {
     /// The values of all fields of that name.
     pub(in crate::sandbox) fn values(&mut self, id: u32, of: Message, name: &str) -> Result<Vec<Vec<u8>>> {
         let _time = host_time();
+        if let Ok(name) = HeaderName::from_lowercase(name.as_bytes()) {
+            self.grants.permit_read(&name)?;
+        }
         let exchange = &self.exchange(id)?.exchange;
         let list = exchange.context.principal.as_deref().and_then(|principal| match name {
             "@scopes" => Some(&principal.scopes),
@@ -34,11 +40,13 @@ impl HostState {
         Ok(fields.into_iter().flat_map(|fields| fields.get_all(name)).map(|value| value.as_bytes().to_vec()).collect())
     }
 
-    /// All fields.
+    /// All fields that the policy may see.
     pub(in crate::sandbox) fn all_fields(&mut self, id: u32, of: Message) -> Result<Vec<(HeaderName, HeaderValue)>> {
         let _time = host_time();
-        let fields = self.exchange(id)?.exchange.fields(of);
-        Ok(fields.into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect())
+        let (running, grants) = self.exchange_and_grants(id)?;
+        let fields = running.exchange.fields(of).into_iter().flatten();
+        let seen = fields.filter(|(name, _)| grants.read.allows(name));
+        Ok(seen.map(|(name, value)| (name.clone(), value.clone())).collect())
     }
 
     /// Makes edits at once, up to the first that is not possible.
@@ -48,14 +56,20 @@ impl HostState {
         edits: impl IntoIterator<Item = Result<Edit<'a>>>,
     ) -> Result<std::result::Result<(), String>> {
         let _time = host_time();
-        let running = self.exchange(id)?;
+        let (running, grants) = self.exchange_and_grants(id)?;
         if !running.editable {
             return Ok(Err(HEAD_HAS_GONE.to_owned()));
         }
         let mut room = Room::default();
         for edit in edits {
-            let change = room.admit(edit?).and_then(|edit| edit.check(running.message));
-            if let Err(error) = change.and_then(|change| change.make(&mut running.exchange, running.message)) {
+            let change = match room.admit(edit?).and_then(|edit| edit.check(running.message)) {
+                Ok(change) => change,
+                Err(error) => return Ok(Err(error.to_string())),
+            };
+            if let Some(refusal) = grants.refusal_of(&change) {
+                return Ok(Err(refusal));
+            }
+            if let Err(error) = change.make(&mut running.exchange, running.message) {
                 return Ok(Err(error.to_string()));
             }
         }

@@ -1,11 +1,14 @@
 //! The imports of a component, through the generated bindings: a file for each interface. What they do is in `sandbox/host/`.
 
 mod callout;
+mod clock;
 mod exchange;
 pub(super) mod far;
 mod limiter;
 mod log;
 mod metrics;
+mod random;
+mod secrets;
 mod store;
 
 use wasmtime::Result;

@@ -2,10 +2,9 @@
 
 use wasmtime::{Linker, Result, bail};
 
-use super::{Host, guest, split};
+use super::{Host, guest, put_list, put_option, split};
 use crate::message::Message;
 use crate::sandbox::core::layout;
-use crate::sandbox::core::memory::Guest;
 use crate::sandbox::instance::HostState;
 
 pub(super) fn link(linker: &mut Linker<HostState>) -> Result<()> {
@@ -21,14 +20,8 @@ fn get(mut host: Host<'_>, id: u32, of: u32, name: u32, length: u32, result: u32
     let guest = guest(&host)?;
     let (view, state) = split(&guest, &mut host);
     let value = state.fact(id, message(of)?, view.text(name, length)?)?;
-    let mut parts = [0; 12];
-    if let Some(value) = value {
-        let (at, length) = guest.give(&mut host, &value)?;
-        parts[0] = 1;
-        parts[4..8].copy_from_slice(&at.to_le_bytes());
-        parts[8..].copy_from_slice(&length.to_le_bytes());
-    }
-    guest.put(host, result, &parts)
+    let list = value.map(|value| guest.give(&mut host, &value)).transpose()?;
+    put_option(&guest, host, result, list)
 }
 
 fn get_all(mut host: Host<'_>, id: u32, of: u32, name: u32, length: u32, result: u32) -> Result<()> {
@@ -58,13 +51,6 @@ fn apply(mut host: Host<'_>, id: u32, start: u32, count: u32, result: u32) -> Re
         parts[4..8].copy_from_slice(&at.to_le_bytes());
         parts[8..].copy_from_slice(&length.to_le_bytes());
     }
-    guest.put(host, result, &parts)
-}
-
-fn put_list(guest: &Guest, host: Host<'_>, result: u32, (at, length): (u32, u32)) -> Result<()> {
-    let mut parts = [0; 8];
-    parts[..4].copy_from_slice(&at.to_le_bytes());
-    parts[4..].copy_from_slice(&length.to_le_bytes());
     guest.put(host, result, &parts)
 }
 
