@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use tollgate_tests::{Answer, ClosedPort, Request, RunningGateway, TestGateway, Upstream, filter};
+use tollgate_tests::{Answer, ClosedPort, Gate, Request, RunningGateway, TestGateway, Upstream, filter};
 
 /// Knows `alice-key` and `bob-key`.
 const KEYS: &str = r#"
@@ -283,6 +283,28 @@ set = { x-seen = "{status} {method} {path} {request:x-id} {header:x-own} [{heade
         let policy = "config = { response = { set = { x-gateway = \"tollgate {status}\" } } }";
         let response = TestGateway::new().upstream_at(port.address()).policy("headers", policy).start().get("/");
         assert_eq!((response.status, response.field("x-gateway")), (502, Some("tollgate 502")));
+    }
+
+    #[test]
+    fn a_response_that_came_too_late_is_changed_as_well() {
+        let gate = Gate::new();
+        let upstream = Upstream::answering(Answer::after(&gate));
+        let config = r#"
+[[listeners]]
+address = "{listen}"
+[upstreams.only]
+endpoints = ["{upstream}"]
+first-byte-timeout = "50ms"
+[policies.stamp]
+filter = "headers"
+config = { response = { set = { x-gateway = "tollgate {status}" } } }
+[[routes]]
+policies = ["stamp"]
+upstream = "only"
+"#;
+        let response = TestGateway::new().upstream(&upstream).config(config).start().get("/");
+        assert_eq!((response.status, response.field("x-gateway")), (504, Some("tollgate 504")));
+        gate.open();
     }
 }
 
