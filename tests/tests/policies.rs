@@ -285,26 +285,39 @@ set = { x-seen = "{status} {method} {path} {request:x-id} {header:x-own} [{heade
         assert_eq!((response.status, response.field("x-gateway")), (502, Some("tollgate 502")));
     }
 
-    #[test]
-    fn a_response_that_came_too_late_is_changed_as_well() {
+    /// The response to a request that the upstream does not answer, with what its filter says of both.
+    fn late(timeout: &str) -> (u16, String) {
         let gate = Gate::new();
         let upstream = Upstream::answering(Answer::after(&gate));
-        let config = r#"
+        let config = format!(
+            r#"
 [[listeners]]
-address = "{listen}"
+address = "{{listen}}"
 [upstreams.only]
-endpoints = ["{upstream}"]
-first-byte-timeout = "50ms"
+endpoints = ["{{upstream}}"]
 [policies.stamp]
 filter = "headers"
-config = { response = { set = { x-gateway = "tollgate {status}" } } }
+config = {{ response = {{ set = {{ x-gateway = "{{method}} {{path}} {{status}}" }} }} }}
 [[routes]]
 policies = ["stamp"]
 upstream = "only"
-"#;
-        let response = TestGateway::new().upstream(&upstream).config(config).start().get("/");
-        assert_eq!((response.status, response.field("x-gateway")), (504, Some("tollgate 504")));
+timeouts = {{ {timeout} = "50ms" }}
+"#
+        );
+        let response =
+            TestGateway::new().upstream(&upstream).config(&config).start().send(Request::post("/a", "content"));
         gate.open();
+        (response.status, response.field("x-gateway").unwrap_or_default().to_owned())
+    }
+
+    #[test]
+    fn a_response_that_came_too_late_is_changed_as_well() {
+        assert_eq!(late("first-byte"), (504, "POST /a 504".to_owned()));
+    }
+
+    #[test]
+    fn a_request_that_took_too_long_is_known_to_response_hooks() {
+        assert_eq!(late("total"), (504, "POST /a 504".to_owned()));
     }
 }
 

@@ -8,7 +8,7 @@ use crate::Hook;
 /// `@client-address`, `@client-port`, `@listener`, `@route`, `@consumer`, `@subject`, `@issuer`, `@scopes`, `@groups`,
 /// `@claim:NAME`, `@class`, `@attr:NAME`; on TLS connections `@tls-version`,
 /// `@tls-sni` and, where the client has shown a certificate, `@tls-subject`, `@tls-san`, `@spiffe-id`; and, for the response,
-/// `@request:NAME`: a fact of the request as it was sent to the upstream. At most 64 for each direction. Case does not
+/// `@request:NAME`: a fact of the request as the request hooks have left it. At most 64 for each direction. Case does not
 /// matter, and naming a fact twice is the same as naming it once.
 ///
 /// ```

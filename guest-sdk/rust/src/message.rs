@@ -215,7 +215,7 @@ impl<'a, S: Default> Response<'a, S> {
         status.to_str().and_then(|digits| digits.parse().ok()).unwrap_or(0)
     }
 
-    /// A field or another fact of the request as it was sent to the upstream (the fact `@request:NAME`).
+    /// A field or another fact of the request as the request hooks have left it (the fact `@request:NAME`).
     pub fn request_field(&self, name: &str) -> Option<Value<'a>> {
         match self.facts.names.position("@request:", name) {
             Some(position) => self.facts.get(position).map(Value::from),

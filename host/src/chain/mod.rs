@@ -22,4 +22,4 @@ pub use local::{Link, LocalChain, LocalFilter};
 pub use policy::{Chain, FaultAnswer, OnFault, Policy};
 pub use quarantine::{Quarantine, QuarantineSettings};
 pub use record::{HookAnswer, HookCall, Record, Recorder};
-pub use run::{Aborted, Denied, Run, Step, Verdict};
+pub use run::{Aborted, Denied, Lent, Run, Step, Verdict};

@@ -1,6 +1,7 @@
 //! One exchange's way through a chain.
 
 use std::cell::{OnceCell, RefCell};
+use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -372,17 +373,14 @@ impl Run {
         }
     }
 
-    /// Takes the request's head for the way to the upstream, or a copy, if it is to stay here.
-    pub fn take_request(&self, copy: bool) -> request::Parts {
-        self.with(|exchange| match copy {
+    /// The request's head for the way to the upstream. It comes back for the response hooks, whatever becomes of the call; a
+    /// copy does not, as the head has stayed here.
+    pub fn lend_request(&self, copy: bool) -> Lent<'_> {
+        let head = self.with(|exchange| match copy {
             true => exchange.request.clone(),
             false => std::mem::replace(&mut exchange.request, http::Request::new(()).into_parts().0),
-        })
-    }
-
-    /// Puts it back, for the response hooks.
-    pub fn put_request(&self, head: request::Parts) {
-        self.with(|exchange| exchange.request = head);
+        });
+        Lent { run: self, head, copy }
     }
 
     /// Hooks that are called after the response's head has gone may read it.
@@ -407,6 +405,35 @@ impl Run {
 fn used_up(bound: Option<Duration>) -> Fault {
     let message = format!("the exchange's hooks used more than {:?} of CPU time together", bound.unwrap_or_default());
     Fault { class: FaultClass::Deadline, message }
+}
+
+/// A request's head while the upstream has it.
+pub struct Lent<'a> {
+    run: &'a Run,
+    head: request::Parts,
+    copy: bool,
+}
+
+impl Deref for Lent<'_> {
+    type Target = request::Parts;
+
+    fn deref(&self) -> &request::Parts {
+        &self.head
+    }
+}
+
+impl DerefMut for Lent<'_> {
+    fn deref_mut(&mut self) -> &mut request::Parts {
+        &mut self.head
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        if !self.copy {
+            self.run.with(|exchange| std::mem::swap(&mut exchange.request, &mut self.head));
+        }
+    }
 }
 
 /// What an exchange has shown of a filter that is in quarantine, if it was to show anything.

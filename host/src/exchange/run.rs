@@ -163,15 +163,13 @@ impl Way<'_> {
             Step::Abort => return Err(Aborted.into()),
         };
         let copy = self.target().chain.lends_request() || self.changes_head();
-        let mut head = run.take_request(copy);
+        let mut head = run.lend_request(copy);
         if let Some(forwarded) = &self.target().forward_identity {
             run.with(|exchange| identity::write(&mut head.headers, forwarded, &exchange.context));
         }
         let class = run.with(|exchange| exchange.context.class.clone());
         let response = self.act(&mut head, body, class.as_deref()).await;
-        if !copy {
-            run.put_request(head);
-        }
+        drop(head);
         // A body hook may have decided while the request was on its way; then the call failed for its sake.
         match (response, run.verdict()) {
             (Err(_), Some(Verdict::Reply(reply))) => Ok(respond(reply)),
@@ -181,10 +179,10 @@ impl Way<'_> {
         }
     }
 
-    /// Whether the upstream gets another head than the one that response hooks are to see.
+    /// Whether the upstream gets another head than the request hooks have left, which is the one that response hooks see.
     fn changes_head(&self) -> bool {
         let rewrites = matches!(&self.target().action, Action::Forward(forward) if forward.rewrite.is_some());
-        rewrites || self.upgrade.is_some()
+        rewrites || self.upgrade.is_some() || self.target().forward_identity.is_some()
     }
 
     /// What the route does with a request that has passed its filters.

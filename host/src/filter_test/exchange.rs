@@ -73,8 +73,7 @@ async fn request_side(
         Ok(ChainStep::Abort) => return (Outcome::Cut, None, Response::default()),
         Err(denied) => return (Outcome::Denied, None, respond(denied.reply())),
     };
-    // A copy: hooks look at it again, whatever becomes of this one.
-    let head = run.take_request(true);
+    let head = run.with(|exchange| exchange.request.clone());
     let body = read(body).await;
     match run.verdict() {
         Some(Verdict::Reply(reply)) => return (Outcome::Replied, None, respond(reply)),
