@@ -71,22 +71,13 @@ impl From<EditError> for CallError {
     }
 }
 
-/// Refuses an answer with too many edits before any is looked at.
-pub(super) fn check_count(edits: usize) -> Result<(), CallError> {
-    if edits > MAX_EDITS {
-        return Err(CallError::answer(format!("{edits} edits are more than {MAX_EDITS}")));
-    }
-    Ok(())
-}
-
 /// The edits of a head.
 pub(super) fn check<'a>(
     edits: impl ExactSizeIterator<Item = wasmtime::Result<Edit<'a>>>,
     message: Message,
 ) -> Result<Changes, CallError> {
+    let (mut room, mut changes) = (Room::default(), room_for(edits.len())?);
     // A loop: collecting into a `Result` moves each change, and the list, several times.
-    let mut room = Room::default();
-    let mut changes = Changes::with_capacity(edits.len());
     for edit in edits {
         changes.push(room.admit(edit?)?.check(message)?);
     }
@@ -97,12 +88,19 @@ pub(super) fn check<'a>(
 pub(super) fn check_bare<'a>(
     edits: impl ExactSizeIterator<Item = wasmtime::Result<Edit<'a>>>,
 ) -> Result<Changes, CallError> {
-    let mut room = Room::default();
-    let mut changes = Changes::with_capacity(edits.len());
+    let (mut room, mut changes) = (Room::default(), room_for(edits.len())?);
     for edit in edits {
         changes.push(room.admit(edit?)?.check_bare()?);
     }
     Ok(changes)
+}
+
+/// A list for so many edits. Too many are refused before any is looked at.
+fn room_for(edits: usize) -> Result<Changes, CallError> {
+    if edits > MAX_EDITS {
+        return Err(CallError::answer(format!("{edits} edits are more than {MAX_EDITS}")));
+    }
+    Ok(Changes::with_capacity(edits))
 }
 
 /// How much more there may be in the edits of an answer.

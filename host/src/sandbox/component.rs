@@ -102,7 +102,6 @@ pub(super) fn trailers_answer(answer: Result<GuestTrailersAnswer, String>) -> Re
         TrailersAction::Reply(reply) => TrailersStep::Reply(self::reply(reply)?),
         TrailersAction::Abort => TrailersStep::Abort,
     };
-    answer::check_count(answer.edits.len())?;
     Ok(TrailersAnswer { action, changes: answer::check_bare(answer.edits.iter().map(|edit| Ok(edit.into())))? })
 }
 
@@ -111,7 +110,6 @@ pub(super) fn on_end(guest: &Filter, store: &mut Store<HostState>, id: Id) -> Re
 }
 
 fn changes(edits: &[GuestEdit], message: Message) -> Result<Changes, CallError> {
-    answer::check_count(edits.len())?;
     answer::check(edits.iter().map(|edit| Ok(edit.into())), message)
 }
 

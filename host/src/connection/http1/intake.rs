@@ -100,11 +100,14 @@ impl Intake {
                 self.decoder = Decoder::new(content, self.trailers);
                 Ok(Some(take(&mut self.received, length).freeze()))
             }
-            Err(violation) => {
-                self.violation = Some(violation);
-                Err(violation)
-            }
+            Err(violation) => Err(self.refuse(violation)),
         }
+    }
+
+    /// Nothing that comes from here on is passed on.
+    pub(super) fn refuse(&mut self, violation: Violation) -> Violation {
+        self.violation = Some(violation);
+        violation
     }
 
     /// What can be taken of the content; nothing if more has to come, or at its end.

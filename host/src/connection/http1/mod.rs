@@ -117,7 +117,9 @@ fn poll_request(wire: &Rc<Wire>, known: &Connection, cx: &mut Context<'_>) -> Po
 }
 
 fn arrive(wire: &Rc<Wire>, head: Option<(http::request::Parts, Terms)>) -> Arrived {
-    let Some((head, terms)) = head else { return Arrived::Refused(Violation::Target) };
+    let Some((head, terms)) = head else {
+        return Arrived::Refused(wire.intake.borrow_mut().refuse(Violation::Target));
+    };
     let body = match wire.intake.borrow().is_in_content() {
         true => Body::incoming(Content::new(Rc::clone(wire), terms.expects_continue)),
         false => Body::Empty,

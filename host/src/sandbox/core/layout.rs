@@ -84,7 +84,6 @@ pub(super) fn trailers_answer(view: View<'_>, at: u32) -> Result<TrailersAnswer,
         other => return Err(no_case(other).into()),
     };
     let edits = view.elements(next(at, 24)?, EDIT)?;
-    answer::check_count(edits.len())?;
     Ok(TrailersAnswer { action, changes: answer::check_bare(edits.map(|at| edit(view, at)))? })
 }
 
@@ -105,7 +104,6 @@ fn succeeded(view: View<'_>, at: u32) -> Result<u32, CallError> {
 
 fn changes(view: View<'_>, at: u32, message: Message) -> Result<Changes, CallError> {
     let elements = view.elements(at, EDIT)?;
-    answer::check_count(elements.len())?;
     answer::check(elements.map(|at| edit(view, at)), message)
 }
 
