@@ -124,12 +124,6 @@ impl Run {
         Self(Rc::new(Inner { filters, carrier, trace: OnceCell::new(), state: RefCell::new(state) }))
     }
 
-    /// Whether there are no filters.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.filters.is_empty()
-    }
-
     /// Looks at the exchange between hooks.
     pub fn with<T>(&self, look: impl FnOnce(&mut Exchange) -> T) -> T {
         let mut state = self.0.state.borrow_mut();
@@ -265,13 +259,10 @@ impl Run {
         let mut state = self.0.state.borrow_mut();
         let State { exchange, places, exact, .. } = &mut *state;
         let Visit { place, cpu, .. } = &mut places[index];
-        let Link { filter, cost } = &self.0.filters[index];
-        let bound = filter.policy.filter.settings.exchange_cpu;
-        let left = bound.map(|bound| bound.saturating_sub(*cpu));
-        if left == Some(Duration::ZERO) {
-            return Err(used_up(bound));
-        }
-        let answer = filter.call(place, |instance, seat| {
+        let link = &self.0.filters[index];
+        let left = left(link, *cpu)?;
+        let mut spent = None;
+        let answer = link.filter.call(place, |instance, seat| {
             if *exact || left.is_some() {
                 instance.measure(left);
             }
@@ -279,14 +270,10 @@ impl Run {
             let taken = exchange.take().expect("no hook is running");
             let (back, answer) = hook(instance, seat, taken);
             *exchange = Some(back);
-            if let Some(Spent { cpu: spent, host, hooks }) = instance.spent() {
-                cost.spent(spent * hooks, host * hooks);
-                *cpu += spent;
-            }
+            spent = instance.spent();
             answer
         });
-        let is_bound = |fault: &Fault| fault.class == FaultClass::Deadline && bound.is_some_and(|bound| *cpu >= bound);
-        answer.map_err(|fault| if is_bound(&fault) { used_up(bound) } else { fault })
+        charge(link, cpu, spent, answer)
     }
 
     /// Whether a filter's hooks may wait.
@@ -310,25 +297,12 @@ impl Run {
 
     /// How much CPU time a hook that may wait can use, if that is bounded for the exchange.
     pub(super) fn budget(&self, index: usize) -> Result<Option<Duration>, Fault> {
-        let bound = self.filter(index).policy.filter.settings.exchange_cpu;
-        let used = self.0.state.borrow().places[index].cpu;
-        match bound.map(|bound| bound.saturating_sub(used)) {
-            Some(Duration::ZERO) => Err(used_up(bound)),
-            left => Ok(left),
-        }
+        left(&self.0.filters[index], self.0.state.borrow().places[index].cpu)
     }
 
-    /// Counts what such a hook has used; a fault for it may be one of the exchange's bound.
+    /// Counts what such a hook has used.
     pub(super) fn charge<T>(&self, index: usize, spent: Option<Spent>, answer: Result<T, Fault>) -> Result<T, Fault> {
-        let Link { filter, cost } = &self.0.filters[index];
-        let bound = filter.policy.filter.settings.exchange_cpu;
-        let cpu = &mut self.0.state.borrow_mut().places[index].cpu;
-        if let Some(Spent { cpu: spent, host, hooks }) = spent {
-            cost.spent(spent * hooks, host * hooks);
-            *cpu += spent;
-        }
-        let is_bound = |fault: &Fault| fault.class == FaultClass::Deadline && bound.is_some_and(|bound| *cpu >= bound);
-        answer.map_err(|fault| if is_bound(&fault) { used_up(bound) } else { fault })
+        charge(&self.0.filters[index], &mut self.0.state.borrow_mut().places[index].cpu, spent, answer)
     }
 
     /// Counts a fault and asks the filter's policy; a bypassed filter is not called again for this exchange.
@@ -405,6 +379,26 @@ impl Run {
 fn used_up(bound: Option<Duration>) -> Fault {
     let message = format!("the exchange's hooks used more than {:?} of CPU time together", bound.unwrap_or_default());
     Fault { class: FaultClass::Deadline, message }
+}
+
+/// What an exchange that has used so much may still use of a filter's CPU time, if that is bounded.
+fn left(link: &Link, used: Duration) -> Result<Option<Duration>, Fault> {
+    let bound = link.filter.policy.filter.settings.exchange_cpu;
+    match bound.map(|bound| bound.saturating_sub(used)) {
+        Some(Duration::ZERO) => Err(used_up(bound)),
+        left => Ok(left),
+    }
+}
+
+/// Counts what a hook has used; a fault for it may be one of the exchange's bound.
+fn charge<T>(link: &Link, used: &mut Duration, spent: Option<Spent>, answer: Result<T, Fault>) -> Result<T, Fault> {
+    if let Some(Spent { cpu, host, hooks }) = spent {
+        link.cost.spent(cpu * hooks, host * hooks);
+        *used += cpu;
+    }
+    let bound = link.filter.policy.filter.settings.exchange_cpu;
+    let is_bound = |fault: &Fault| fault.class == FaultClass::Deadline && bound.is_some_and(|bound| *used >= bound);
+    answer.map_err(|fault| if is_bound(&fault) { used_up(bound) } else { fault })
 }
 
 /// A request's head while the upstream has it.
