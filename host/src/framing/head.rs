@@ -56,7 +56,7 @@ impl HeadScan {
             return head.field(name, value);
         }
         if line.is_empty() && !self.empty_line_seen {
-            // Some clients send one after a body (RFC 9112, section 2.2); hyper skips it too.
+            // Some clients send one after a body (RFC 9112, section 2.2); it is skipped.
             self.empty_line_seen = true;
             return Ok(());
         }

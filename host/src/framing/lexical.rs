@@ -80,7 +80,8 @@ pub(super) fn has_bare_cr(bytes: &[u8]) -> bool {
 }
 
 /// Without optional white space around (RFC 9110, section 5.6.3).
-pub(super) fn trim(mut bytes: &[u8]) -> &[u8] {
+#[must_use]
+pub fn trim(mut bytes: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
         bytes = rest;
     }
@@ -111,8 +112,15 @@ fn is_port(bytes: &[u8]) -> bool {
     bytes.len() <= 5 && number(bytes).is_some_and(|port| port <= u64::from(u16::MAX))
 }
 
-/// A decimal number: digits only, and not more than hyper can count (`DecodedLength` keeps two values for itself).
-pub(super) fn number(digits: &[u8]) -> Option<u64> {
+/// Whether a list of options has one of that name (RFC 9110, section 5.6.1).
+#[must_use]
+pub fn has_option(list: &[u8], option: &str) -> bool {
+    list.split(|byte| *byte == b',').any(|part| trim(part).eq_ignore_ascii_case(option.as_bytes()))
+}
+
+/// A decimal number: digits only. What cannot be counted in a signed number is an attempt to overflow somebody's.
+#[must_use]
+pub fn number(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;
     }

@@ -15,7 +15,7 @@ pub enum Content {
     Chunked,
 }
 
-/// hyper takes less than 16 KiB, with the empty line at the end.
+/// Less than 16 KiB, with the empty line at the end: what hyper takes, to which this is held.
 const MAX_TRAILERS: usize = (16 << 10) - 3;
 
 /// Says of each byte whether it may be passed on.

@@ -4,6 +4,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, header, request};
 use memchr::memchr;
 
+use crate::framing::{has_option, trim};
+
 /// What a request says about the connection and about its response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Terms {
@@ -46,10 +48,6 @@ impl Terms {
             self.expects_continue |= !self.is_http_10 && has_option(value, "100-continue");
         }
     }
-}
-
-fn has_option(value: &[u8], option: &str) -> bool {
-    value.split(|byte| *byte == b',').any(|part| part.trim_ascii().eq_ignore_ascii_case(option.as_bytes()))
 }
 
 /// Reads a head that the tracker has approved. Nothing if it is not one to `http` all the same.
@@ -97,13 +95,6 @@ fn next_line<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
 
 fn count_lines(bytes: &[u8]) -> usize {
     memchr::memchr_iter(b'\n', bytes).count().saturating_sub(1)
-}
-
-fn trim(value: &[u8]) -> &[u8] {
-    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
-    let start = value.iter().position(|byte| !is_space(byte)).unwrap_or(value.len());
-    let end = value.iter().rposition(|byte| !is_space(byte)).map_or(start, |last| last + 1);
-    &value[start..end]
 }
 
 #[cfg(test)]

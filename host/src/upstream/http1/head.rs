@@ -8,6 +8,7 @@ use hyper::ext::ReasonPhrase;
 use memchr::memchr_iter;
 
 use super::BadResponse;
+use crate::framing::{self, has_option};
 use crate::wire::{HeadLimits, Length};
 
 /// What the head says about what follows it.
@@ -158,7 +159,7 @@ fn length(head: &response::Parts) -> Result<Length, BadResponse> {
     match (codings.next(), codings.next(), lengths.next(), lengths.next()) {
         (None, None, None, None) => Ok(Length::UntilClose),
         (None, None, Some(length), None) => {
-            decimal(length.as_bytes()).map(Length::Known).ok_or(BadResponse("the content length is no number"))
+            framing::number(length.as_bytes()).map(Length::Known).ok_or(BadResponse("the content length is no number"))
         }
         (Some(coding), None, None, None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => match head.version {
             Version::HTTP_10 => Err(BadResponse("a transfer coding in HTTP/1.0")),
@@ -170,24 +171,12 @@ fn length(head: &response::Parts) -> Result<Length, BadResponse> {
     }
 }
 
-fn decimal(text: &[u8]) -> Option<u64> {
-    if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    // What cannot be counted in a signed number is an attempt to overflow somebody's.
-    std::str::from_utf8(text).ok()?.parse().ok().filter(|length| i64::try_from(*length).is_ok())
-}
-
 /// Whether the upstream keeps the connection (RFC 9112, section 9.3).
 fn is_persistent(head: &response::Parts) -> bool {
-    let mut options = head.headers.get_all(header::CONNECTION).iter().peekable();
-    if options.peek().is_none() {
-        return head.version != Version::HTTP_10;
-    }
-    let mut options = options.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+    let mut options = head.headers.get_all(header::CONNECTION).iter().map(HeaderValue::as_bytes);
     match head.version {
-        Version::HTTP_10 => options.any(|option| option.eq_ignore_ascii_case(b"keep-alive")),
-        _ => !options.any(|option| option.eq_ignore_ascii_case(b"close")),
+        Version::HTTP_10 => options.any(|options| has_option(options, "keep-alive")),
+        _ => !options.any(|options| has_option(options, "close")),
     }
 }
 
