@@ -83,6 +83,8 @@ fn prepare(cache: &ModuleCache, name: &str, configuration: &str, isolation: Isol
         metrics: Arc::default(),
         spaces: Arc::new(Spaces::default()),
         grants: Arc::new(Grants { read: FieldRule::Any, ..Grants::default() }),
+        sources: None,
+        follows: false,
     };
     let module = bundled::module(name).expect("the standard filters are bundled: run `cargo xtask filters` first");
     Filter::prepare(cache.load(module).unwrap(), settings, 1).unwrap()

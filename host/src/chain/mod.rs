@@ -3,6 +3,7 @@
 
 mod body;
 mod fault;
+mod follow;
 mod free_list;
 mod load;
 mod local;
@@ -21,5 +22,5 @@ pub use load::Load;
 pub use local::{Link, LocalChain, LocalFilter};
 pub use policy::{Chain, FaultAnswer, OnFault, Policy};
 pub use quarantine::{Quarantine, QuarantineSettings};
-pub use record::{HookAnswer, HookCall, Record, Recorder};
+pub use record::{CalledOut, HookAnswer, HookCall, Record, Recorder};
 pub use run::{Aborted, Denied, Lent, Run, Step, Verdict};

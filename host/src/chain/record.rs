@@ -1,11 +1,11 @@
 //! Whoever wants to know what a policy's hooks are given and what they answer: tests of filters, and the capture of faults.
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, Method, Uri};
 
 use super::policy::Policy;
 use crate::message::{Exchange, Message};
-use crate::sandbox::{BodyStep, Fault, HeadStep, TrailersStep};
+use crate::sandbox::{BodyStep, CalloutError, CalloutResponse, Fault, Found, HeadStep, TrailersStep};
 
 /// Makes records of a policy's exchanges. A policy without one pays a branch a hook.
 pub trait Recorder: Send + Sync {
@@ -23,6 +23,25 @@ pub trait Record {
 
     /// The call had no answer, or none that could be followed.
     fn faulted(&mut self, fault: &Fault);
+
+    /// The hook has called out, and has got this answer.
+    fn called_out(&mut self, _: &CalledOut<'_>) {}
+
+    /// The hook has used a key of a store, where it found this.
+    fn found(&mut self, _: &Found) {}
+}
+
+/// A callout that was sent, and what came of it.
+#[derive(Clone, Copy, Debug)]
+pub struct CalledOut<'a> {
+    /// The upstream.
+    pub upstream: &'a str,
+    /// The method.
+    pub method: &'a Method,
+    /// Path and query.
+    pub uri: &'a Uri,
+    /// What came back.
+    pub answer: &'a Result<CalloutResponse, CalloutError>,
 }
 
 /// What a hook is called for.

@@ -15,7 +15,7 @@ use super::policy::FaultAnswer;
 use super::quarantine::Admittance;
 use super::record::{HookAnswer, HookCall, Record};
 use crate::message::{Body, Exchange, Message, Reply};
-use crate::sandbox::{Carrier, Fault, FaultClass, HeadStep, Instance, Seat, Spent};
+use crate::sandbox::{Carrier, Fault, FaultClass, Found, HeadStep, Instance, Seat, Spent};
 use crate::telemetry::{Attribute, CostMetrics, OpenSpan, SpanKind, Trace};
 
 /// What the request hooks decided.
@@ -257,11 +257,12 @@ impl Run {
         hook: impl FnOnce(&mut Instance, Seat, Box<Exchange>) -> (Box<Exchange>, Result<T, Fault>),
     ) -> Result<T, Fault> {
         let mut state = self.0.state.borrow_mut();
-        let State { exchange, places, exact, .. } = &mut *state;
+        let State { exchange, places, exact, records, .. } = &mut *state;
         let Visit { place, cpu, .. } = &mut places[index];
         let link = &self.0.filters[index];
         let left = left(link, *cpu)?;
         let mut spent = None;
+        let follows = link.filter.policy.recorder.is_some();
         let answer = link.filter.call(place, |instance, seat| {
             if *exact || left.is_some() {
                 instance.measure(left);
@@ -271,6 +272,10 @@ impl Run {
             let (back, answer) = hook(instance, seat, taken);
             *exchange = Some(back);
             spent = instance.spent();
+            if follows {
+                let found = instance.found();
+                of_filter(records, index, |record| found.iter().for_each(|found| record.found(found)));
+            }
             answer
         });
         charge(link, cpu, spent, answer)
@@ -305,6 +310,16 @@ impl Run {
         charge(&self.0.filters[index], &mut self.0.state.borrow_mut().places[index].cpu, spent, answer)
     }
 
+    /// Tells whoever follows the filter what a hook that may wait has found.
+    pub(super) fn found(&self, index: usize, found: &[Found]) {
+        self.tell(index, |record| found.iter().for_each(|found| record.found(found)));
+    }
+
+    /// Tells whoever follows the filter, if anybody does.
+    pub(super) fn tell(&self, index: usize, what: impl FnOnce(&mut dyn Record)) {
+        of_filter(&mut self.0.state.borrow_mut().records, index, what);
+    }
+
     /// Counts a fault and asks the filter's policy; a bypassed filter is not called again for this exchange.
     pub(super) fn weigh(&self, index: usize, fault: &Fault) -> Result<(), Denied> {
         let state = &mut *self.0.state.borrow_mut();
@@ -313,7 +328,7 @@ impl Run {
             span.say("error.type", || Attribute::Text(fault.class.label().to_owned()));
             span.end(true);
         }
-        state.records.iter_mut().filter(|(of, _)| *of == index).for_each(|(_, record)| record.faulted(fault));
+        of_filter(&mut state.records, index, |record| record.faulted(fault));
         self.cost(index).faulted(fault.class);
         weigh(&self.filter(index).policy, fault)
     }
@@ -470,6 +485,13 @@ impl Drop for Inner {
     }
 }
 
+/// Looks at the record of a filter, if there is one.
+fn of_filter(records: &mut [(usize, Box<dyn Record>)], index: usize, look: impl FnOnce(&mut dyn Record)) {
+    if let Some((_, record)) = records.iter_mut().find(|(of, _)| *of == index) {
+        look(record.as_mut());
+    }
+}
+
 /// Tells the record of a filter, if there is one.
 fn tell(
     exchange: Option<&Exchange>,
@@ -477,8 +499,7 @@ fn tell(
     index: usize,
     what: impl FnOnce(&mut dyn Record, &Exchange),
 ) {
-    let record = records.iter_mut().find(|(of, _)| *of == index);
-    if let (Some((_, record)), Some(exchange)) = (record, exchange) {
-        what(record.as_mut(), exchange);
+    if let Some(exchange) = exchange {
+        of_filter(records, index, |record| what(record, exchange));
     }
 }

@@ -185,6 +185,7 @@ impl Run {
         let mut turn = stay.enter(&filter).await?;
         let around: Rc<dyn Surroundings> = Rc::new(Around {
             run: self.clone(),
+            index,
             outlet: Outlet {
                 policy: Arc::clone(&filter.policy),
                 carrier: self.0.carrier.clone(),
@@ -195,6 +196,7 @@ impl Run {
             Some(CheckedOut { instance, seat, .. }) => {
                 instance.measure(left);
                 let answer = hook(instance, *seat, &around).await;
+                self.found(index, &instance.found());
                 self.charge(index, instance.spent(), answer)
             }
             None => Err(state_lost()),
@@ -218,6 +220,7 @@ impl Run {
 /// What a hook of an exchange is surrounded by.
 struct Around {
     run: Run,
+    index: usize,
     outlet: Outlet,
 }
 
@@ -231,7 +234,7 @@ impl Surroundings for Around {
     }
 
     fn call_out(&self, callouts: Vec<Result<Callout, CalloutError>>) -> LocalFuture<Answers> {
-        self.outlet.call_out(callouts)
+        self.run.follow_callouts(self.index, callouts, |callouts| self.outlet.call_out(callouts))
     }
 }
 

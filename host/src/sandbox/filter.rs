@@ -12,6 +12,7 @@ use super::grants::{Grants, Need};
 use super::image::Image;
 use super::instance::Instance;
 use super::module::Module;
+use super::sources::Sources;
 use crate::message::{Fact, Message};
 use crate::store::{Limiter, Spaces};
 use crate::telemetry::FilterMetrics;
@@ -59,6 +60,10 @@ pub struct FilterSettings {
     pub spaces: Arc<Spaces>,
     /// What the policy is granted.
     pub grants: Arc<Grants>,
+    /// What it gets instead of the machine's time and random numbers.
+    pub sources: Option<Arc<dyn Sources>>,
+    /// Whether somebody wants to know what its hooks find in stores.
+    pub follows: bool,
 }
 
 impl FilterSettings {
@@ -78,6 +83,7 @@ impl FilterSettings {
             && Arc::ptr_eq(&self.limiter, &other.limiter)
             && self.spaces.same_as(&other.spaces)
             && self.grants == other.grants
+            && self.follows == other.follows
     }
 }
 

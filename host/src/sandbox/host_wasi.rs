@@ -11,7 +11,6 @@ use wasmtime::{Engine, Result, StoreContextMut, bail};
 
 use super::bindings::tollgate::filter::log::Level;
 use super::grants::Need;
-use super::host::random;
 use super::instance::HostState;
 
 /// The interfaces that may be imported, without `@0.2.x`.
@@ -117,9 +116,8 @@ fn define(interface: &mut LinkerInstance<'_, HostState>, name: &str) -> Result<(
         "wasi:io/error" => interface.resource("error", ResourceType::host::<IoError>(), |_, _| Ok(())),
         "wasi:io/poll" => define_poll(interface),
         "wasi:io/streams" => define_streams(interface),
-        "wasi:random/insecure-seed" => {
-            interface.func_wrap("insecure-seed", |_: Context<'_>, ()| Ok(((number()?, number()?),)))
-        }
+        "wasi:random/insecure-seed" => interface
+            .func_wrap("insecure-seed", |context: Context<'_>, ()| Ok(((number(&context)?, number(&context)?),))),
         "wasi:random/random" => define_random(interface, "random"),
         "wasi:random/insecure" => define_random(interface, "insecure-random"),
         _ => Ok(()),
@@ -171,17 +169,17 @@ fn define_random(interface: &mut LinkerInstance<'_, HostState>, prefix: &'static
     };
     interface.func_wrap(&format!("get-{prefix}-u64"), move |context: Context<'_>, ()| {
         permit(&context)?;
-        Ok((number()?,))
+        Ok((number(&context)?,))
     })?;
     interface.func_wrap(&format!("get-{prefix}-bytes"), move |context: Context<'_>, (count,): (u64,)| {
         permit(&context)?;
         if count > 1 << 16 {
             bail!("{count} random bytes at once are too many");
         }
-        Ok((random(count as usize)?,))
+        Ok((context.data().unforeseen(count as usize)?,))
     })
 }
 
-fn number() -> Result<u64> {
-    Ok(random(8)?.into_iter().fold(0, |number, byte| number << 8 | u64::from(byte)))
+fn number(context: &Context<'_>) -> Result<u64> {
+    Ok(context.data().unforeseen(8)?.into_iter().fold(0, |number, byte| number << 8 | u64::from(byte)))
 }

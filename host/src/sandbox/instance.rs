@@ -15,11 +15,13 @@ use super::engine::EpochClock;
 use super::facts::Packed;
 use super::fault::{Fault, FaultClass};
 use super::filter::{FilterSettings, Subscription};
+use super::found::Found;
 use super::grants::Grants;
 use super::guest::Guest;
 use super::image::{Differs, Image};
 use super::meter::{Meter, Spent};
 use super::module::Module;
+use super::sources::Sources;
 use super::suspend::Desk;
 use crate::message::{EditError, Exchange, Message, Reply};
 use crate::store::{Limiter, Spaces};
@@ -81,6 +83,10 @@ pub(super) struct HostState {
     pub(super) metrics: Arc<FilterMetrics>,
     pub(super) spaces: Arc<Spaces>,
     pub(super) grants: Arc<Grants>,
+    pub(super) sources: Option<Arc<dyn Sources>>,
+    /// Whether what hooks find in stores is noted, and what they have found.
+    pub(super) follows: bool,
+    pub(super) found: Vec<Found>,
     /// Whether `configure` has been called.
     pub(super) is_configured: bool,
     pub(super) memory: MemoryLimit,
@@ -178,7 +184,8 @@ impl Instance {
             return Err(Differs);
         }
         self.seats = Seats::default();
-        self.store.data_mut().last_words = None;
+        let state = self.store.data_mut();
+        (state.last_words, state.found) = (None, Vec::new());
         match &self.guest {
             Guest::Core(guest) => image.restore(guest, &mut self.store),
             Guest::Component(_) | Guest::Suspending(_) => Err(Differs),
@@ -194,6 +201,9 @@ impl Instance {
             metrics: Arc::clone(&settings.metrics),
             spaces: Arc::clone(&settings.spaces),
             grants: Arc::clone(&settings.grants),
+            sources: settings.sources.clone(),
+            follows: settings.follows,
+            found: Vec::new(),
             is_configured: false,
             memory: MemoryLimit::new(settings.memory),
             running: None,
@@ -270,6 +280,11 @@ impl Instance {
     /// What the latest hook took, if it was measured.
     pub fn spent(&mut self) -> Option<Spent> {
         self.spent.take()
+    }
+
+    /// What hooks have found in stores since this was asked last, if that is noted.
+    pub fn found(&mut self) -> Vec<Found> {
+        std::mem::take(&mut self.store.data_mut().found)
     }
 
     /// Gives the place back; with `tell`, the filter drops its state first.

@@ -20,7 +20,7 @@ use crate::wire::HeadLimits;
 
 /// Builds snapshots one after another.
 pub struct Builder {
-    policies: PolicyMaker,
+    pub(super) policies: PolicyMaker,
     metrics: Arc<Metrics>,
     admission: Arc<Admission>,
     inherited: Inherited,

@@ -10,6 +10,7 @@ mod policies;
 mod routes;
 mod rules;
 mod secrets;
+mod stage;
 mod state;
 mod store;
 mod view;
@@ -21,6 +22,7 @@ pub use describe::{Explanation, explain};
 pub use listener::{BoundListener, ListenerSettings};
 pub(crate) use policies::default_state_dir;
 pub use policies::{PolicyState, PolicyStatus};
+pub use stage::Stage;
 pub use store::SnapshotStore;
 pub use view::View;
 

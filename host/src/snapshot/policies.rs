@@ -13,7 +13,7 @@ use crate::bundled;
 use crate::chain::{FaultAnswer, Load, Policy, Quarantine, QuarantineSettings};
 use crate::config::{self, FilterSource, PolicyEntry, Problem, Store};
 use crate::sandbox::{
-    CalloutGrants, Digest, Fault, Filter, FilterSettings, Grants, Isolation, Module, ModuleCache, Reach,
+    CalloutGrants, Digest, Fault, Filter, FilterSettings, Grants, Isolation, Module, ModuleCache, Reach, Sources,
 };
 use crate::telemetry::Metrics;
 
@@ -62,6 +62,7 @@ pub(super) struct PolicyMaker {
     pub(super) workers: usize,
     pub(super) secrets: Secrets,
     pub(super) state: StateMaker,
+    pub(super) sources: Option<Arc<dyn Sources>>,
     captures: Captures,
 }
 
@@ -69,7 +70,7 @@ impl PolicyMaker {
     pub(super) fn new(cache: Arc<ModuleCache>, metrics: Arc<Metrics>, workers: usize) -> Self {
         let state = StateMaker::new(Arc::clone(&metrics));
         let (secrets, captures) = (Secrets::default(), Captures::default());
-        Self { cache, metrics, workers, secrets, state, captures }
+        Self { cache, metrics, workers, secrets, state, sources: None, captures }
     }
 
     /// The policy of an entry, if there is one now or was one before, and its status.
@@ -158,6 +159,8 @@ impl PolicyMaker {
             limiter: self.state.limiter(&policy.name),
             spaces: self.state.spaces(policy, stores),
             grants: Arc::clone(grants),
+            sources: self.sources.clone(),
+            follows: policy.capture.is_some() || self.sources.is_some(),
         }
     }
 }

@@ -43,6 +43,11 @@ impl Secrets {
         fresh
     }
 
+    /// These and no others.
+    pub(super) fn set(&mut self, secrets: Vec<(String, Arc<Secret>)>) {
+        self.0 = secrets.into_iter().collect();
+    }
+
     pub(super) fn get(&self, name: &str) -> Option<&Arc<Secret>> {
         self.0.get(name)
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 
 use super::build::tls;
 use crate::config::{self, Config, OnOutage, Policy, Store};
-use crate::store::{Limiter, Redis, RedisSettings, Remote, SharedSpace, Space, Spaces};
+use crate::store::{Clock, Limiter, Redis, RedisSettings, Remote, SharedSpace, Space, Spaces};
 use crate::telemetry::Metrics;
 
 /// All limiters and spaces that are in use.
@@ -16,6 +16,8 @@ pub(super) struct StateMaker {
     shared: Kept<Space>,
     servers: HashMap<String, (config::Redis, Weak<Redis>)>,
     metrics: Arc<Metrics>,
+    /// The time that all of them go by.
+    pub(super) clock: Clock,
 }
 
 impl StateMaker {
@@ -26,24 +28,28 @@ impl StateMaker {
             shared: Kept::default(),
             servers: HashMap::new(),
             metrics,
+            clock: Clock::default(),
         }
     }
 
     /// The rate limits of a policy.
     pub(super) fn limiter(&mut self, policy: &str) -> Arc<Limiter> {
-        self.limiters.get(policy, Limiter::default)
+        let clock = self.clock.clone();
+        self.limiters.get(policy, || Limiter::by(clock))
     }
 
     /// The spaces of a policy.
     pub(super) fn spaces(&mut self, policy: &Policy, stores: &[Store]) -> Arc<Spaces> {
         let metrics = Arc::clone(&self.metrics);
-        let make = || Space::new(policy.limits.store, metrics.space(&own_name(policy)));
+        let clock = self.clock.clone();
+        let make = || Space::by(clock.clone(), policy.limits.store, metrics.space(&own_name(policy)));
         let own = self.own.get(&policy.name, make);
         let store = policy.store.as_ref().and_then(|grant| stores.iter().find(|store| store.name == grant.name));
         let remote = store.and_then(|store| self.remote(store, "policy", &policy.name));
         let granted = policy.grants.stores.iter().filter_map(|grant| {
             let store = stores.iter().find(|store| store.name == grant.store.name)?;
-            let space = self.shared.get(&store.name, || Space::new(store.size, metrics.space(&store.name)));
+            let space =
+                self.shared.get(&store.name, || Space::by(clock.clone(), store.size, metrics.space(&store.name)));
             let remote = self.remote(store, "shared", &store.name);
             Some(SharedSpace { name: store.name.as_str().into(), space, remote, writable: grant.writable })
         });

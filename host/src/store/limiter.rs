@@ -3,9 +3,10 @@
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use papaya::HashMap;
+
+use super::Clock;
 
 /// How many keys a policy can have that are not idle. Keys beyond it share one cell, which can only make a limit
 /// stricter.
@@ -38,25 +39,31 @@ pub struct Decision {
 /// The cells of one policy. Lives as long as any version of the policy does, so limits survive a reload.
 #[derive(Debug)]
 pub struct Limiter {
-    /// Key digest to theoretical arrival time, in nanoseconds since `epoch`.
+    /// Key digest to theoretical arrival time, in nanoseconds of `clock`.
     cells: HashMap<u128, AtomicU64, BuildHasherDefault<DigestHasher>>,
     overflow: AtomicU64,
     digests: (RandomState, RandomState),
-    epoch: Instant,
+    clock: Clock,
 }
 
 impl Default for Limiter {
     fn default() -> Self {
-        Self {
-            cells: HashMap::default(),
-            overflow: AtomicU64::new(0),
-            digests: (RandomState::new(), RandomState::new()),
-            epoch: Instant::now(),
-        }
+        Self::by(Clock::default())
     }
 }
 
 impl Limiter {
+    /// Without any keys, by that clock.
+    #[must_use]
+    pub fn by(clock: Clock) -> Self {
+        Self {
+            cells: HashMap::default(),
+            overflow: AtomicU64::new(0),
+            digests: (RandomState::new(), RandomState::new()),
+            clock,
+        }
+    }
+
     /// Counts a request of `cost` against `key`, now.
     pub fn take(&self, key: &[u8], limit: Limit, cost: u32) -> Decision {
         self.take_at(key, limit, cost, self.now())
@@ -69,7 +76,7 @@ impl Limiter {
     }
 
     fn now(&self) -> u64 {
-        u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        u64::try_from(self.clock.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
     fn take_at(&self, key: &[u8], limit: Limit, cost: u32, now: u64) -> Decision {

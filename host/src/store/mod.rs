@@ -1,6 +1,7 @@
 //! State that outlives exchanges: values, counters and leases in bounded name spaces, and rate limits. Knows nothing of
 //! sandboxes; what filters may do with it is up to its callers.
 
+mod clock;
 mod granted;
 mod limiter;
 mod operation;
@@ -13,6 +14,7 @@ use std::hash::BuildHasher;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub use clock::{Clock, Hand};
 pub use granted::{SharedSpace, Spaces};
 pub use limiter::{Decision, Limit, Limiter};
 pub use operation::{Answer, Deed, Operation};

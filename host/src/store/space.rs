@@ -5,11 +5,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use papaya::{Compute, HashMap, Operation};
 
-use super::{MAX_KEY, MAX_VALUE, StoreError};
+use super::{Clock, MAX_KEY, MAX_VALUE, StoreError};
 use crate::telemetry::{SpaceMetrics, StoreOperation};
 
 /// What an entry costs besides its key and its value: the map's slot, the allocations of the entry and of its key.
@@ -29,7 +28,7 @@ pub struct Space {
     /// Bytes in use. Only what makes the space larger or smaller touches it.
     used: AtomicU64,
     limit: AtomicU64,
-    epoch: Instant,
+    clock: Clock,
     metrics: Arc<SpaceMetrics>,
 }
 
@@ -77,12 +76,18 @@ impl Space {
     /// An empty space of at most that many bytes.
     #[must_use]
     pub fn new(limit: u64, metrics: Arc<SpaceMetrics>) -> Self {
+        Self::by(Clock::default(), limit, metrics)
+    }
+
+    /// As `new`, where times to live are counted by that clock.
+    #[must_use]
+    pub fn by(clock: Clock, limit: u64, metrics: Arc<SpaceMetrics>) -> Self {
         Self {
             values: HashMap::new(),
             leases: HashMap::new(),
             used: AtomicU64::new(0),
             limit: AtomicU64::new(limit),
-            epoch: Instant::now(),
+            clock,
             metrics,
         }
     }
@@ -90,7 +95,7 @@ impl Space {
     /// The space now.
     #[must_use]
     pub fn now(&self) -> Moment<'_> {
-        self.at(u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX))
+        self.at(u64::try_from(self.clock.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
     /// Another bound. What is beyond a smaller one stays until it is removed or its time is over.
@@ -150,6 +155,14 @@ impl Moment<'_> {
         self.begin(StoreOperation::Get, key)?;
         let values = self.space.values.pin();
         Ok(values.get(key).filter(|value| self.lives(*value)).map(|value| value.content.to_vec()))
+    }
+
+    /// The value of a key, and whether somebody has its lease, for one who only looks on.
+    #[must_use]
+    pub fn peek(self, key: &[u8]) -> (Option<Vec<u8>>, bool) {
+        let (values, leases) = (self.space.values.pin(), self.space.leases.pin());
+        let value = values.get(key).filter(|value| self.lives(*value)).map(|value| value.content.to_vec());
+        (value, leases.get(key).is_some_and(|lease| self.lives(lease)))
     }
 
     /// Sets the value of a key.

@@ -14,12 +14,18 @@ impl HostState {
     /// Nanoseconds since the Unix epoch.
     pub(in crate::sandbox) fn wall_clock(&self) -> Result<u64> {
         self.may_use_clocks()?;
+        if let Some(sources) = &self.sources {
+            return Ok(sources.wall_clock());
+        }
         Ok(nanoseconds(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos()))
     }
 
     /// Nanoseconds since some moment of this process.
     pub(in crate::sandbox) fn monotonic_clock(&self) -> Result<u64> {
         self.may_use_clocks()?;
+        if let Some(sources) = &self.sources {
+            return Ok(sources.monotonic_clock());
+        }
         Ok(nanoseconds(BEGIN.elapsed().as_nanos()))
     }
 

@@ -11,7 +11,6 @@ mod secrets;
 mod store;
 
 pub(super) use log::ATTRIBUTES;
-pub(super) use random::random;
 
 use wasmtime::{Result, bail};
 

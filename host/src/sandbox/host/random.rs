@@ -22,7 +22,7 @@ impl HostState {
         if count > MOST {
             bail!("{count} random bytes at once are more than {MOST}");
         }
-        random(count as usize)
+        self.unforeseen(count as usize)
     }
 
     /// A random number.
@@ -32,8 +32,18 @@ impl HostState {
     }
 }
 
+impl HostState {
+    /// So many bytes that nobody can foresee, except in tests of filters.
+    pub(in crate::sandbox) fn unforeseen(&self, count: usize) -> Result<Vec<u8>> {
+        match &self.sources {
+            Some(sources) => Ok(sources.random(count)),
+            None => random(count),
+        }
+    }
+}
+
 /// Reads that are this small are not cut short, except for signals while the kernel has not gathered any randomness yet.
-pub(in crate::sandbox) fn random(count: usize) -> Result<Vec<u8>> {
+fn random(count: usize) -> Result<Vec<u8>> {
     let mut bytes = vec![0; count];
     let mut filled = 0;
     while filled < count {

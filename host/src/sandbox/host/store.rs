@@ -13,22 +13,38 @@ type Outcome<T> = std::result::Result<T, StoreError>;
 impl HostState {
     /// Does something that changes nothing with the space of that name.
     pub(in crate::sandbox) fn read_space<T>(
-        &self,
+        &mut self,
         name: &str,
+        key: &[u8],
         operation: impl FnOnce(Moment<'_>) -> Outcome<T>,
     ) -> Result<Outcome<T>> {
         let _time = host_time();
-        Ok(self.spaces()?.read(name).and_then(operation))
+        self.look(name, key)?;
+        Ok(self.spaces.read(name).and_then(operation))
     }
 
     /// Changes something in the space of that name.
     pub(in crate::sandbox) fn write_space<T>(
-        &self,
+        &mut self,
         name: &str,
+        key: &[u8],
         operation: impl FnOnce(Moment<'_>) -> Outcome<T>,
     ) -> Result<Outcome<T>> {
         let _time = host_time();
-        Ok(self.spaces()?.write(name).and_then(operation))
+        self.look(name, key)?;
+        Ok(self.spaces.write(name).and_then(operation))
+    }
+
+    /// Before a key is used: may it be now, and does somebody want to know what is there.
+    fn look(&mut self, name: &str, key: &[u8]) -> Result<()> {
+        self.spaces()?;
+        if self.follows {
+            let spaces = Arc::clone(&self.spaces);
+            if let Ok(moment) = spaces.read(name) {
+                self.note(name, key, moment);
+            }
+        }
+        Ok(())
     }
 
     /// Does something with a space that may be on a server.
@@ -40,9 +56,18 @@ impl HostState {
             Err(error) => return Ok(Err(error)),
         };
         match remote {
-            None => Ok(space.now().perform(&operation)),
+            None => {
+                self.note(name, &operation.key, space.now());
+                Ok(space.now().perform(&operation))
+            }
             Some(remote) => {
-                self.wait_for(move |_| Box::pin(async move { remote.perform(&operation, &space).await })).await
+                let asked = self.follows.then(|| operation.clone());
+                let answer =
+                    self.wait_for(move |_| Box::pin(async move { remote.perform(&operation, &space).await })).await?;
+                if let (Some(asked), Ok(answer)) = (asked, &answer) {
+                    self.note_answer(name, &asked, answer);
+                }
+                Ok(answer)
             }
         }
     }

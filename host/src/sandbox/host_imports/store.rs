@@ -10,15 +10,15 @@ type Outcome<T> = Result<std::result::Result<T, Error>>;
 
 impl Host for HostState {
     fn get(&mut self, space: String, key: Vec<u8>) -> Outcome<Option<Vec<u8>>> {
-        answer(self.read_space(&space, |space| space.get(&key)))
+        answer(self.read_space(&space, &key, |space| space.get(&key)))
     }
 
     fn set(&mut self, space: String, key: Vec<u8>, value: Vec<u8>, ttl_ms: u64) -> Outcome<()> {
-        answer(self.write_space(&space, |space| space.set(&key, &value, ttl_ms)))
+        answer(self.write_space(&space, &key, |space| space.set(&key, &value, ttl_ms)))
     }
 
     fn delete(&mut self, space: String, key: Vec<u8>) -> Outcome<bool> {
-        answer(self.write_space(&space, |space| space.delete(&key)))
+        answer(self.write_space(&space, &key, |space| space.delete(&key)))
     }
 
     fn compare_and_swap(
@@ -29,23 +29,25 @@ impl Host for HostState {
         value: Vec<u8>,
         ttl_ms: u64,
     ) -> Outcome<bool> {
-        answer(self.write_space(&space, |space| space.compare_and_swap(&key, expected.as_deref(), &value, ttl_ms)))
+        answer(
+            self.write_space(&space, &key, |space| space.compare_and_swap(&key, expected.as_deref(), &value, ttl_ms)),
+        )
     }
 
     fn increment(&mut self, space: String, key: Vec<u8>, by: i64, ttl_ms: u64) -> Outcome<i64> {
-        answer(self.write_space(&space, |space| space.increment(&key, by, ttl_ms)))
+        answer(self.write_space(&space, &key, |space| space.increment(&key, by, ttl_ms)))
     }
 
     fn acquire(&mut self, space: String, key: Vec<u8>, ttl_ms: u64) -> Outcome<Option<u64>> {
-        answer(self.write_space(&space, |space| space.acquire(&key, ttl_ms)))
+        answer(self.write_space(&space, &key, |space| space.acquire(&key, ttl_ms)))
     }
 
     fn renew(&mut self, space: String, key: Vec<u8>, token: u64, ttl_ms: u64) -> Outcome<bool> {
-        answer(self.write_space(&space, |space| space.renew(&key, token, ttl_ms)))
+        answer(self.write_space(&space, &key, |space| space.renew(&key, token, ttl_ms)))
     }
 
     fn release(&mut self, space: String, key: Vec<u8>, token: u64) -> Outcome<bool> {
-        answer(self.write_space(&space, |space| space.release(&key, token)))
+        answer(self.write_space(&space, &key, |space| space.release(&key, token)))
     }
 }
 

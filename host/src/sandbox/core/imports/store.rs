@@ -27,7 +27,7 @@ fn get(mut host: Host<'_>, space: u32, space_length: u32, key: u32, length: u32,
     let guest = guest(&host)?;
     let (view, state) = split(&guest, &mut host);
     let (space, key) = (view.text(space, space_length)?, view.bytes(key, length)?);
-    let value = state.read_space(space, |space| space.get(key))?;
+    let value = state.read_space(space, key, |space| space.get(key))?;
     // `result<option<list<u8>>, error>`: 16 bytes, aligned to four.
     let mut parts = [0; 16];
     match value {
@@ -59,7 +59,7 @@ fn set(
     let (view, state) = split(&guest, &mut host);
     let (space, key) = (view.text(space, space_length)?, view.bytes(key, length)?);
     let value = view.bytes(value, value_length)?;
-    let set = state.write_space(space, |space| space.set(key, value, ttl_ms))?;
+    let set = state.write_space(space, key, |space| space.set(key, value, ttl_ms))?;
     put_flag(&guest, host, result, set.map(|()| false))
 }
 
@@ -67,7 +67,7 @@ fn delete(mut host: Host<'_>, space: u32, space_length: u32, key: u32, length: u
     let guest = guest(&host)?;
     let (view, state) = split(&guest, &mut host);
     let (space, key) = (view.text(space, space_length)?, view.bytes(key, length)?);
-    let deleted = state.write_space(space, |space| space.delete(key))?;
+    let deleted = state.write_space(space, key, |space| space.delete(key))?;
     put_flag(&guest, host, result, deleted)
 }
 
@@ -95,7 +95,7 @@ fn compare_and_swap(
         other => bail!("an option has no case {other}"),
     };
     let value = view.bytes(value, value_length)?;
-    let swapped = state.write_space(space, |space| space.compare_and_swap(key, expected, value, ttl_ms))?;
+    let swapped = state.write_space(space, key, |space| space.compare_and_swap(key, expected, value, ttl_ms))?;
     put_flag(&guest, host, result, swapped)
 }
 
@@ -113,7 +113,7 @@ fn increment(
     let guest = guest(&host)?;
     let (view, state) = split(&guest, &mut host);
     let (space, key) = (view.text(space, space_length)?, view.bytes(key, length)?);
-    let count = state.write_space(space, |space| space.increment(key, by, ttl_ms))?;
+    let count = state.write_space(space, key, |space| space.increment(key, by, ttl_ms))?;
     // `result<s64, error>`: 16 bytes, aligned to eight.
     let mut parts = [0; 16];
     match count {
@@ -127,7 +127,7 @@ fn acquire(mut host: Host<'_>, space: u32, space_length: u32, key: u32, length: 
     let guest = guest(&host)?;
     let (view, state) = split(&guest, &mut host);
     let (space, key) = (view.text(space, space_length)?, view.bytes(key, length)?);
-    let token = state.write_space(space, |space| space.acquire(key, ttl))?;
+    let token = state.write_space(space, key, |space| space.acquire(key, ttl))?;
     // `result<option<u64>, error>`: 24 bytes, aligned to eight.
     let mut parts = [0; 24];
     match token {
@@ -155,7 +155,7 @@ fn renew(
     let guest = guest(&host)?;
     let (view, state) = split(&guest, &mut host);
     let (space, key) = (view.text(space, space_length)?, view.bytes(key, length)?);
-    let renewed = state.write_space(space, |space| space.renew(key, token, ttl_ms))?;
+    let renewed = state.write_space(space, key, |space| space.renew(key, token, ttl_ms))?;
     put_flag(&guest, host, result, renewed)
 }
 
@@ -171,7 +171,7 @@ fn release(
     let guest = guest(&host)?;
     let (view, state) = split(&guest, &mut host);
     let (space, key) = (view.text(space, space_length)?, view.bytes(key, length)?);
-    let released = state.write_space(space, |space| space.release(key, token))?;
+    let released = state.write_space(space, key, |space| space.release(key, token))?;
     put_flag(&guest, host, at, released)
 }
 
