@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
     ("cli", &["config", "filter_test", "gateway", "handover"]),
-    ("filter_test", &["bundled", "chain", "config", "message", "sandbox", "snapshot"]),
+    ("filter_test", &["bundled", "chain", "config", "message", "sandbox", "snapshot", "store"]),
     (
         "gateway",
         &["admin", "bundled", "config", "listener", "reload", "sandbox", "snapshot", "store", "upstream", "worker"],

@@ -24,6 +24,7 @@ mod grants;
 mod json;
 mod listener;
 mod model;
+mod moment;
 mod names;
 mod network;
 mod on_fault;
@@ -66,6 +67,7 @@ pub use self::{
         Listener, ListenerSet, PathMatch, Paths, Place, Policy, PolicyEntry, PolicyLimits, QueryMatch, Route, Upstream,
         UpstreamTimeouts, ValueMatch,
     },
+    moment::show_moment,
     network::Network,
     on_fault::{FaultAnswer, OnFault},
     overload::Overload,

@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::{
     Share,
     document::Document,
-    json, names,
+    json, moment, names,
     report::{At, Report},
     units,
 };
@@ -137,6 +137,11 @@ impl<'a> Item<'a> {
         self.value.is_table()
     }
 
+    /// Whether it is a table with that key.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.value.as_table().is_some_and(|table| table.contains_key(key))
+    }
+
     /// Whether it is an array without elements.
     pub(super) fn is_empty_array(&self) -> bool {
         self.value.as_array().is_some_and(|array| array.is_empty())
@@ -206,6 +211,21 @@ impl<'a> Item<'a> {
         };
         let value = units::parse_duration(text);
         self.within(text, value, "a duration", |value| (least..=most).contains(value), &remedy)
+    }
+
+    /// A moment, with or without quotes, as time since the Unix epoch.
+    pub(super) fn moment(self) -> Option<Duration> {
+        let remedy = "write it like \"2026-01-01T00:00:00Z\"";
+        let moment = match &self.value {
+            DeValue::String(text) => moment::parse(text),
+            DeValue::Datetime(written) => moment::since_epoch(written),
+            _ => return self.mismatch("a moment", remedy),
+        };
+        if moment.is_none() {
+            let message = "is not a moment with a time zone, from 1970 on";
+            self.document.report.key(&self.key, self.line, message, remedy);
+        }
+        moment
     }
 
     /// A size within bounds: bytes as a number, or a string with a unit.

@@ -1,29 +1,50 @@
 //! What cases are run on: the gateway's own engine, and policies that it has made of a file.
 
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::runtime::{Builder as RuntimeBuilder, Runtime};
 
+use super::body::Cutting;
+use super::exchange::{self, Seen};
+use super::log;
 use super::recorder::{Hook, TestRecorder};
-use crate::chain::Policy;
-use crate::config::{self, Problem};
-use crate::sandbox::{Module, ModuleCache, Sandbox};
-use crate::snapshot::{Builder, default_state_dir};
-use crate::telemetry::Metrics;
+use super::report::Failure;
+use super::state;
+use super::upstreams::Upstreams;
+use super::world::World;
+use crate::chain::{Chain, LocalChain, Policy};
+use crate::config::Problem;
+use crate::config::cases::{Case, Setting, SpaceOf, Step};
+use crate::sandbox::{Module, ModuleCache, Sandbox, Secret, SecretValue};
+use crate::snapshot::{Builder, Stage, default_state_dir};
 
 /// Compiles and configures on the gateway's engine.
 pub(super) struct Bench {
     cache: Arc<ModuleCache>,
-    pub(super) runtime: Runtime,
-    /// Keeps what was compiled until the next module.
-    module: Option<Arc<Module>>,
+    runtime: Runtime,
+    /// Keeps what was compiled until the next modules.
+    modules: Vec<Arc<Module>>,
 }
 
-/// A policy that is ready, alone in its gateway: what it counts and keeps is of one case.
+/// Policies that are ready, alone in their world: what they count and keep is of one case.
 pub(super) struct Ready {
-    pub(super) policy: Arc<Policy>,
+    pub(super) policies: Vec<Arc<Policy>>,
+    filters: LocalChain,
     recorder: Arc<TestRecorder>,
+    world: Arc<World>,
+    secrets: Vec<(String, Arc<Secret>)>,
+}
+
+/// What has happened in an exchange.
+pub(super) struct Happened {
+    pub(super) seen: Seen,
+    /// What filters have logged.
+    pub(super) lines: Vec<String>,
+    pub(super) hooks: Vec<Hook>,
+    /// What was not as it should be around it.
+    pub(super) failures: Vec<Failure>,
 }
 
 impl Bench {
@@ -32,22 +53,75 @@ impl Bench {
         let folder = state_dir.map(Path::to_owned).or_else(default_state_dir);
         let cache = Arc::new(ModuleCache::new(sandbox, folder.map(|folder| folder.join("modules"))));
         let runtime = RuntimeBuilder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
-        Ok(Self { cache, runtime, module: None })
+        Ok(Self { cache, runtime, modules: Vec::new() })
     }
 
-    /// Makes the policy anew, with an instance that has served nobody.
-    pub(super) fn prepare(&mut self, policy: &config::Policy) -> Result<Ready, Vec<Problem>> {
-        let mut builder = Builder::new(Arc::clone(&self.cache), Arc::new(Metrics::default()), 1);
-        let recorder = Arc::new(TestRecorder::default());
-        let policy = builder.policy(policy, recorder.clone())?;
-        self.module = Some(Arc::clone(&policy.filter.module));
-        Ok(Ready { policy, recorder })
+    /// Makes the policies anew, with instances that have served nobody, in the world that the case begins with.
+    pub(super) fn prepare(&mut self, case: &Case) -> Result<Ready, Vec<Problem>> {
+        let (world, recorder) = (Arc::new(World::default()), Arc::new(TestRecorder::default()));
+        let setting = case.steps.first().map(|step| step.setting.clone()).unwrap_or_default();
+        world.set(&setting);
+        let secret = |(name, value): &(String, Vec<u8>)| (name.clone(), Arc::new(Secret::new(hidden(value))));
+        let secrets: Vec<_> = setting.secrets.iter().map(secret).collect();
+        let stage = Stage { sources: Arc::clone(&world) as _, clock: world.clock(), secrets: secrets.clone() };
+        let mut builder = Builder::staged(Arc::clone(&self.cache), stage);
+        let (mut policies, mut problems) = (Vec::new(), Vec::new());
+        for policy in &case.policies {
+            match builder.policy(policy, Arc::clone(&recorder) as _) {
+                Ok(policy) => policies.push(policy),
+                Err(more) => problems.extend(more),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        self.modules = policies.iter().map(|policy| Arc::clone(&policy.filter.module)).collect();
+        let chain = Chain::new(policies.iter().map(|policy| (Arc::clone(policy), Arc::default())));
+        Ok(Ready { filters: exchange::local(&chain), policies, recorder, world, secrets })
     }
 }
 
 impl Ready {
-    /// The hooks that have been called since this was asked last.
-    pub(super) fn hooks(&self) -> Vec<Hook> {
-        self.recorder.take()
+    /// Takes an exchange through the policies.
+    pub(super) fn pass(&mut self, step: &Step, cuts: [&Cutting; 2], bench: &Bench) -> Happened {
+        let mut failures = self.set(&step.setting);
+        let upstreams = Upstreams::new(step, &self.world);
+        let run = exchange::run(self.filters.clone(), step, cuts, Rc::clone(&upstreams) as _);
+        let (seen, lines) = log::collect(|| bench.runtime.block_on(run));
+        failures.extend(upstreams.failures());
+        Happened { seen, lines, hooks: self.recorder.take(), failures }
     }
+
+    /// Makes the world as it is before an exchange.
+    fn set(&mut self, setting: &Setting) -> Vec<Failure> {
+        self.world.set(setting);
+        for (name, secret) in &self.secrets {
+            if let Some((_, value)) = setting.secrets.iter().find(|(known, _)| known == name) {
+                secret.set(hidden(value));
+            }
+        }
+        state::put(&self.policies, &setting.stores)
+    }
+
+    /// What is in a space under a key.
+    pub(super) fn stored(&self, space: &SpaceOf, key: &str) -> Option<Vec<u8>> {
+        state::value(&self.policies, space, key)
+    }
+
+    /// How a hook is called; with its policy where there are several.
+    pub(super) fn name_of(&self, hook: &Hook) -> String {
+        match &self.policies[..] {
+            [_] => hook.name.to_owned(),
+            _ => format!("{} of {}", hook.name, hook.policy),
+        }
+    }
+
+    /// The most memory that an instance has had, in bytes.
+    pub(super) fn memory(&self) -> u64 {
+        self.policies.iter().map(|policy| policy.metrics.memory_high_water()).max().unwrap_or(0)
+    }
+}
+
+fn hidden(value: &[u8]) -> SecretValue {
+    SecretValue::new(value.to_vec())
 }

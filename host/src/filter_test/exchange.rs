@@ -7,8 +7,9 @@ use http::{HeaderMap, Request, Response};
 
 use super::body::{Cutting, Read, read};
 use crate::chain::{Chain, LocalChain, Run, Step as ChainStep, Verdict};
-use crate::config::cases::{Outcome, RequestCase, ResponseCase, Step};
-use crate::message::{Body, ClientInfo, Context, Exchange, Identity, Reply, TlsInfo};
+use crate::config::cases::{IdentityCase, Outcome, RequestCase, ResponseCase, Step};
+use crate::message::{Body, ClientInfo, Context, Exchange, Identity, Principal, Reply, TlsInfo};
+use crate::sandbox::Carrier;
 
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub(super) struct Seen {
     /// The response as the client got it.
     pub(super) client: SeenMessage,
     pub(super) consumer: Option<Vec<u8>>,
+    pub(super) principal: Option<Principal>,
+    pub(super) class: Option<String>,
     pub(super) attributes: Vec<(String, Vec<u8>)>,
 }
 
@@ -31,9 +34,10 @@ pub(super) struct SeenMessage {
     pub(super) body: Read,
 }
 
-/// Takes an exchange through the chain as the path does (`exchange/run.rs`), with an upstream that answers as the case says.
-pub(super) async fn run(filters: LocalChain, step: &Step, cuts: [&Cutting; 2]) -> Seen {
-    let run = Run::new(filters, exchange(&step.request));
+/// Takes an exchange through the chain as the path does (`exchange/run.rs`), with an upstream that answers as the case says,
+/// and callouts that are taken out by `carrier`.
+pub(super) async fn run(filters: LocalChain, step: &Step, cuts: [&Cutting; 2], carrier: Rc<dyn Carrier>) -> Seen {
+    let run = Run::reaching(filters, exchange(&step.request), Some(carrier));
     let body = cuts[0].body(&step.request.content.bytes, &step.request.trailers);
     let (outcome, upstream, response) = request_side(&run, body, &step.response, cuts[1]).await;
     let response = match outcome {
@@ -48,12 +52,19 @@ pub(super) async fn run(filters: LocalChain, step: &Step, cuts: [&Cutting; 2]) -
         }
         None => (Outcome::Cut, nothing().await),
     };
-    let (consumer, attributes) = run.with(|exchange| {
-        let (consumer, attributes) = (exchange.context.consumer(), &exchange.context.attributes);
-        let attributes = attributes.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()));
-        (consumer.map(|value| value.as_bytes().to_vec()), attributes.collect())
-    });
-    Seen { outcome, upstream, client, consumer, attributes }
+    run.with(|exchange| {
+        let context = &exchange.context;
+        let bytes = |value: &http::HeaderValue| value.as_bytes().to_vec();
+        Seen {
+            outcome,
+            upstream,
+            client,
+            consumer: context.consumer().map(bytes),
+            principal: context.principal.as_deref().cloned(),
+            class: context.class.as_deref().map(ToOwned::to_owned),
+            attributes: context.attributes.iter().map(|(name, value)| (name.to_string(), bytes(value))).collect(),
+        }
+    })
 }
 
 /// What a client gets that is cut off before any head.
@@ -108,12 +119,26 @@ fn exchange(case: &RequestCase) -> Box<Exchange> {
     Box::new(Exchange {
         client: Arc::new(client(case)),
         route: case.route.as_str().into(),
-        trace: None,
+        trace: case.trace,
         request: head,
         response: None,
-        #[allow(clippy::needless_update, reason = "a case sets what it has a key for")]
-        context: Context { consumer: case.consumer.clone(), attributes: attributes.collect(), ..Context::default() },
+        context: Context {
+            consumer: case.consumer.clone(),
+            principal: case.identity.as_ref().map(|identity| Box::new(principal(identity))),
+            class: case.class.as_deref().map(Into::into),
+            attributes: attributes.collect(),
+        },
     })
+}
+
+fn principal(case: &IdentityCase) -> Principal {
+    Principal {
+        subject: case.subject.clone(),
+        issuer: case.issuer.clone(),
+        scopes: case.scopes.clone(),
+        groups: case.groups.clone(),
+        claims: case.claims.iter().map(|(name, value)| (name.as_str().into(), value.clone())).collect(),
+    }
 }
 
 fn client(case: &RequestCase) -> ClientInfo {

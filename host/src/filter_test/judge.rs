@@ -1,20 +1,16 @@
 //! Runs a case and holds what came of it to what was expected.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName};
-
-use super::bench::{Bench, Ready};
+use super::bench::{Bench, Happened, Ready};
 use super::body::Cutting;
-use super::exchange::{self, Seen, SeenMessage};
-use super::log;
+use super::compare::{describe, matches, of_identity, of_message, shortfall};
+use super::exchange::{Seen, SeenMessage};
 use super::recorder::{Hook, shown};
 use super::report::{CaseReport, Failure};
-use crate::chain::Chain;
 use crate::config::Problem;
-use crate::config::cases::{Case, Expectation, Matcher, Part, Step, Subject};
+use crate::config::cases::{Case, Expectation, Step, Subject};
 
 /// How often a case is run that was only too slow: other programs may have had the processor's caches meanwhile.
 const ATTEMPTS: usize = 3;
@@ -59,20 +55,16 @@ fn attempts(case: &Case, cuttings: &Cuttings, bench: &mut Bench, report: &mut Ca
 }
 
 fn attempt(case: &Case, cuttings: &Cuttings, bench: &mut Bench, report: &mut CaseReport) -> Attempt {
-    let ready = match bench.prepare(&case.policy) {
+    let mut ready = match bench.prepare(case) {
         Ok(ready) => ready,
         Err(problems) => return refused(case, &problems),
     };
-    let chain = Chain::new([(ready.policy.clone(), std::sync::Arc::default())]);
-    let filters = exchange::local(&chain);
     let (mut all, mut failures) = (Vec::new(), Vec::new());
     for (step, cuts) in case.steps.iter().zip(&cuttings.0) {
-        let run = exchange::run(filters.clone(), step, [&cuts[0], &cuts[1]]);
-        let (seen, lines) = log::collect(|| bench.runtime.block_on(run));
-        let hooks = ready.hooks();
-        report.note(&hooks);
-        failures.extend(judge(step, &seen, &lines, &hooks, &ready));
-        all.push(seen);
+        let happened = ready.pass(step, [&cuts[0], &cuts[1]], bench);
+        report.note(&happened.hooks);
+        failures.extend(judge(step, &happened, &ready));
+        all.push(happened.seen);
     }
     Ok((all, failures))
 }
@@ -91,17 +83,21 @@ fn refused(case: &Case, problems: &[Problem]) -> Attempt {
     }
     let messages: Vec<_> = problems.iter().map(|problem| problem.message.as_str()).collect();
     let got = Some(vec![messages.join("; ").into_bytes()]);
-    let failures: Vec<_> = expected.filter_map(|expectation| failure(expectation, got.clone())).collect();
+    let failures: Vec<_> = expected.filter_map(|expectation| shortfall(expectation, got.clone())).collect();
     if failures.is_empty() { Ok((Vec::new(), failures)) } else { Err(failures) }
 }
 
-fn judge(step: &Step, seen: &Seen, lines: &[String], hooks: &[Hook], ready: &Ready) -> Vec<Failure> {
+fn judge(step: &Step, happened: &Happened, ready: &Ready) -> Vec<Failure> {
     let expect = &step.expect;
-    let mut failures: Vec<_> = expect.expectations.iter().filter_map(|each| one(each, step, seen, lines)).collect();
-    let faults: Vec<_> = hooks.iter().filter_map(|hook| Some((hook.name, hook.fault.as_ref()?))).collect();
+    let mut failures = happened.failures.clone();
+    failures.extend(expect.expectations.iter().filter_map(|each| one(each, step, happened, ready)));
+    let hooks = &happened.hooks;
+    let faults: Vec<_> = hooks.iter().filter_map(|hook| Some((hook, hook.fault.as_ref()?))).collect();
     if !faults.iter().map(|(_, (class, _))| *class).eq(expect.faults.iter().map(String::as_str)) {
-        let got: Vec<_> =
-            faults.iter().map(|(hook, (class, message))| format!("{class} in {hook}: {message}")).collect();
+        let fault = |(hook, (class, message)): &(&Hook, &(&str, String))| {
+            format!("{class} in {}: {message}", ready.name_of(hook))
+        };
+        let got: Vec<_> = faults.iter().map(fault).collect();
         let expected = if expect.faults.is_empty() { "no fault".to_owned() } else { expect.faults.join(", ") };
         let got = if got.is_empty() { "no fault".to_owned() } else { got.join("; ") };
         failures.push(Failure::new(&expect.faults_at.0, expect.faults_at.1, &expected, &got));
@@ -117,17 +113,17 @@ fn over_budget(step: &Step, hooks: &[Hook], ready: &Ready) -> Vec<Failure> {
     if let (Some((limit, (key, line))), Some(hook)) = (&budget.cpu, slowest)
         && hook.cpu > *limit
     {
-        let got = format!("{} in {}", micros(hook.cpu), hook.name);
+        let got = format!("{} in {}", micros(hook.cpu), ready.name_of(hook));
         let failure = Failure::new(key, *line, &format!("at most {} of CPU time", micros(*limit)), &got);
         failures.push(Failure { is_slow: true, ..failure });
     }
     if let (Some((limit, (key, line))), Some(hook)) = (&budget.host_calls, hooks.iter().max_by_key(|hook| hook.calls))
         && hook.calls > *limit
     {
-        let got = format!("{} in {}", hook.calls, hook.name);
+        let got = format!("{} in {}", hook.calls, ready.name_of(hook));
         failures.push(Failure::new(key, *line, &format!("at most {limit} calls of the gateway"), &got));
     }
-    let memory = ready.policy.metrics.memory_high_water();
+    let memory = ready.memory();
     if let Some((limit, (key, line))) = &budget.memory
         && memory > *limit
     {
@@ -145,7 +141,8 @@ pub(super) fn micros(cpu: Duration) -> String {
     format!("{} us", cpu.as_micros())
 }
 
-fn one(expectation: &Expectation, step: &Step, seen: &Seen, lines: &[String]) -> Option<Failure> {
+fn one(expectation: &Expectation, step: &Step, happened: &Happened, ready: &Ready) -> Option<Failure> {
+    let Happened { seen, lines, .. } = happened;
     let got = match &expectation.subject {
         Subject::Outcome => Some(vec![seen.outcome.label().into()]),
         Subject::Upstream(part) => {
@@ -168,6 +165,9 @@ fn one(expectation: &Expectation, step: &Step, seen: &Seen, lines: &[String]) ->
             let found = seen.attributes.iter().find(|(known, _)| known == name);
             found.map(|(_, value)| vec![value.clone()])
         }
+        Subject::Class => seen.class.clone().map(|class| vec![class.into_bytes()]),
+        Subject::Identity(part) => of_identity(part, seen.principal.as_ref()),
+        Subject::Stored(space, key) => ready.stored(space, key).map(|value| vec![value]),
         Subject::Log => {
             let found = lines.iter().find(|line| matches(&expectation.matcher, Some(&[line.as_bytes().to_vec()])));
             found.or(lines.last()).map(|line| vec![line.as_bytes().to_vec()])
@@ -177,96 +177,7 @@ fn one(expectation: &Expectation, step: &Step, seen: &Seen, lines: &[String]) ->
             return Some(Failure::new(key, *line, &describe(matcher), "the configuration was accepted"));
         }
     };
-    failure(expectation, got)
-}
-
-/// The values of a part; none if it is not there.
-fn of_message(part: &Part, seen: &SeenMessage, sent: &[&str], fields: &HeaderMap, body: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let values = |fields: &HeaderMap, name: &str| {
-        let values: Vec<_> = fields.get_all(name).iter().map(|value| value.as_bytes().to_vec()).collect();
-        (!values.is_empty()).then_some(values)
-    };
-    match part {
-        Part::Method | Part::Status => seen.first.first().map(|text| vec![text.clone().into_bytes()]),
-        Part::Path => seen.first.get(1).map(|text| vec![text.clone().into_bytes()]),
-        Part::Field(name) => values(&seen.fields, name),
-        Part::Trailer(name) => values(&seen.body.trailers, name),
-        Part::Body => (!seen.body.bytes.is_empty()).then(|| vec![seen.body.bytes.clone()]),
-        Part::Changed => Some(changed(seen, sent, fields, body).into_iter().map(String::into_bytes).collect()),
-    }
-}
-
-/// The names of what differs, in the order of the alphabet.
-fn changed(seen: &SeenMessage, sent: &[&str], fields: &HeaderMap, body: &[u8]) -> BTreeSet<String> {
-    let own: &[&str] = if sent.len() > 1 { &[":method", ":path"] } else { &[":status"] };
-    let own = own.iter().zip(sent.iter().zip(&seen.first)).filter(|(_, (sent, seen))| **sent != **seen);
-    let mut names: BTreeSet<_> = own.map(|(name, _)| (*name).to_owned()).collect();
-    let differs = |name: &&HeaderName| !seen.fields.get_all(*name).iter().eq(fields.get_all(*name).iter());
-    names.extend(seen.fields.keys().chain(fields.keys()).filter(differs).map(ToString::to_string));
-    if seen.body.bytes != body {
-        names.insert("body".to_owned());
-    }
-    names
-}
-
-fn failure(expectation: &Expectation, got: Option<Vec<Vec<u8>>>) -> Option<Failure> {
-    let Expectation { key, line, subject, matcher } = expectation;
-    let mut matcher = matcher.clone();
-    if let (Subject::Upstream(Part::Changed) | Subject::Client(Part::Changed), Matcher::Exact(names)) =
-        (subject, &mut matcher)
-    {
-        names.sort();
-    }
-    // A body is always there, if only as an empty one.
-    let is_body = matches!(subject, Subject::Upstream(Part::Body) | Subject::Client(Part::Body));
-    let got = if is_body && matches!(matcher, Matcher::Exact(_)) { got.or(Some(vec![Vec::new()])) } else { got };
-    if matches(&matcher, got.as_deref()) {
-        return None;
-    }
-    let shown = got.map_or_else(|| "nothing".to_owned(), |values| list(&values));
-    Some(Failure::new(key, *line, &describe(&matcher), &shown))
-}
-
-fn matches(matcher: &Matcher, got: Option<&[Vec<u8>]>) -> bool {
-    let Some(values) = got else {
-        return matches!(matcher, Matcher::Absent) || matches!(matcher, Matcher::Exact(exact) if exact.is_empty());
-    };
-    match matcher {
-        Matcher::Present => true,
-        Matcher::Absent => false,
-        Matcher::Exact(exact) => exact == values || exact.as_slice() == [joined(values)],
-        Matcher::Contains(part) => {
-            let part = memchr::memmem::Finder::new(part);
-            part.find(&joined(values)).is_some()
-        }
-        Matcher::Regex(regex) => regex.is_match(&joined(values)),
-        Matcher::Json(json) => {
-            serde_json::from_slice::<serde_json::Value>(&joined(values)).is_ok_and(|got| got == *json)
-        }
-    }
-}
-
-/// Several values as one (RFC 9110, section 5.3).
-fn joined(values: &[Vec<u8>]) -> Vec<u8> {
-    values.join(&b", "[..])
-}
-
-fn describe(matcher: &Matcher) -> String {
-    match matcher {
-        Matcher::Present => "anything".to_owned(),
-        Matcher::Absent => "nothing".to_owned(),
-        Matcher::Exact(values) => list(values),
-        Matcher::Contains(part) => format!("something with {}", shown(part)),
-        Matcher::Regex(regex) => format!("something that matches {:?}", regex.as_str()),
-        Matcher::Json(json) => format!("the JSON {json}"),
-    }
-}
-
-fn list(values: &[Vec<u8>]) -> String {
-    match values {
-        [value] => shown(value),
-        values => format!("[{}]", values.iter().map(|value| shown(value)).collect::<Vec<_>>().join(", ")),
-    }
+    shortfall(expectation, got)
 }
 
 /// How the bodies of each exchange are cut: the request's and the response's.

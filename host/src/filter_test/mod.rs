@@ -10,6 +10,7 @@
 
 mod bench;
 mod body;
+mod compare;
 mod exchange;
 mod find;
 mod judge;
@@ -17,7 +18,10 @@ mod log;
 mod recorder;
 mod render;
 mod report;
+mod state;
 mod trace;
+mod upstreams;
+mod world;
 
 use std::path::{Path, PathBuf};
 

@@ -6,20 +6,24 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue};
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::chain::{HookAnswer, HookCall, Policy, Record, Recorder};
-use crate::message::{Exchange, Message};
-use crate::sandbox::{BodyStep, Fault, HeadStep, Subscription, TrailersStep, host_calls};
+use crate::chain::{CalledOut, HookAnswer, HookCall, Policy, Record, Recorder};
+use crate::message::{Exchange, Message, Principal};
+use crate::sandbox::{BodyStep, Fault, Found, HeadStep, Subscription, TrailersStep, host_calls};
 use crate::telemetry::FilterMetrics;
 
 /// One call of a hook.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hook {
+    /// The policy.
+    pub(super) policy: String,
     /// Its name in the interface.
     pub(super) name: &'static str,
     /// What it was given, a line for each fact or field.
     pub(super) given: Vec<String>,
     /// What it answered, in a word or two.
     pub(super) answer: String,
+    /// What it has done outside: callouts, and what it has found in stores.
+    pub(super) outside: Vec<String>,
     /// What has changed in the exchange.
     pub(super) changes: Vec<String>,
     /// Class and message of its fault.
@@ -32,7 +36,7 @@ pub(super) struct Hook {
     pub(super) memory: u64,
 }
 
-/// Follows all exchanges of a policy.
+/// Follows all exchanges of some policies.
 #[derive(Default)]
 pub(super) struct TestRecorder {
     hooks: Arc<Mutex<Vec<Hook>>>,
@@ -40,6 +44,9 @@ pub(super) struct TestRecorder {
 
 struct TestRecord {
     hooks: Arc<Mutex<Vec<Hook>>>,
+    policy: String,
+    /// The place of its latest hook.
+    at: usize,
     metrics: Arc<FilterMetrics>,
     subscription: Subscription,
     before: State,
@@ -62,6 +69,8 @@ impl Recorder for TestRecorder {
     fn begin(&self, policy: &Policy) -> Box<dyn Record> {
         Box::new(TestRecord {
             hooks: Arc::clone(&self.hooks),
+            policy: policy.name.to_string(),
+            at: 0,
             metrics: Arc::clone(&policy.metrics),
             subscription: policy.filter.subscription.clone(),
             before: State::default(),
@@ -89,7 +98,12 @@ impl Record for TestRecord {
             HookCall::Trailers(_, trailers) => State::of_fields(trailers),
             _ => State::of(exchange, self.message),
         };
-        self.hooks().push(Hook { name: call.name(), given, ..Hook::default() });
+        let hook = Hook { policy: self.policy.clone(), name: call.name(), given, ..Hook::default() };
+        self.at = {
+            let mut hooks = self.hooks();
+            hooks.push(hook);
+            hooks.len() - 1
+        };
         self.calls = host_calls();
         self.started = cpu();
     }
@@ -111,6 +125,21 @@ impl Record for TestRecord {
         let took = cpu().saturating_sub(self.started);
         self.finish(took, |hook| hook.fault = Some((fault.class.label(), fault.message.clone())));
     }
+
+    fn called_out(&mut self, called: &CalledOut<'_>) {
+        let answer = match called.answer {
+            Ok(response) => format!("{}, {} bytes", response.status.as_u16(), response.body.len()),
+            Err(error) => error.label().to_owned(),
+        };
+        self.outside(format!("call   {} {} of {}: {answer}", called.method, called.uri, called.upstream));
+    }
+
+    fn found(&mut self, found: &Found) {
+        let space = if found.space.is_empty() { String::new() } else { format!("{}: ", found.space) };
+        let value = found.value.as_ref().map_or_else(|| "nothing".to_owned(), |value| shown(value));
+        let lease = if found.is_leased { ", leased" } else { "" };
+        self.outside(format!("store  {space}{} was {value}{lease}", shown(&found.key)));
+    }
 }
 
 impl TestRecord {
@@ -118,8 +147,14 @@ impl TestRecord {
         self.hooks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn outside(&self, line: String) {
+        if let Some(hook) = self.hooks().get_mut(self.at) {
+            hook.outside.push(line);
+        }
+    }
+
     fn finish(&self, took: Duration, note: impl FnOnce(&mut Hook)) {
-        if let Some(hook) = self.hooks().last_mut() {
+        if let Some(hook) = self.hooks().get_mut(self.at) {
             hook.cpu = hook.cpu.max(took);
             hook.calls = host_calls() - self.calls;
             hook.memory = self.metrics.memory_high_water();
@@ -149,6 +184,12 @@ impl State {
         for (name, value) in &exchange.context.attributes {
             state.push(&format!("@attr:{name}"), &shown(value.as_bytes()));
         }
+        if let Some(class) = &exchange.context.class {
+            state.push("@class", &shown(class.as_bytes()));
+        }
+        if let Some(principal) = &exchange.context.principal {
+            state.push_principal(principal);
+        }
         state
     }
 
@@ -162,6 +203,22 @@ impl State {
 
     fn push(&mut self, name: &str, value: &str) {
         self.0.push((name.to_owned(), value.to_owned()));
+    }
+
+    fn push_principal(&mut self, principal: &Principal) {
+        let joined = |values: &[HeaderValue]| values.iter().map(HeaderValue::as_bytes).map(shown).collect::<Vec<_>>();
+        self.push("@subject", &shown(principal.subject.as_bytes()));
+        if let Some(issuer) = &principal.issuer {
+            self.push("@issuer", &shown(issuer.as_bytes()));
+        }
+        for (name, values) in [("@scopes", &principal.scopes), ("@groups", &principal.groups)] {
+            if !values.is_empty() {
+                self.push(name, &joined(values).join(" | "));
+            }
+        }
+        for (name, value) in &principal.claims {
+            self.push(&format!("@claim:{name}"), &shown(value.as_bytes()));
+        }
     }
 
     fn get(&self, name: &str) -> Option<&str> {

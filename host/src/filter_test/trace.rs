@@ -3,14 +3,11 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::bench::Bench;
+use super::bench::{Bench, Happened, Ready};
 use super::body::Cutting;
-use super::exchange;
 use super::judge::micros;
-use super::log;
 use super::recorder::Hook;
 use crate::bundled;
-use crate::chain::Chain;
 use crate::config::Problem;
 use crate::config::cases::{Case, CaseFile};
 
@@ -39,31 +36,36 @@ fn told(problems: Vec<Problem>) -> String {
 }
 
 fn show(case: &Case, bench: &mut Bench, captured: Option<&str>) -> Result<String, String> {
-    let ready = bench.prepare(&case.policy).map_err(told)?;
-    let digest = ready.policy.filter.module.digest.to_string();
-    let same = match captured {
-        Some(captured) if captured == digest => " (the captured one)",
-        Some(_) => " (not the captured one)",
-        None => "",
-    };
-    let mut text = format!("{}\nmodule {digest}{same}\n", case.name);
-    let chain = Chain::new([(ready.policy.clone(), std::sync::Arc::default())]);
-    let filters = exchange::local(&chain);
+    let mut ready = bench.prepare(case).map_err(told)?;
+    let mut text = format!("{}\n", case.name);
+    for policy in &ready.policies {
+        let digest = policy.filter.module.digest.to_string();
+        let same = match captured {
+            Some(captured) if captured == digest => " (the captured one)",
+            Some(_) => " (not the captured one)",
+            None => "",
+        };
+        add(&mut text, &format!("module {digest}{same}"));
+    }
     for step in &case.steps {
         let cut = |content| Cutting::all(content).swap_remove(0);
         let cuts = [cut(&step.request.content), cut(&step.response.content)];
-        let run = exchange::run(filters.clone(), step, [&cuts[0], &cuts[1]]);
-        let (seen, lines) = log::collect(|| bench.runtime.block_on(run));
-        ready.hooks().iter().for_each(|hook| tell(&mut text, hook));
+        let Happened { seen, lines, hooks, failures } = ready.pass(step, [&cuts[0], &cuts[1]], bench);
+        hooks.iter().for_each(|hook| tell(&mut text, hook, &ready));
         lines.iter().for_each(|line| add(&mut text, &format!("log    {line}")));
+        for failure in &failures {
+            add(&mut text, &format!("{}: expected {}, got {}", failure.key, failure.expected, failure.got));
+        }
         add(&mut text, &format!("{}, the client gets {}", seen.outcome.label(), seen.client.first.join(" ")));
     }
     Ok(text)
 }
 
-fn tell(text: &mut String, hook: &Hook) {
-    add(text, &format!("{}  {}, {} host calls, {} KiB", hook.name, micros(hook.cpu), hook.calls, hook.memory >> 10));
+fn tell(text: &mut String, hook: &Hook, ready: &Ready) {
+    let name = ready.name_of(hook);
+    add(text, &format!("{name}  {}, {} host calls, {} KiB", micros(hook.cpu), hook.calls, hook.memory >> 10));
     hook.given.iter().for_each(|line| add(text, &format!("  in     {line}")));
+    hook.outside.iter().for_each(|line| add(text, &format!("  {line}")));
     match &hook.fault {
         Some((class, message)) => add(text, &format!("  fault  {class}: {message}")),
         None => add(text, &format!("  out    {}", hook.answer)),

@@ -9,6 +9,7 @@ use crate::config::{
     report::{At, Report},
     section::{Item, Section},
 };
+use crate::telemetry::TraceContext;
 
 /// What a client sends.
 #[derive(Debug, Clone)]
@@ -35,6 +36,27 @@ pub struct RequestCase {
     pub consumer: Option<HeaderValue>,
     /// What else earlier filters have found out.
     pub attributes: Vec<(String, HeaderValue)>,
+    /// The identity that an earlier filter has found out.
+    pub identity: Option<IdentityCase>,
+    /// The kind of request that an earlier filter has found it to be.
+    pub class: Option<String>,
+    /// Where the exchange belongs, if exchanges are traced.
+    pub trace: Option<TraceContext>,
+}
+
+/// Who a request is made for.
+#[derive(Debug, Clone)]
+pub struct IdentityCase {
+    /// Who it is.
+    pub subject: HeaderValue,
+    /// Who says so.
+    pub issuer: Option<HeaderValue>,
+    /// What it may do.
+    pub scopes: Vec<HeaderValue>,
+    /// What it belongs to.
+    pub groups: Vec<HeaderValue>,
+    /// What else is said of it.
+    pub claims: Vec<(String, HeaderValue)>,
 }
 
 /// What a TLS handshake has told.
@@ -79,6 +101,9 @@ impl Default for RequestCase {
             route: "test".to_owned(),
             consumer: None,
             attributes: Vec::new(),
+            identity: None,
+            class: None,
+            trace: None,
         }
     }
 }
@@ -104,6 +129,15 @@ impl RequestCase {
         {
             self.attributes.retain(|(known, _)| *known != name);
             self.attributes.extend(value(item).map(|value| (name, value)));
+        }
+        if let Some(item) = section.take("identity") {
+            self.identity = item.section().and_then(read_identity);
+        }
+        if let Some(item) = section.take("class") {
+            self.class = item.string().map(|at| at.value);
+        }
+        if let Some(item) = section.take("trace") {
+            self.trace = read_trace(item);
         }
         section.finish();
         self
@@ -155,8 +189,28 @@ fn read_tls(mut section: Section<'_>) -> TlsCase {
     tls
 }
 
+fn read_identity(mut section: Section<'_>) -> Option<IdentityCase> {
+    let subject = section.need("subject", "say who it is, as in subject = \"alice\"").and_then(value);
+    let issuer = section.take("issuer").and_then(value);
+    let mut list = |key| section.take(key).and_then(Item::array).unwrap_or_default().into_iter().filter_map(value);
+    let (scopes, groups) = (list("scopes").collect(), list("groups").collect());
+    let claims = section.take("claims").and_then(Item::section).map(Section::entries).unwrap_or_default();
+    let claims = claims.into_iter().filter_map(|(name, item)| Some((name, value(item)?))).collect();
+    section.finish();
+    Some(IdentityCase { subject: subject?, issuer, scopes, groups, claims })
+}
+
+/// As `traceparent`.
+fn read_trace(item: Item<'_>) -> Option<TraceContext> {
+    const REMEDY: &str = "write it like \"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\"";
+    let report = item.report();
+    let text = item.string()?;
+    let wrong = || (format!("{:?} is no traceparent", text.value), REMEDY.to_owned());
+    report.good(&text, TraceContext::parse(text.value.as_bytes()).ok_or_else(wrong))
+}
+
 /// Puts fields in the place of those of the same name; `false` takes one away.
-fn fields(fields: &mut HeaderMap, item: Option<Item<'_>>) {
+pub(super) fn fields(fields: &mut HeaderMap, item: Option<Item<'_>>) {
     for (name, item) in item.and_then(Item::section).map(Section::entries).unwrap_or_default() {
         let Some(name) = field_name(&name, &item.place(), item.report()) else { continue };
         fields.remove(&name);

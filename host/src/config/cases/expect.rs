@@ -2,8 +2,14 @@
 
 use std::time::Duration;
 
-use super::{exchange::field_name, matcher::Matcher};
+use super::{
+    exchange::field_name,
+    matcher::Matcher,
+    policies::Chain,
+    state::{self, SpaceOf},
+};
 use crate::config::{
+    IdentityPart,
     report::{At, Report},
     section::{Item, Section},
     units,
@@ -48,6 +54,12 @@ pub enum Subject {
     Consumer,
     /// Of an attribute.
     Attribute(String),
+    /// Of the identity that is known.
+    Identity(IdentityPart),
+    /// Of what kind of request it is known to be.
+    Class,
+    /// Of what is in a space under a key.
+    Stored(SpaceOf, String),
     /// Of why the filter refuses its configuration.
     Refused,
     /// Of some line of the log, written as `level: message`.
@@ -114,7 +126,7 @@ pub struct Budget {
 pub type KeyLine = (String, usize);
 
 impl Expect {
-    pub(super) fn read(mut section: Section<'_>, budget: &Budget) -> Self {
+    pub(super) fn read(mut section: Section<'_>, budget: &Budget, chain: &Chain) -> Self {
         let (report, place) = (section.report(), section.place());
         let mut found = Vec::new();
         take(&mut section, "outcome", Subject::Outcome, &mut found);
@@ -130,6 +142,13 @@ impl Expect {
             read_message(section, Subject::Client, &[("status", Part::Status)], &mut found);
         }
         take(&mut section, "consumer", Subject::Consumer, &mut found);
+        take(&mut section, "class", Subject::Class, &mut found);
+        if let Some(section) = section.take("identity").and_then(Item::section) {
+            read_identity(section, &mut found);
+        }
+        for (space, key, item) in state::entries(&mut section, chain) {
+            add(item, Subject::Stored(space, key), &mut found);
+        }
         if let Some(item) = section.take("refused") {
             let (key, line) = at(&item);
             let matcher = Matcher::read_part(item);
@@ -193,7 +212,22 @@ fn cpu(item: Item<'_>) -> Option<Duration> {
     report.good(&text, micros.or_else(|| units::parse_duration(&text.value)).ok_or_else(wrong))
 }
 
-fn read_message(
+fn read_identity(mut section: Section<'_>, found: &mut Vec<Expectation>) {
+    for (key, part) in [
+        ("subject", IdentityPart::Subject),
+        ("issuer", IdentityPart::Issuer),
+        ("scopes", IdentityPart::Scopes),
+        ("groups", IdentityPart::Groups),
+    ] {
+        take(&mut section, key, Subject::Identity(part), found);
+    }
+    for (name, item) in entries(&mut section, "claims") {
+        add(item, Subject::Identity(IdentityPart::Claim(name)), found);
+    }
+    section.finish();
+}
+
+pub(super) fn read_message(
     mut section: Section<'_>,
     of: fn(Part) -> Subject,
     own: &[(&'static str, Part)],

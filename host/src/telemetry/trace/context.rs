@@ -26,7 +26,8 @@ impl TraceContext {
     }
 
     /// Reads a `traceparent`. Of a later version what version 00 has is read; nothing but hexadecimal digits in lower case will do.
-    pub(super) fn parse(text: &[u8]) -> Option<Self> {
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(text).ok()?;
         let (version, more) = (hex(text.get(..2)?)?, text.get(55..)?);
         let is_version = version != 0xff && (more.is_empty() || version != 0 && more.starts_with('-'));

@@ -1,6 +1,12 @@
 //! Stories of `tollgate filter test` and `tollgate filter replay`: cases in a file, on the gateway's own engine.
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on fails")]
 
+mod chain;
+mod documented;
+mod outside;
+mod refusals;
+mod time;
+
 use std::path::Path;
 
 use tollgate::filter_test::Tests;
