@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use tollgate_tests::{
-    Answer, Binary, Finished, Request, RunningGateway, TestGateway, Upstream, eventually, guest, target_dir,
+    Answer, Binary, Finished, Request, RunningGateway, TestGateway, Upstream, eventually, example, guest, target_dir,
 };
 
 /// A gateway with one misbehaving policy.
@@ -114,6 +114,75 @@ fn both_messages_are_there_up_to_the_fault() {
     assert!(text.contains("status = 201") && text.contains("\"x-from\" = \"upstream\""), "{text}");
     assert!(text.contains("body = [\"cont\", { repeat = \"x\", times = 3 }]") && !text.contains("s3cret"), "{text}");
     assert!(filter("test", &file, &[]).status.success(), "it faults again: {:?}", filter("test", &file, &[]));
+}
+
+#[test]
+fn what_upstreams_have_answered_is_there_and_is_answered_again() {
+    let answer = Answer::status(500).field("x-reason", "tired").field("set-cookie", "id=s3cret").body("content");
+    let upstream = Upstream::answering(answer);
+    let policy = "filter = \"auth\"\ngrants = { callouts = [\"upstream\"] }\n\
+        config = { upstream = \"upstream\", path = \"/check?code=s3cret\", fields = [\"x-user\"] }\n\
+        [capture]\ndirectory = \"../captures\"\nbodies = 4\n";
+    let gateway = TestGateway::new()
+        .upstream(&upstream)
+        .module("auth", example("callout-auth"))
+        .policy("10-auth", policy)
+        .start();
+    assert_eq!(gateway.get("/orders").status, 503);
+    let (file, text) = captured(&gateway);
+    let part =
+        "[[cases.callouts]]\n# GET /check?code=redacted\nupstream = \"upstream\"\nanswer = { status = 500, fields = { ";
+    assert!(text.contains(part), "{text}");
+    assert!(text.contains("body = [\"cont\", { repeat = \"x\", times = 3 }]"), "{text}");
+    assert!(text.contains("\"x-reason\" = \"tired\"") && text.contains("\"set-cookie\" = \"redacted\""), "{text}");
+    assert!(filter("test", &file, &[]).status.success(), "it faults again: {:?}", filter("test", &file, &[]));
+    let replayed = filter("replay", &file, &[]).stdout;
+    assert!(replayed.contains("  call   GET /check?code=s3cret of upstream: 500, 7 bytes\n"), "{replayed}");
+    // The answer that it should have had.
+    let repaired =
+        text.replace("status = 500", "status = 204").replace("faults = [\"reported\"]", "outcome = \"forwarded\"");
+    fs::write(&file, repaired).unwrap();
+    assert!(filter("test", &file, &[]).status.success(), "{:?}", filter("test", &file, &[]));
+}
+
+#[test]
+fn what_was_found_in_stores_is_there_and_is_found_again() {
+    let upstream = Upstream::start();
+    let policy = "filter = \"state\"\nconfig = { misplaced = \"end\" }\ngrants = { store = [] }\n[capture]\ndirectory = \"../captures\"\n";
+    let gateway =
+        TestGateway::new().upstream(&upstream).module("state", guest("state")).policy("10-state", policy).start();
+    let visit = |deed: &str| gateway.send(Request::get("/").field("x-do", deed));
+    assert_eq!(visit("increment - visits 6 0").text(), "6");
+    let (first, text) = captured(&gateway);
+    assert!(!text.contains("store ="), "there was nothing yet: {text}");
+    fs::remove_file(first).unwrap();
+    assert_eq!(visit("increment - visits 1 0").text(), "7");
+    let (file, text) = captured(&gateway);
+    assert!(text.contains("store = { \"visits\" = \"6\" }"), "{text}");
+    assert!(filter("test", &file, &[]).status.success(), "{:?}", filter("test", &file, &[]));
+    let replayed = filter("replay", &file, &[]).stdout;
+    assert!(replayed.contains("  store  \"visits\" was \"6\"\n"), "{replayed}");
+}
+
+#[test]
+fn secrets_are_not_there_but_the_time_is() {
+    let upstream = Upstream::start();
+    let gateway = TestGateway::new()
+        .file("key", "s3cret")
+        .module("grants", guest("grants"))
+        .config(&format!(
+            "[[listeners]]\naddress = \"127.0.0.1:0\"\n[upstreams.orders]\nendpoints = [\"{}\"]\n[secrets.key]\nfile = \"key\"\n\
+             [[routes]]\nupstream = \"orders\"\npolicies = [\"bad\"]\n[policies.bad]\nfilter = \"policies/grants.wasm\"\n\
+             grants = {{ secrets = [\"key\"], clock = true, random = true, read = [\"x-a\"] }}\nconfig = {{ use = [\"secret:key\", \"read:x-b\"] }}\n\
+             capture = {{ directory = \"captures\" }}\n",
+            upstream.address()
+        ))
+        .start();
+    assert_eq!(gateway.get("/").status, 503);
+    let (file, text) = captured(&gateway);
+    assert!(!text.contains("s3cret") && text.contains("secrets = { \"key\" = \"redacted\" }"), "{text}");
+    assert!(text.contains("\nnow = \"20") && text.contains("faults = [\"refused\"]"), "{text}");
+    assert!(filter("test", &file, &[]).status.success(), "{:?}", filter("test", &file, &[]));
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Captures exchanges in which a filter faults, as files of cases that `tollgate filter replay` runs again.
 //!
-//! `tape` follows an exchange on its worker and keeps what the filter has seen of it; a fault sends that to the thread of
+//! `tape` follows an exchange on its worker and keeps what the filter has seen of it, and of the outside (`outside`); a fault sends that to the thread of
 //! `writer`, where `redact` hides what is nobody's business and `text` writes it down. A policy without `capture` has no recorder,
 //! and pays for none of this.
 
+mod outside;
 mod redact;
 mod tape;
 mod text;

@@ -6,9 +6,10 @@ use std::time::SystemTime;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 
 use super::Shared;
-use crate::chain::{HookAnswer, HookCall, Record};
-use crate::message::{ClientInfo, Exchange, Message};
-use crate::sandbox::{Digest, Fault};
+use super::outside::Outside;
+use crate::chain::{CalledOut, HookAnswer, HookCall, Record};
+use crate::message::{ClientInfo, Exchange, Message, Principal};
+use crate::sandbox::{Digest, Fault, Found};
 
 /// How many pieces of a body are told apart.
 const PIECES: usize = 64;
@@ -30,9 +31,13 @@ pub(super) struct Taken {
     pub(super) uri: Uri,
     pub(super) consumer: Option<HeaderValue>,
     pub(super) attributes: Vec<(Box<str>, HeaderValue)>,
+    pub(super) principal: Option<Box<Principal>>,
+    pub(super) class: Option<Box<str>>,
     pub(super) request: TakenMessage,
     /// Its status too, if it has come.
     pub(super) response: Option<(StatusCode, TakenMessage)>,
+    /// What came from elsewhere.
+    pub(super) outside: Outside,
 }
 
 /// Fields and pieces of one message.
@@ -92,6 +97,19 @@ impl Record for Tape {
 
     fn answered(&mut self, _: HookAnswer<'_>, _: &Exchange) {}
 
+    fn called_out(&mut self, called: &CalledOut<'_>) {
+        let most = self.shared.settings.bodies;
+        if let Some(taken) = &mut self.taken {
+            taken.outside.called_out(called, most);
+        }
+    }
+
+    fn found(&mut self, found: &Found) {
+        if let Some(taken) = &mut self.taken {
+            taken.outside.found(found);
+        }
+    }
+
     fn faulted(&mut self, fault: &Fault) {
         self.is_sent = true;
         let Some(taken) = self.taken.take() else { return };
@@ -110,8 +128,11 @@ impl Taken {
             uri: exchange.request.uri.clone(),
             consumer: exchange.context.consumer().cloned(),
             attributes: exchange.context.attributes.clone(),
+            principal: exchange.context.principal.clone(),
+            class: exchange.context.class.clone(),
             request: TakenMessage { fields: exchange.request.headers.clone(), ..Default::default() },
             response: None,
+            outside: Outside::default(),
         }
     }
 

@@ -3,12 +3,14 @@
 use std::fmt::Write;
 use std::time::UNIX_EPOCH;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use serde_json::Value;
 
-use super::redact::Redact;
+use super::outside;
+use super::redact::{HIDDEN, Redact};
 use super::tape::{Captured, Taken, TakenMessage};
-use crate::config::Isolation;
+use crate::config::{Isolation, Policy, show_moment};
+use crate::message::Principal;
 
 /// How long the message of a fault may be, in bytes.
 const MESSAGE: usize = 1_024;
@@ -19,7 +21,7 @@ pub(super) fn of(captured: &Captured) -> String {
     let (policy, redact) = (&shared.policy, Redact(&shared.settings));
     let class = fault.class.label();
     let message = &fault.message[..fault.message.floor_char_boundary(MESSAGE)];
-    let seconds = at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let moment = show_moment(at.duration_since(UNIX_EPOCH).unwrap_or_default());
     let filter = policy.filter.path().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
     let filter = filter.map_or_else(|| policy.filter.name().to_owned(), |path| path.display().to_string());
     let mut text = String::from("# A fault, captured by tollgate: `tollgate filter replay` shows it hook by hook.\n");
@@ -31,28 +33,42 @@ pub(super) fn of(captured: &Captured) -> String {
     if policy.written_grants.is_object() {
         line(&mut text, "grants", &toml(&policy.written_grants));
     }
-    let limits = &policy.limits;
-    let limits = format!("{{ cpu = \"{}ms\", memory = {} }}", limits.cpu.as_millis().max(1), limits.memory);
-    line(&mut text, "limits", &limits);
+    line(&mut text, "limits", &limits(policy));
     text.push_str("\n[captured]\n");
     line(&mut text, "module", &quote(&module.to_string()));
     line(&mut text, "hook", &quote(hook));
     line(&mut text, "fault", &quote(&format!("{class}: {message}")));
     text.push_str("\n[[cases]]\n");
-    line(
-        &mut text,
-        "name",
-        &quote(&format!("{} faults in {hook} ({class}), at {seconds} s of the epoch", policy.name)),
-    );
+    line(&mut text, "name", &quote(&format!("{} faults in {hook} ({class}), at {moment}", policy.name)));
+    line(&mut text, "now", &quote(&moment));
+    let secrets = policy.grants.secrets.iter().map(|granted| format!("{} = {}", quote(&granted.name), quote(HIDDEN)));
+    let secrets: Vec<_> = secrets.collect();
+    if !secrets.is_empty() {
+        line(&mut text, "secrets", &format!("{{ {} }}", secrets.join(", ")));
+    }
+    outside::stores(&mut text, taken, &redact);
     request(&mut text, taken, &redact);
     if let Some((status, response)) = &taken.response {
         text.push_str("[cases.response]\n");
         line(&mut text, "status", status.as_str());
         message_of(&mut text, response, &redact);
     }
+    outside::callouts(&mut text, taken, &redact);
     text.push_str("[cases.expect]\n");
     line(&mut text, "faults", &format!("[{}]", quote(class)));
     text
+}
+
+fn limits(policy: &Policy) -> String {
+    let limits = &policy.limits;
+    format!(
+        "{{ cpu = \"{}ms\", memory = {}, callouts = {}, callout-timeout = \"{}ms\", callout-body = {} }}",
+        limits.cpu.as_millis().max(1),
+        limits.memory,
+        limits.callouts,
+        limits.callout_timeout.as_millis().max(1),
+        limits.callout_body
+    )
 }
 
 fn request(text: &mut String, taken: &Taken, redact: &Redact<'_>) {
@@ -78,14 +94,35 @@ fn request(text: &mut String, taken: &Taken, redact: &Redact<'_>) {
     if let Some(consumer) = &taken.consumer {
         line(text, "consumer", &bytes(consumer.as_bytes()));
     }
-    let attribute = |(name, value): &(Box<str>, http::HeaderValue)| {
+    let attribute = |(name, value): &(Box<str>, HeaderValue)| {
         format!("{} = {}", quote(name), bytes(&redact.field(name, value.as_bytes())))
     };
     let attributes: Vec<_> = taken.attributes.iter().map(attribute).collect();
     if !attributes.is_empty() {
         line(text, "attributes", &format!("{{ {} }}", attributes.join(", ")));
     }
+    if let Some(principal) = &taken.principal {
+        line(text, "identity", &identity(principal, redact));
+    }
+    if let Some(class) = &taken.class {
+        line(text, "class", &quote(class));
+    }
     message_of(text, &taken.request, redact);
+}
+
+fn identity(principal: &Principal, redact: &Redact<'_>) -> String {
+    let list = |values: &[HeaderValue]| {
+        let values: Vec<_> = values.iter().map(|value| bytes(value.as_bytes())).collect();
+        format!("[{}]", values.join(", "))
+    };
+    let mut parts = vec![format!("subject = {}", bytes(principal.subject.as_bytes()))];
+    parts.extend(principal.issuer.as_ref().map(|issuer| format!("issuer = {}", bytes(issuer.as_bytes()))));
+    parts.push(format!("scopes = {}, groups = {}", list(&principal.scopes), list(&principal.groups)));
+    let claims = principal.claims.iter();
+    let claims =
+        claims.map(|(name, value)| format!("{} = {}", quote(name), bytes(&redact.field(name, value.as_bytes()))));
+    parts.push(format!("claims = {{ {} }}", claims.collect::<Vec<_>>().join(", ")));
+    format!("{{ {} }}", parts.join(", "))
 }
 
 fn message_of(text: &mut String, message: &TakenMessage, redact: &Redact<'_>) {
@@ -104,7 +141,7 @@ fn message_of(text: &mut String, message: &TakenMessage, redact: &Redact<'_>) {
     }
 }
 
-fn fields(fields: &HeaderMap, redact: &Redact<'_>) -> Vec<String> {
+pub(super) fn fields(fields: &HeaderMap, redact: &Redact<'_>) -> Vec<String> {
     let field = |name: &http::HeaderName| {
         let values = fields.get_all(name).iter();
         let values: Vec<_> = values.map(|value| bytes(&redact.field(name.as_str(), value.as_bytes()))).collect();
@@ -132,13 +169,13 @@ fn pieces(message: &TakenMessage) -> Vec<String> {
     pieces
 }
 
-fn line(text: &mut String, key: &str, value: &str) {
+pub(super) fn line(text: &mut String, key: &str, value: &str) {
     // A string takes what is written to it.
     let _ = writeln!(text, "{key} = {value}");
 }
 
 /// As text where it is text.
-fn bytes(bytes: &[u8]) -> String {
+pub(super) fn bytes(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => quote(text),
         Err(_) => {
@@ -152,7 +189,7 @@ fn bytes(bytes: &[u8]) -> String {
 }
 
 /// A basic string of TOML.
-fn quote(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {
         match c {

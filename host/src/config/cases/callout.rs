@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
 use super::{
-    content::bytes,
+    content::joined,
     exchange::fields,
     expect::{Expectation, KeyLine, Part, Subject, read_message},
     policies::Chain,
@@ -104,7 +104,7 @@ fn read_answer(mut section: Section<'_>) -> AnswerCase {
     let status = status.and_then(|status| StatusCode::from_u16(u16::try_from(status).ok()?).ok());
     let mut all = HeaderMap::new();
     fields(&mut all, section.take("fields"));
-    let body = section.take("body").and_then(bytes).unwrap_or_default();
+    let body = section.take("body").and_then(joined).unwrap_or_default();
     section.finish();
     AnswerCase::Response { status: status.unwrap_or_default(), fields: all, body: body.into() }
 }

@@ -54,6 +54,11 @@ fn body(item: Item<'_>) -> Option<(Bytes, Cut)> {
     Some((pieces.concat().into(), Cut::Given(lengths)))
 }
 
+/// As `bytes`, or several that are put together.
+pub(super) fn joined(item: Item<'_>) -> Option<Vec<u8>> {
+    body(item).map(|(bytes, _)| bytes.into())
+}
+
 /// Bytes as text, or in one of the other ways to write them.
 pub(super) fn bytes(item: Item<'_>) -> Option<Vec<u8>> {
     const REMEDY: &str = "write text, { hex = \"00ff\" }, { file = \"PATH\" } or { repeat = \"text\", times = 1000 }";

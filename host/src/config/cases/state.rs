@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{content::bytes, expect::KeyLine, policies::Chain};
+use super::{content::joined, expect::KeyLine, policies::Chain};
 use crate::config::{
     report::At,
     section::{Item, Section},
@@ -97,7 +97,7 @@ fn read_entry(item: Item<'_>) -> Option<Entry> {
         return item.number_or_string("").map(|text| Entry::Value(text.into_bytes(), Duration::ZERO));
     }
     if !item.has("value") && !item.has("lease") {
-        return bytes(item).map(|value| Entry::Value(value, Duration::ZERO));
+        return joined(item).map(|value| Entry::Value(value, Duration::ZERO));
     }
     let mut section = item.section()?;
     let value = section.take("value");
@@ -109,7 +109,7 @@ fn read_entry(item: Item<'_>) -> Option<Entry> {
             let ttl = ttl.map_or(Some(Duration::ZERO), |item| item.duration(milli, LONGEST))?;
             let value = match value.is_number() {
                 true => value.number_or_string("").map(String::into_bytes),
-                false => bytes(value),
+                false => joined(value),
             };
             value.map(|value| Entry::Value(value, ttl))
         }
