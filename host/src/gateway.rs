@@ -17,9 +17,11 @@ use self::control::Control;
 use crate::admin::{self, Admin};
 use crate::bundled;
 use crate::config::{self, Config, Overrides, Problem, Source};
+use crate::deploy::{Deploy, Record};
 use crate::listener::Inherited;
-use crate::reload::{Reload, Reloader};
+use crate::reload::{self, Reload, Reloader};
 use crate::sandbox::{ModuleCache, Sandbox};
+pub(crate) use crate::snapshot::default_state_dir;
 use crate::snapshot::{self, Builder, Explanation, Snapshot, SnapshotStore};
 use crate::telemetry::Metrics;
 use crate::worker;
@@ -64,14 +66,16 @@ impl Gateway {
         let config = config::load(&source, &overrides, &bundled::names()).map_err(StartError::Problems)?;
         let count = worker_count(&config);
         let metrics = Arc::new(Metrics::default());
-        let mut builder = builder(&config, Arc::clone(&metrics), count)?;
+        let deploy = Arc::new(Deploy::open(state_dir(&config).as_deref(), &source));
+        deploy.begin(Record::FILE, None);
+        let mut builder = builder(&config, Arc::clone(&metrics), count, Arc::clone(&deploy))?;
         let inherited = config.admin.and_then(|address| sockets.take(None, address).into_iter().next());
         let takes_over = inherited.is_some();
         let bind_admin = || config.admin.map(|address| bind_admin(&config, &overrides, address)).transpose();
         let admin = inherited.map_or_else(bind_admin, |socket| Ok(Some(socket)))?;
         builder.inherit(sockets);
 
-        let pages = Arc::new(Admin::new(Arc::clone(&metrics)));
+        let pages = Arc::new(Admin::new(Arc::clone(&metrics), Arc::clone(&deploy.journal)));
         let start_control = || -> io::Result<Control> {
             let socket = admin.as_ref().map(TcpListener::try_clone).transpose()?;
             Control::start(Arc::clone(&pages), socket)
@@ -81,6 +85,7 @@ impl Gateway {
         let built = builder.build(&config, None).map_err(StartError::Problems)?;
         built.find_names();
         metrics.gateway.set_generation(built.snapshot.generation);
+        reload::promoted(&deploy, &built.snapshot);
         let store = SnapshotStore::new(built.snapshot);
 
         let drain = CancellationToken::new();
@@ -89,7 +94,7 @@ impl Gateway {
         pages.show(Arc::clone(&store));
         let control = control.map_or_else(start_control, Ok).map_err(system)?;
         let (outcome, metrics) = (Arc::clone(&pages.outcome), Arc::clone(&pages.metrics));
-        let reloader = Reloader { source, overrides, builder, store: Arc::clone(&store), metrics, outcome };
+        let reloader = Reloader { source, overrides, builder, store: Arc::clone(&store), metrics, outcome, deploy };
         let reload = Some(Reload::start(reloader, &config, read_at).map_err(system)?);
         Ok(Self { store, pages, admin, reload, drain, workers, control })
     }
@@ -100,7 +105,7 @@ impl Gateway {
     /// As `start`.
     pub fn check(source: &Source, overrides: &Overrides) -> Result<Config, StartError> {
         let config = config::load(source, overrides, &bundled::names()).map_err(StartError::Problems)?;
-        let mut builder = builder(&config, Arc::default(), 1)?;
+        let mut builder = builder(&config, Arc::default(), 1, Arc::default())?;
         builder.check(&config).map_err(StartError::Problems)?;
         Ok(config)
     }
@@ -212,11 +217,14 @@ fn worker_count(config: &Config) -> usize {
     config.workers.map_or_else(cores, NonZeroUsize::get)
 }
 
-fn builder(config: &Config, metrics: Arc<Metrics>, workers: usize) -> Result<Builder, StartError> {
+fn state_dir(config: &Config) -> Option<PathBuf> {
+    config.state_dir.clone().or_else(snapshot::default_state_dir)
+}
+
+fn builder(config: &Config, metrics: Arc<Metrics>, workers: usize, deploy: Arc<Deploy>) -> Result<Builder, StartError> {
     let sandbox = Sandbox::new().map_err(|error| StartError::System(format!("the sandbox: {error:#}")))?;
-    let state = config.state_dir.clone().or_else(snapshot::default_state_dir);
-    let cache = Arc::new(ModuleCache::new(sandbox, state.map(|dir| dir.join("modules"))));
-    Ok(Builder::new(cache, metrics, workers))
+    let cache = Arc::new(ModuleCache::new(sandbox, state_dir(config).map(|dir| dir.join("modules"))));
+    Ok(Builder::new(cache, metrics, workers, deploy))
 }
 
 fn bind_admin(config: &Config, overrides: &Overrides, address: SocketAddr) -> Result<TcpListener, StartError> {

@@ -5,7 +5,7 @@
 //! - the assembler: [`gateway`]
 //! - the path: [`worker`] → [`listener`] → [`connection`] → [`exchange`] → [`chain`], [`callout`] → [`upstream`]
 //! - the ground it stands on: [`message`], [`framing`], [`wire`], [`route`], [`sandbox`]
-//! - control: [`config`] → [`snapshot`] → [`reload`], [`handover`], and [`admin`], [`telemetry`], [`bundled`]
+//! - control: [`config`] → [`snapshot`] → [`reload`], [`deploy`], [`handover`], and [`admin`], [`telemetry`], [`bundled`]
 //!
 //! A request takes one immutable [`snapshot::Snapshot`] at its start and keeps it to its end; a reload only swaps a pointer.
 //! ARCHITECTURE.md has the table of who may use whom; a test holds the code to it.
@@ -31,6 +31,7 @@ pub mod admin;
 pub mod bundled;
 pub mod capture;
 pub mod config;
+pub mod deploy;
 pub mod handover;
 pub mod reload;
 pub mod snapshot;

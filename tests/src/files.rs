@@ -89,12 +89,13 @@ impl Folder {
         &self.0
     }
 
-    /// Makes all of it look as if it had been written long ago.
+    /// Makes all of it look as if it had been written long ago, except what gateways keep.
     pub(crate) fn age(&self) {
         let long_ago = SystemTime::now() - Duration::from_secs(3600);
         let mut paths = vec![self.0.clone()];
         while let Some(path) = paths.pop() {
-            paths.extend(fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path()));
+            let inside = fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path());
+            paths.extend(inside.filter(|path| !path.ends_with("state")));
             // Others cannot be opened, or block whoever opens them.
             let is_plain = fs::metadata(&path).is_ok_and(|found| found.is_file() || found.is_dir());
             if is_plain && let Ok(file) = fs::File::open(&path) {

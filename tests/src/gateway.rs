@@ -28,7 +28,8 @@ pub struct TestGateway {
     words: Vec<(String, String)>,
     workers: Option<NonZeroUsize>,
     access_log: bool,
-    state: PathBuf,
+    /// Its own state directory; without one, compiled modules are shared with all stories.
+    state: Option<PathBuf>,
 }
 
 impl TestGateway {
@@ -38,15 +39,7 @@ impl TestGateway {
     pub fn new() -> Self {
         let folder = Folder::new();
         fs::create_dir(folder.path().join("policies")).expect("the folder is new");
-        Self {
-            folder,
-            upstream: None,
-            config: None,
-            words: Vec::new(),
-            workers: None,
-            access_log: false,
-            state: state_dir(),
-        }
+        Self { folder, upstream: None, config: None, words: Vec::new(), workers: None, access_log: false, state: None }
     }
 
     /// Where requests go. In a configuration it is `{upstream}`.
@@ -134,7 +127,7 @@ impl TestGateway {
     /// Keeps compiled modules in its own folder, where no other story has left any.
     #[must_use]
     pub fn own_state(mut self) -> Self {
-        self.state = self.folder.path().join("state");
+        self.state = Some(self.folder.path().join("state"));
         self
     }
 
@@ -203,7 +196,7 @@ impl TestGateway {
     /// The arguments of `run`.
     #[must_use]
     pub fn run_args(&self, more: &[&str]) -> Vec<String> {
-        let state = self.state.display().to_string();
+        let state = self.state().display().to_string();
         let mut args = vec!["run".to_owned(), "--state-dir".to_owned(), state];
         args.extend(self.source_args());
         args.extend(more.iter().map(|&arg| arg.to_owned()));
@@ -234,7 +227,7 @@ impl TestGateway {
             admin: Some(ANY_PORT),
             workers: self.workers,
             access_log: self.access_log,
-            state_dir: Some(self.state.clone()),
+            state_dir: Some(self.state()),
         };
         let source = match &self.config {
             Some(text) => Source::File(self.folder.write("tollgate.toml", self.fill(text))),
@@ -247,6 +240,19 @@ impl TestGateway {
         // What has been written just before the start might have changed while it was read, so it would be read again.
         self.folder.age();
         (source, overrides)
+    }
+
+    /// Everything that a gateway remembers is its own; what is compiled is the same for all.
+    fn state(&self) -> PathBuf {
+        self.state.clone().unwrap_or_else(|| {
+            let state = self.folder.path().join("state");
+            let shared = state_dir().join("modules");
+            let made = fs::create_dir_all(&state).and_then(|()| fs::create_dir_all(&shared));
+            made.expect("the target directory can be written to");
+            // It is there already if the story starts it again.
+            let _ = std::os::unix::fs::symlink(shared, state.join("modules"));
+            state
+        })
     }
 
     fn fill(&self, text: &str) -> String {

@@ -8,11 +8,14 @@ use std::path::{Path, PathBuf};
 /// Each module with those that it may name. All may use `telemetry`, and their own children.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
-    ("cli", &["config", "filter_test", "gateway", "handover"]),
+    ("cli", &["config", "deploy", "filter_test", "gateway", "handover"]),
     ("filter_test", &["bundled", "chain", "config", "message", "sandbox", "snapshot", "store"]),
     (
         "gateway",
-        &["admin", "bundled", "config", "listener", "reload", "sandbox", "snapshot", "store", "upstream", "worker"],
+        &[
+            "admin", "bundled", "config", "deploy", "listener", "reload", "sandbox", "snapshot", "store", "upstream",
+            "worker",
+        ],
     ),
     // The path.
     ("worker", &["connection", "listener", "message", "snapshot"]),
@@ -30,17 +33,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sandbox", &["message", "store"]),
     ("store", &[]),
     // Control.
-    ("admin", &["config", "listener", "reload", "snapshot"]),
+    ("admin", &["config", "deploy", "listener", "reload", "snapshot"]),
     ("bundled", &[]),
     ("capture", &["chain", "config", "message", "sandbox"]),
     ("config", &["route"]),
+    ("deploy", &["config", "sandbox"]),
     ("handover", &["listener"]),
-    ("reload", &["bundled", "config", "sandbox", "snapshot"]),
+    ("reload", &["bundled", "config", "deploy", "sandbox", "snapshot"]),
     (
         "snapshot",
         &[
-            "bundled", "capture", "chain", "config", "framing", "listener", "route", "sandbox", "store", "upstream",
-            "wire",
+            "bundled", "capture", "chain", "config", "deploy", "framing", "listener", "route", "sandbox", "store",
+            "upstream", "wire",
         ],
     ),
     ("telemetry", &[]),

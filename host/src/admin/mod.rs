@@ -1,4 +1,4 @@
-//! The admin listener: `/live`, `/ready`, `/metrics`, `/policies`, `/routes`, `/upstreams`. On
+//! The admin listener: `/live`, `/ready`, `/metrics`, `/policies`, `/routes`, `/upstreams`, `/history`. On
 //! loopback unless told otherwise; it changes nothing.
 
 mod pages;
@@ -19,6 +19,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::deploy::Journal;
 use crate::listener::{Accepted, accept};
 use crate::reload::Outcome;
 use crate::snapshot::{Snapshot, SnapshotStore};
@@ -36,6 +37,8 @@ pub struct Admin {
     pub metrics: Arc<Metrics>,
     /// The latest reload.
     pub outcome: Arc<Outcome>,
+    /// The history of changes.
+    pub journal: Arc<Journal>,
     /// Cancelled when the gateway drains and nobody serves in its place: it is alive then, but not ready.
     pub unready: CancellationToken,
 }
@@ -53,12 +56,13 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 impl Admin {
     /// The pages of a gateway that does not serve yet.
     #[must_use]
-    pub fn new(metrics: Arc<Metrics>) -> Self {
+    pub fn new(metrics: Arc<Metrics>, journal: Arc<Journal>) -> Self {
         Self {
             store: OnceLock::new(),
             shown: Notify::new(),
             metrics,
             outcome: Arc::default(),
+            journal,
             unready: CancellationToken::new(),
         }
     }
@@ -113,7 +117,7 @@ impl Accepted for Connections {
         let (pages, stop) = (Arc::clone(&self.pages), self.stop.clone());
         self.open.spawn_local(async move {
             let service = service_fn(|request: http::Request<hyper::body::Incoming>| {
-                let mut page = pages.page(request.method(), request.uri().path());
+                let mut page = pages.page(request.method(), request.uri());
                 if stop.is_cancelled() {
                     page.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
                 }

@@ -2,7 +2,7 @@
 
 use std::time::UNIX_EPOCH;
 
-use http::{Method, Response, StatusCode, header};
+use http::{Method, Response, StatusCode, Uri, header};
 use serde_json::{Value, json};
 
 use super::Admin;
@@ -10,13 +10,13 @@ use crate::config::Problem;
 use crate::snapshot::{PolicyStatus, Snapshot};
 
 impl Admin {
-    pub(super) fn page(&self, method: &Method, path: &str) -> Response<String> {
+    pub(super) fn page(&self, method: &Method, uri: &Uri) -> Response<String> {
         if !matches!(*method, Method::GET | Method::HEAD) {
             let mut page = page(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "GET or HEAD only\n");
             page.headers_mut().insert(header::ALLOW, http::HeaderValue::from_static("GET, HEAD"));
             return page;
         }
-        match path {
+        match uri.path() {
             "/live" => page(StatusCode::OK, "text/plain", "live\n"),
             "/ready" if self.snapshot().is_none() => starting(),
             "/ready" if self.unready.is_cancelled() => {
@@ -27,10 +27,11 @@ impl Admin {
             "/policies" => self.about(|snapshot| self.policies(snapshot)),
             "/routes" => self.about(routes),
             "/upstreams" => self.about(upstreams),
+            "/history" => page(StatusCode::OK, "application/json", format!("{:#}\n", self.history(uri.query()))),
             _ => page(
                 StatusCode::NOT_FOUND,
                 "text/plain",
-                "the pages are /live, /ready, /metrics, /policies, /routes and /upstreams\n",
+                "the pages are /live, /ready, /metrics, /policies, /routes, /upstreams and /history\n",
             ),
         }
     }
@@ -41,6 +42,16 @@ impl Admin {
             Some(snapshot) => page(StatusCode::OK, "application/json", format!("{:#}\n", tell(&snapshot))),
             None => starting(),
         }
+    }
+
+    /// The newest changes, the newest first; with `?policy=NAME` those of one policy.
+    fn history(&self, query: Option<&str>) -> Value {
+        let wanted = query.and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("policy=")));
+        let wanted = wanted.map(percent_decoded);
+        let mut records = self.journal.newest();
+        records.retain(|record| wanted.is_none() || record.policy == wanted);
+        records.reverse();
+        json!({ "history": records })
     }
 
     fn policies(&self, snapshot: &Snapshot) -> Value {
@@ -89,6 +100,17 @@ fn routes(snapshot: &Snapshot) -> Value {
     json!({ "generation": snapshot.generation, "routes": snapshot.describe_routes() })
 }
 
+fn percent_decoded(text: &str) -> String {
+    let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
+    while let Some((&first, after)) = rest.split_first() {
+        let code = if first == b'%' { after.get(..2) } else { None };
+        let code = code.and_then(|code| u8::from_str_radix(std::str::from_utf8(code).ok()?, 16).ok());
+        bytes.push(code.unwrap_or(first));
+        rest = if code.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 /// Nothing serves yet.
 fn starting() -> Response<String> {
     page(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "starting\n")
@@ -99,6 +121,7 @@ fn policy(status: &PolicyStatus, degraded: bool) -> Value {
         "name": status.name,
         "filter": status.filter,
         "digest": status.digest.map(|digest| format!("sha256:{digest}")),
+        "version": status.version.map(|version| version.to_string()),
         "state": if degraded { "degraded" } else { status.state.label() },
         "last-error": problems(&status.problems),
     })

@@ -4,9 +4,11 @@ mod check;
 mod descriptors;
 mod filter_new;
 mod filter_test;
+mod history;
 mod route;
 mod run;
 mod source;
+mod which;
 
 use std::process::ExitCode;
 
@@ -28,6 +30,8 @@ enum Command {
     Check(check::Check),
     /// Say which route a request takes, and why none that goes before it.
     Route(Box<route::Route>),
+    /// Tell what became of each change, stage by stage.
+    History(history::History),
     /// Work on filters.
     #[command(subcommand)]
     Filter(Filter),
@@ -54,6 +58,7 @@ impl Cli {
             Command::Run(run) => run.run(),
             Command::Check(check) => check.run(),
             Command::Route(route) => route.run(),
+            Command::History(history) => history.run(),
             Command::Filter(Filter::New { name }) => new_filter(&name),
             Command::Filter(Filter::Test(test)) => test.run(),
             Command::Filter(Filter::Replay(replay)) => replay.run(),

@@ -41,6 +41,7 @@ mod route;
 mod route_file;
 mod secret;
 mod section;
+mod state_dir;
 mod store;
 mod tls;
 mod tracing;
@@ -75,6 +76,7 @@ pub use self::{
     quarantine::Quarantine,
     redis::{Redis, Secret},
     secret::{SecretEntry, SecretSource},
+    state_dir::state_dir_of,
     store::{OnOutage, Store},
     tls::{CertificateFiles, ClientAuth, Tls, TlsProfile},
     tracing::{Collector, Tracing},

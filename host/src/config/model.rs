@@ -249,6 +249,8 @@ pub struct Policy {
     pub grants_place: Place,
     /// `grants` as written, as JSON, for a capture to say the same; null if there are none.
     pub written_grants: serde_json::Value,
+    /// The whole entry as written, as JSON, so that it can be told from others and read again; null if nothing is written.
+    pub written: serde_json::Value,
     /// `[limits]`: what the filter may use.
     pub limits: PolicyLimits,
     /// `capture`: what is kept of an exchange in which the filter faults.

@@ -23,6 +23,7 @@ pub(super) struct PolicyTable {
     quarantine: Option<Quarantine>,
     grants: Option<At<Grants>>,
     written_grants: Value,
+    written: Value,
     store: Option<Grant>,
     limits: PolicyLimits,
     capture: Option<Capture>,
@@ -31,7 +32,8 @@ pub(super) struct PolicyTable {
 impl PolicyTable {
     /// Reads all keys and reports what is wrong with them.
     pub(super) fn read(mut section: Section<'_>) -> Self {
-        let table = Self::take(&mut section);
+        let written = section.written().unwrap_or_default();
+        let table = Self { written, ..Self::take(&mut section) };
         section.finish();
         table
     }
@@ -47,6 +49,7 @@ impl PolicyTable {
             isolation: section.take("isolation").and_then(read_isolation).unwrap_or_default(),
             quarantine: section.take("quarantine").and_then(Item::section).and_then(quarantine::read),
             written_grants: written.unwrap_or(Value::Null),
+            written: Value::Null,
             grants: grants.and_then(read_grants),
             store: section.take("store").and_then(grants::read_one),
             limits: section.take("limits").and_then(Item::section).map(read_limits).unwrap_or_default(),
@@ -76,6 +79,7 @@ impl PolicyTable {
             grants,
             grants_place,
             written_grants: self.written_grants,
+            written: self.written,
             store: self.store,
             limits: self.limits,
             capture: self.capture,

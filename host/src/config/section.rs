@@ -39,6 +39,12 @@ impl<'a> Section<'a> {
         At { value: (), key: self.key.clone(), line: self.line }
     }
 
+    /// As JSON what is there, without a word about what JSON cannot hold.
+    pub(super) fn written(&self) -> Option<Value> {
+        let silent = Document::silent();
+        json::Convert { document: &silent }.value(&self.key, self.line, DeValue::Table(self.table.clone()))
+    }
+
     /// The value of a key.
     pub(super) fn take(&mut self, name: &'static str) -> Option<Item<'a>> {
         self.asked.push(name);

@@ -15,7 +15,8 @@ use self::settle::Changes;
 use self::watch::Watch;
 use crate::bundled;
 use crate::config::{self, Config, Overrides, Problem, Source};
-use crate::snapshot::{Builder, SnapshotStore};
+use crate::deploy::{Deploy, Record, Stage};
+use crate::snapshot::{Builder, Snapshot, SnapshotStore};
 use crate::telemetry::{Metrics, service_manager};
 
 /// Where the configuration comes from and what it is turned into.
@@ -32,6 +33,8 @@ pub struct Reloader {
     pub metrics: Arc<Metrics>,
     /// The outcome of the latest reload.
     pub outcome: Arc<Outcome>,
+    /// What is remembered of changes.
+    pub deploy: Arc<Deploy>,
 }
 
 /// What the latest reload came to, for the admin pages.
@@ -153,9 +156,9 @@ fn parent(path: &Path) -> PathBuf {
 
 impl Reloader {
     fn run(mut self, events: &Receiver<Event>, watch: &mut Watch, files: &mut Files, again: &Sender<Event>) {
-        while let Some(()) = Changes::default().wait(events, |event| watch.concerns(event)) {
+        while let Some(settled) = Changes::default().wait(events, |event| watch.concerns(event)) {
             let read_at = SystemTime::now();
-            if let Some(config) = self.reload() {
+            if let Some(config) = self.reload(settled) {
                 *files = Files::of(&self.source, &config);
             }
             if watch.follow(&files.directories, &files.files) && files.changed_since(read_at) {
@@ -165,23 +168,27 @@ impl Reloader {
     }
 
     /// Reads everything again and swaps, or says why not.
-    fn reload(&mut self) -> Option<Config> {
+    fn reload(&mut self, settled: Duration) -> Option<Config> {
         service_manager::reloading();
-        let config = self.try_reload();
+        let config = self.try_reload(settled);
         service_manager::ready();
         config
     }
 
-    fn try_reload(&mut self) -> Option<Config> {
+    fn try_reload(&mut self, settled: Duration) -> Option<Config> {
         let started = Instant::now();
         let current = self.store.load();
+        self.deploy.begin(Record::FILE, None);
         let config = config::load(&self.source, &self.overrides, &bundled::names());
+        self.deploy.before(self.deploy.note(Stage::Settle).took(settled));
+        self.deploy.before(self.deploy.note(Stage::Read).took(started.elapsed()));
         let built = config.and_then(|config| Ok((self.builder.build(&config, Some(&current))?, config)));
         match built {
             Ok((built, config)) => {
                 built.find_names();
                 let generation = built.snapshot.generation;
-                self.store.swap(built.snapshot);
+                self.store.swap(Arc::clone(&built.snapshot));
+                promoted(&self.deploy, &built.snapshot);
                 self.outcome.set(None);
                 let ms = ms(started.elapsed());
                 for problem in &built.problems {
@@ -195,12 +202,27 @@ impl Reloader {
                 for problem in &problems {
                     tracing::error!("{problem}");
                 }
+                self.rejected(&problems);
                 tracing::error!(problems = problems.len(), "the change is rejected; what served before keeps serving");
                 self.metrics.gateway.reloaded(false);
                 self.outcome.set(Some(Rejection { at: SystemTime::now(), problems }));
                 None
             }
         }
+    }
+
+    /// Writes down why a change as a whole was rejected.
+    fn rejected(&self, problems: &[Problem]) {
+        let reason = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        self.deploy.record(self.deploy.note(Stage::Reject).failed(reason));
+    }
+}
+
+/// Writes down which policies serve in another version than before.
+pub fn promoted(deploy: &Deploy, snapshot: &Snapshot) {
+    for status in snapshot.statuses.iter().filter(|status| status.is_new && status.version.is_some()) {
+        let record = deploy.note(Stage::Promote).of(&status.name, status.version, status.digest);
+        deploy.record(record);
     }
 }
 

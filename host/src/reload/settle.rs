@@ -27,19 +27,19 @@ pub(super) struct Changes {
 }
 
 impl Changes {
-    /// Waits for a change that concerns us and for its end; none if the gateway stops.
+    /// Waits for a change that concerns us and for its end, and says how long that took; none if the gateway stops.
     pub(super) fn wait(
         mut self,
         events: &Receiver<Event>,
         mut concerns: impl FnMut(&notify::Event) -> bool,
-    ) -> Option<()> {
-        let mut first = None;
+    ) -> Option<Duration> {
+        let mut first: Option<Instant> = None;
         loop {
             let event = match first {
                 None => events.recv().ok(),
                 Some(since) => match events.recv_timeout(self.patience(since)) {
                     Ok(event) => Some(event),
-                    Err(RecvTimeoutError::Timeout) => return Some(()),
+                    Err(RecvTimeoutError::Timeout) => return Some(since.elapsed()),
                     Err(RecvTimeoutError::Disconnected) => None,
                 },
             };
@@ -114,7 +114,7 @@ mod tests {
         for _ in 0..3 {
             sender.send(event(EventKind::Access(AccessKind::Close(AccessMode::Write)))).unwrap();
         }
-        assert_eq!(Changes::default().wait(&receiver, |_| true), Some(()));
+        assert!(Changes::default().wait(&receiver, |_| true).is_some());
         assert!(receiver.try_recv().is_err());
     }
 }

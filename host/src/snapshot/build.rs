@@ -11,6 +11,7 @@ use super::rules::{framing_limits, path_rules, unmatched_paths};
 use super::{BoundListener, Snapshot, Target};
 use crate::chain::{Chain, Policy, Recorder};
 use crate::config::{self, Config, Problem, Store};
+use crate::deploy::Deploy;
 use crate::listener::{self, Admission, Bounds, Inherited};
 use crate::route::{Action, RouteTable};
 use crate::sandbox::ModuleCache;
@@ -44,10 +45,10 @@ impl Built {
 }
 
 impl Builder {
-    /// A builder for that many workers.
+    /// A builder for that many workers, whose policies' stages are written down there.
     #[must_use]
-    pub fn new(cache: Arc<ModuleCache>, metrics: Arc<Metrics>, workers: usize) -> Self {
-        let policies = PolicyMaker::new(cache, Arc::clone(&metrics), workers);
+    pub fn new(cache: Arc<ModuleCache>, metrics: Arc<Metrics>, workers: usize, deploy: Arc<Deploy>) -> Self {
+        let policies = PolicyMaker::new(cache, Arc::clone(&metrics), workers, deploy);
         let (admission, inherited) = (Arc::default(), Inherited::default());
         Self { policies, metrics, admission, inherited, workers, generation: 0 }
     }

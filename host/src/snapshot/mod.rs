@@ -13,6 +13,7 @@ mod secrets;
 mod stage;
 mod state;
 mod store;
+mod told;
 mod view;
 
 pub use crate::config::{ForwardIdentity, IdentityPart};

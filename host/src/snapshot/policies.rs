@@ -9,11 +9,14 @@ use super::captures::Captures;
 use super::grants;
 use super::secrets::Secrets;
 use super::state::StateMaker;
+use super::told::Told;
 use crate::bundled;
 use crate::chain::{FaultAnswer, Load, Policy, Quarantine, QuarantineSettings};
 use crate::config::{self, FilterSource, PolicyEntry, Problem, Store};
+use crate::deploy::{Deploy, Stage, Version};
 use crate::sandbox::{
-    CalloutGrants, Digest, Fault, Filter, FilterSettings, Grants, Isolation, Module, ModuleCache, Reach, Sources,
+    CalloutGrants, Digest, Fault, Filter, FilterSettings, Grants, Isolation, Module, ModuleCache, ModuleError, Reach,
+    Sources,
 };
 use crate::telemetry::Metrics;
 
@@ -49,6 +52,10 @@ pub struct PolicyStatus {
     pub filter: Option<String>,
     /// The digest of the module that serves.
     pub digest: Option<Digest>,
+    /// The version that serves.
+    pub version: Option<Version>,
+    /// Whether another one served before.
+    pub is_new: bool,
     /// How it stands.
     pub state: PolicyState,
     /// Why the latest change was rejected.
@@ -63,14 +70,15 @@ pub(super) struct PolicyMaker {
     pub(super) secrets: Secrets,
     pub(super) state: StateMaker,
     pub(super) sources: Option<Arc<dyn Sources>>,
+    pub(super) told: Told,
     captures: Captures,
 }
 
 impl PolicyMaker {
-    pub(super) fn new(cache: Arc<ModuleCache>, metrics: Arc<Metrics>, workers: usize) -> Self {
+    pub(super) fn new(cache: Arc<ModuleCache>, metrics: Arc<Metrics>, workers: usize, deploy: Arc<Deploy>) -> Self {
         let state = StateMaker::new(Arc::clone(&metrics));
         let (secrets, captures) = (Secrets::default(), Captures::default());
-        Self { cache, metrics, workers, secrets, state, sources: None, captures }
+        Self { cache, metrics, workers, secrets, state, sources: None, told: Told::new(deploy), captures }
     }
 
     /// The policy of an entry, if there is one now or was one before, and its status.
@@ -81,18 +89,52 @@ impl PolicyMaker {
         previous: Option<&Snapshot>,
     ) -> (Option<Arc<Policy>>, PolicyStatus) {
         let older = previous.and_then(|snapshot| snapshot.policies.iter().find(|policy| *policy.name == *entry.name));
+        let was = previous.and_then(|snapshot| snapshot.statuses.iter().find(|status| status.name == entry.name));
+        let was = was.and_then(|status| status.version);
         let made = match &entry.policy {
-            Ok(policy) => self.prepare(policy, stores, older),
-            Err(problems) => Err(problems.clone()),
+            Ok(policy) => self.attempt(policy, stores, older),
+            Err(problems) => {
+                self.told.failed(&entry.name, None, None, problems);
+                Err(problems.clone())
+            }
         };
         let filter = entry.policy.as_ref().ok().map(|policy| policy.filter.name().to_owned());
-        let (policy, state, problems) = match (made, older) {
-            (Ok(policy), _) => (Some(policy), PolicyState::Live, vec![]),
-            (Err(problems), Some(older)) => (Some(Arc::clone(older)), PolicyState::Kept, problems),
-            (Err(problems), None) => (None, PolicyState::Failed, problems),
+        let (policy, version, state, problems) = match (made, older) {
+            (Ok((policy, version)), _) => (Some(policy), Some(version), PolicyState::Live, vec![]),
+            (Err(problems), Some(older)) => (Some(Arc::clone(older)), was, PolicyState::Kept, problems),
+            (Err(problems), None) => (None, None, PolicyState::Failed, problems),
         };
         let digest = policy.as_ref().map(|policy| policy.filter.module.digest);
-        (policy, PolicyStatus { name: entry.name.clone(), filter, digest, state, problems })
+        let is_new = version != was;
+        (policy, PolicyStatus { name: entry.name.clone(), filter, digest, version, is_new, state, problems })
+    }
+
+    /// The policy as its entry says, with its version. What becomes of each stage is told.
+    fn attempt(
+        &mut self,
+        policy: &config::Policy,
+        stores: &[Store],
+        older: Option<&Arc<Policy>>,
+    ) -> Result<(Arc<Policy>, Version), Vec<Problem>> {
+        self.told.steps.enter(Stage::Verify);
+        let content = read(policy).map_err(|problem| vec![problem]);
+        let module = content.as_ref().ok().map(|content| Digest::of(content));
+        let version = module.map(|module| Version::of(policy, module));
+        let made = content.and_then(|content| self.prepare_from(policy, &content, stores, older));
+        match (made, version, module) {
+            (Ok(made), Some(version), Some(module)) => {
+                match older.is_some_and(|older| Arc::ptr_eq(older, &made)) {
+                    true => self.told.same(&policy.name),
+                    false => self.told.ready(&policy.name, version, module),
+                }
+                Ok((made, version))
+            }
+            (made, ..) => {
+                let problems = made.err().unwrap_or_default();
+                self.told.failed(&policy.name, version, module, &problems);
+                Err(problems)
+            }
+        }
     }
 
     pub(super) fn prepare(
@@ -102,6 +144,16 @@ impl PolicyMaker {
         older: Option<&Arc<Policy>>,
     ) -> Result<Arc<Policy>, Vec<Problem>> {
         let content = read(policy).map_err(|problem| vec![problem])?;
+        self.prepare_from(policy, &content, stores, older)
+    }
+
+    fn prepare_from(
+        &mut self,
+        policy: &config::Policy,
+        content: &[u8],
+        stores: &[Store],
+        older: Option<&Arc<Policy>>,
+    ) -> Result<Arc<Policy>, Vec<Problem>> {
         let on_fault = policy.on_fault.map(answer);
         let quarantine = policy.quarantine.map(quarantine);
         let grants = Arc::new(grants::granted(policy, &self.secrets)?);
@@ -110,20 +162,25 @@ impl PolicyMaker {
             && older.on_fault == on_fault
             && older.quarantine.as_ref().map(|older| older.settings) == quarantine
             && older.load.as_ref().map(|load| load.most) == policy.limits.exchanges
-            && older.filter.module.digest == Digest::of(&content)
+            && older.filter.module.digest == Digest::of(content)
             && older.filter.settings.same_as(&settings)
             && self.captures.is_unchanged(policy, older)
         {
             return Ok(Arc::clone(older));
         }
         let reach = if settings.spaces.are_far() { Reach::Far } else { Reach::Near };
-        let module = self.cache.load_for(&content, reach);
-        let module = module.map_err(|error| vec![module_problem(policy, &error.to_string())])?;
+        self.told.steps.enter(Stage::Compile);
+        let module = self.cache.load_for(content, reach).map_err(|error| {
+            self.told.steps.is_rather(stage_of(&error));
+            vec![module_problem(policy, &error.to_string())]
+        })?;
+        self.told.steps.enter(Stage::TypeCheck);
         let mut needs = module.needs();
         needs.retain(|need| !grants.meets(need));
         if !needs.is_empty() {
             return Err(vec![grants::missing(policy, &grants, &needs)]);
         }
+        self.told.steps.enter(Stage::Configure);
         let name = Arc::clone(&settings.name);
         let filter =
             Filter::prepare(module, settings, self.workers).map_err(|fault| vec![configure_problem(policy, &fault)])?;
@@ -162,6 +219,15 @@ impl PolicyMaker {
             sources: self.sources.clone(),
             follows: policy.capture.is_some() || self.sources.is_some(),
         }
+    }
+}
+
+/// Linking comes with compiling.
+fn stage_of(error: &ModuleError) -> Stage {
+    match error {
+        ModuleError::TooLarge(_) => Stage::Verify,
+        ModuleError::Malformed(_) => Stage::Compile,
+        ModuleError::NoMetadata(_) | ModuleError::WrongWorld(_) | ModuleError::RefusedImport(_) => Stage::TypeCheck,
     }
 }
 
