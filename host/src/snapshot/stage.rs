@@ -22,7 +22,7 @@ impl Builder {
     /// A builder of policies for one worker that are in no other world than this.
     #[must_use]
     pub fn staged(cache: Arc<ModuleCache>, stage: Stage) -> Self {
-        let mut builder = Self::new(cache, Arc::new(Metrics::default()), 1);
+        let mut builder = Self::new(cache, Arc::new(Metrics::default()), 1, Arc::default());
         let Stage { sources, clock, secrets } = stage;
         builder.policies.state.clock = clock;
         builder.policies.sources = Some(sources);
