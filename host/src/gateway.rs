@@ -1,6 +1,7 @@
 //! The one assembler: from a configuration to running workers, with reload and admin beside them.
 
 mod control;
+mod first;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -14,15 +15,16 @@ use std::time::SystemTime;
 use tokio_util::sync::CancellationToken;
 
 use self::control::Control;
-use crate::admin::{self, Admin};
+use self::first::First;
+use crate::admin::{self, Admin, Operators};
 use crate::bundled;
 use crate::config::{self, Config, Overrides, Problem, Source};
-use crate::deploy::{Deploy, Record};
+use crate::deploy::{Deploy, Home, Record};
 use crate::listener::Inherited;
-use crate::reload::{self, Reload, Reloader};
+use crate::reload::{self, Live, Rejection, Reload, Reloader};
 use crate::sandbox::{ModuleCache, Sandbox};
 pub(crate) use crate::snapshot::default_state_dir;
-use crate::snapshot::{self, Builder, Explanation, Snapshot, SnapshotStore};
+use crate::snapshot::{self, Builder, Built, Explanation, Snapshot, SnapshotStore};
 use crate::telemetry::Metrics;
 use crate::worker;
 
@@ -63,11 +65,13 @@ impl Gateway {
     /// As `start`.
     pub fn start_on(source: Source, overrides: Overrides, mut sockets: Inherited) -> Result<Self, StartError> {
         let read_at = SystemTime::now();
-        let config = config::load(&source, &overrides, &bundled::names()).map_err(StartError::Problems)?;
+        let state_dir = state_dir_of(&source, &overrides);
+        let deploy = Arc::new(Deploy::open(state_dir.as_deref(), &source));
+        deploy.begin(Record::FILE, None);
+        let mut first = First::read(&source, &overrides, &deploy)?;
+        let config = first.config.clone();
         let count = worker_count(&config);
         let metrics = Arc::new(Metrics::default());
-        let deploy = Arc::new(Deploy::open(state_dir(&config).as_deref(), &source));
-        deploy.begin(Record::FILE, None);
         let mut builder = builder(&config, Arc::clone(&metrics), count, Arc::clone(&deploy))?;
         let inherited = config.admin.and_then(|address| sockets.take(None, address).into_iter().next());
         let takes_over = inherited.is_some();
@@ -82,11 +86,12 @@ impl Gateway {
         };
         // The pages of a predecessor are true until this process serves.
         let control = (!takes_over).then(start_control).transpose().map_err(system)?;
-        let built = builder.build(&config, None).map_err(StartError::Problems)?;
+        let built = first.build(&source, &overrides, &deploy, &mut builder)?;
         built.find_names();
+        tell(&first, &built, &pages, &deploy);
         metrics.gateway.set_generation(built.snapshot.generation);
         reload::promoted(&deploy, &built.snapshot);
-        let store = SnapshotStore::new(built.snapshot);
+        let store = SnapshotStore::new(Arc::clone(&built.snapshot));
 
         let drain = CancellationToken::new();
         let workers = (0..count).map(|index| worker::start(index, Arc::clone(&store), drain.clone()));
@@ -94,8 +99,13 @@ impl Gateway {
         pages.show(Arc::clone(&store));
         let control = control.map_or_else(start_control, Ok).map_err(system)?;
         let (outcome, metrics) = (Arc::clone(&pages.outcome), Arc::clone(&pages.metrics));
-        let reloader = Reloader { source, overrides, builder, store: Arc::clone(&store), metrics, outcome, deploy };
-        let reload = Some(Reload::start(reloader, &config, read_at).map_err(system)?);
+        let live = Live { config: first.config, recording: first.recording, fresh: built.fresh };
+        let reloader =
+            Reloader { source, overrides, builder, store: Arc::clone(&store), metrics, outcome, deploy, live };
+        let home = reloader.deploy.home().cloned();
+        let reload = Reload::start(reloader, read_at).map_err(system)?;
+        admit_operators(&pages, home.as_ref(), &reload);
+        let reload = Some(reload);
         Ok(Self { store, pages, admin, reload, drain, workers, control })
     }
 
@@ -215,6 +225,39 @@ fn system(error: impl std::fmt::Display) -> StartError {
 fn worker_count(config: &Config) -> usize {
     let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     config.workers.map_or_else(cores, NonZeroUsize::get)
+}
+
+/// Says what is wrong although something serves.
+fn tell(first: &First, built: &Built, pages: &Admin, deploy: &Deploy) {
+    for problem in &built.problems {
+        tracing::error!("{problem}");
+    }
+    let Some(last) = &first.last else { return };
+    last.tell(deploy);
+    let is_bad = !last.problems.is_empty();
+    pages.metrics.gateway.set_last_known_good(is_bad);
+    let rejection = Rejection { at: SystemTime::now(), problems: last.problems.clone() };
+    pages.outcome.set(is_bad.then_some(rejection));
+}
+
+/// Opens the socket for operators. Without it all goes on but what they want.
+fn admit_operators(pages: &Admin, home: Option<&Home>, reload: &Reload) {
+    let Some(home) = home else { return };
+    match admin::bind_operators(home.path()) {
+        Ok(socket) => pages.admit(Operators { socket, operations: reload.operations() }),
+        Err(error) => {
+            tracing::warn!(folder = %home.path().display(), %error, "there is no socket for operators");
+        }
+    }
+}
+
+/// Where the state is, whatever else the configuration says.
+fn state_dir_of(source: &Source, overrides: &Overrides) -> Option<PathBuf> {
+    let configured = match source {
+        Source::File(path) => config::state_dir_of(path),
+        Source::Flags(_) => None,
+    };
+    overrides.state_dir.clone().or(configured).or_else(snapshot::default_state_dir)
 }
 
 fn state_dir(config: &Config) -> Option<PathBuf> {

@@ -155,6 +155,19 @@ impl TestGateway {
         Ok(RunningGateway { gateway, files: self })
     }
 
+    /// Starts it again, after it has been stopped. What has been written to its folder since stays as it is, the configuration
+    /// included.
+    ///
+    /// # Errors
+    /// If the gateway says so.
+    pub fn try_restart(self) -> Result<RunningGateway, String> {
+        let (source, overrides) = self.source_as_is();
+        self.folder.age();
+        let start = || Gateway::start(source.clone(), overrides.clone());
+        let gateway = once_there_is_room(start).map_err(|error| error.to_string())?;
+        Ok(RunningGateway { gateway, files: self })
+    }
+
     /// What `tollgate check` says, in this process.
     ///
     /// # Errors
@@ -223,22 +236,30 @@ impl TestGateway {
     }
 
     fn source(&self) -> (Source, Overrides) {
+        if let Some(text) = &self.config {
+            self.folder.write("tollgate.toml", self.fill(text));
+        }
+        // What has been written just before the start might have changed while it was read, so it would be read again.
+        self.folder.age();
+        self.source_as_is()
+    }
+
+    fn source_as_is(&self) -> (Source, Overrides) {
         let overrides = Overrides {
             admin: Some(ANY_PORT),
             workers: self.workers,
             access_log: self.access_log,
             state_dir: Some(self.state()),
+            ..Overrides::default()
         };
         let source = match &self.config {
-            Some(text) => Source::File(self.folder.write("tollgate.toml", self.fill(text))),
+            Some(_) => Source::File(self.folder.path().join("tollgate.toml")),
             None => Source::Flags(Flags {
                 listen: vec![ANY_PORT],
                 upstream: self.upstream.map(|address| format!("http://{address}")).unwrap_or_default(),
                 policies: Some(self.folder.path().join("policies")),
             }),
         };
-        // What has been written just before the start might have changed while it was read, so it would be read again.
-        self.folder.age();
         (source, overrides)
     }
 
@@ -426,6 +447,13 @@ impl RunningGateway {
     #[must_use]
     pub fn inner(&self) -> &Gateway {
         &self.gateway
+    }
+
+    /// Stops it, and gives its files, to be started again.
+    #[must_use]
+    pub fn stop(self) -> TestGateway {
+        self.gateway.shutdown();
+        self.files
     }
 
     /// Drains and returns when the last exchange is done.

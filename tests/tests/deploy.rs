@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+use std::path::{Path, PathBuf};
+
 use serde_json::Value;
-use tollgate_tests::{Binary, RunningGateway, TestGateway, Upstream, guest};
+use tollgate_tests::{Binary, Connection, Finished, Request, RunningGateway, TestGateway, Upstream, eventually, guest};
 
 /// A policy that marks responses with its version.
 fn mark(version: &str) -> String {
@@ -103,5 +105,353 @@ mod history {
         let finished = Binary::finish(folder.path(), &["history", "--state-dir", &state]);
         assert!(finished.stderr.starts_with("no such gateway has kept anything in "), "{finished:?}");
         assert_eq!(finished.status.code(), Some(1));
+    }
+}
+
+/// The version that marks a response.
+fn version(gateway: &RunningGateway) -> Option<String> {
+    gateway.get("/").field("x-version").map(ToOwned::to_owned)
+}
+
+/// What `tollgate` says about a gateway that keeps its state there.
+fn tollgate(state: &Path, args: &[&str]) -> Finished {
+    let (command, rest) = args.split_first().unwrap();
+    let state = state.display().to_string();
+    Binary::finish(Path::new("."), &[&[*command, "--state-dir", &state], rest].concat())
+}
+
+fn state_of(gateway: &RunningGateway) -> PathBuf {
+    gateway.path().join("state")
+}
+
+/// As `tollgate`; it must have gone well.
+#[track_caller]
+fn said(gateway: &RunningGateway, args: &[&str]) -> String {
+    let finished = tollgate(&state_of(gateway), args);
+    assert!(finished.status.success(), "{finished:?}");
+    finished.stdout
+}
+
+/// As `tollgate`; it must have been refused.
+#[track_caller]
+fn refused(gateway: &RunningGateway, args: &[&str]) -> String {
+    let finished = tollgate(&state_of(gateway), args);
+    assert_eq!(finished.status.code(), Some(1), "{finished:?}");
+    finished.stderr
+}
+
+/// Waits until what serves is written down, which comes behind the swap.
+#[track_caller]
+fn written_down(gateway: &RunningGateway, policy: &str) {
+    let serving = gateway.policy(policy)["version"].as_str().unwrap().to_owned();
+    let state = state_of(gateway).join("gateways");
+    eventually("it is written down", || {
+        let homes = std::fs::read_dir(&state).into_iter().flatten().flatten();
+        let texts = homes.filter_map(|home| std::fs::read_to_string(home.path().join("state.json")).ok());
+        texts
+            .map(|text| text.split("\"policies\":").nth(1).unwrap_or_default().to_owned())
+            .any(|text| text.split('}').next().unwrap_or_default().contains(&serving))
+    });
+}
+
+const CONFIG: &str = "policies-dir = \"policies\"\n[[listeners]]\naddress = \"{listen}\"\n[upstreams.a]\n\
+                      endpoints = [\"{upstream}\"]\n[[routes]]\nupstream = \"a\"\npolicies = [\"headers\"]\n";
+
+mod after_a_restart {
+    use super::*;
+
+    #[test]
+    fn a_policy_that_is_broken_serves_as_it_did() {
+        let upstream = Upstream::start();
+        let gateway = TestGateway::new().upstream(&upstream).policy("10-headers", &mark("1")).start();
+        written_down(&gateway, "10-headers");
+        let files = gateway.stop().policy("10-headers", "[config]\nrequest = 7");
+        let gateway = files.try_restart().unwrap();
+        assert_eq!(version(&gateway).as_deref(), Some("1"));
+        let policy = gateway.policy("10-headers");
+        let error = gateway.relative(policy["last-error"].as_str().unwrap());
+        assert!(policy["state"] == "kept" && error.starts_with("policies/10-headers.toml:1: config:"), "{policy}");
+        gateway.change(|gateway| gateway.write_policy("10-headers", &mark("2")));
+        assert_eq!(
+            (version(&gateway).as_deref(), gateway.policy("10-headers")["state"].as_str()),
+            (Some("2"), Some("live"))
+        );
+    }
+
+    #[test]
+    fn a_policy_whose_module_is_gone_or_damaged_serves_as_it_did() {
+        let upstream = Upstream::start();
+        let gateway = TestGateway::new()
+            .upstream(&upstream)
+            .module("m", guest("misbehave"))
+            .policy("10-m", "filter = \"m\"\n")
+            .start();
+        written_down(&gateway, "10-m");
+        let digest = gateway.policy("10-m")["digest"].clone();
+        let files = gateway.stop().module("m", "garbage");
+        let gateway = files.try_restart().unwrap();
+        assert_eq!((&gateway.policy("10-m")["state"], &gateway.policy("10-m")["digest"]), (&"kept".into(), &digest));
+        gateway.remove("m.wasm");
+        let gateway = gateway.stop().try_restart().unwrap();
+        assert_eq!((&gateway.policy("10-m")["state"], &gateway.policy("10-m")["digest"]), (&"kept".into(), &digest));
+        assert!(gateway.get("/").echo().field("x-begun").is_some());
+    }
+
+    #[test]
+    fn what_served_last_serves_where_the_configuration_is_no_good() {
+        let upstream = Upstream::start();
+        let files = TestGateway::new().upstream(&upstream).config(CONFIG).policy("10-headers", &mark("1"));
+        let gateway = files.start();
+        written_down(&gateway, "10-headers");
+        // All of it is gone: the file, and the directory of policies.
+        let good = std::fs::read_to_string(gateway.path().join("tollgate.toml")).unwrap();
+        std::fs::remove_file(gateway.path().join("tollgate.toml")).unwrap();
+        std::fs::rename(gateway.policies_dir(), gateway.path().join("away")).unwrap();
+        let gateway = gateway.stop().try_restart().unwrap();
+        assert_eq!(version(&gateway).as_deref(), Some("1"));
+        assert_eq!((gateway.admin("/ready").status, gateway.metric("tollgate_last_known_good")), (200, 1.0));
+        let page = gateway.policies();
+        let told = gateway.relative(page["rejected-change"]["problems"].as_str().unwrap());
+        assert!(told.starts_with("tollgate.toml: cannot be read: there is no such file"), "{told}");
+        let newest = gateway.admin("/history").json()["history"].clone();
+        assert!(newest.as_array().unwrap().iter().any(|record| record["stage"] == "recover"), "{newest:#}");
+        // It is repaired while that serves.
+        std::fs::rename(gateway.path().join("away"), gateway.policies_dir()).unwrap();
+        gateway.write_policy("10-headers", &mark("2"));
+        gateway.replace_file("tollgate.toml", good);
+        eventually("what is written serves", || version(&gateway).as_deref() == Some("2"));
+        eventually("and it says so", || gateway.metric("tollgate_last_known_good") == 0.0);
+        assert!(gateway.policies()["rejected-change"].is_null());
+    }
+
+    #[test]
+    fn a_route_that_names_a_policy_that_never_was_good_rejects_the_change_as_it_would_while_running() {
+        let upstream = Upstream::start();
+        let files = TestGateway::new().upstream(&upstream).config(CONFIG).policy("10-headers", &mark("1"));
+        let gateway = files.start();
+        written_down(&gateway, "10-headers");
+        let text = std::fs::read_to_string(gateway.path().join("tollgate.toml")).unwrap();
+        let files = gateway.stop().module("20-new", "garbage");
+        files.folder().write("tollgate.toml", text.replace("[\"headers\"]", "[\"headers\", \"new\"]"));
+        let gateway = files.try_restart().unwrap();
+        assert_eq!((version(&gateway).as_deref(), gateway.metric("tollgate_last_known_good")), (Some("1"), 1.0));
+    }
+
+    #[test]
+    fn a_policy_that_was_kept_is_kept() {
+        let upstream = Upstream::start();
+        let gateway = TestGateway::new().upstream(&upstream).policy("10-headers", &mark("1")).start();
+        written_down(&gateway, "10-headers");
+        // Broken while it runs, and another file has changed since.
+        gateway.change(|gateway| gateway.write_policy("10-headers", "[config"));
+        gateway.change(|gateway| gateway.write_policy("20-headers", "[config.request.set]\nx-other = \"1\"\n"));
+        written_down(&gateway, "20-headers");
+        let gateway = gateway.stop().try_restart().unwrap();
+        assert_eq!(
+            (version(&gateway).as_deref(), gateway.policy("10-headers")["state"].as_str()),
+            (Some("1"), Some("kept"))
+        );
+        assert_eq!(gateway.get("/").echo().field("x-other"), Some("1"));
+    }
+
+    #[test]
+    fn nothing_is_made_up_where_nothing_is_kept_or_what_is_kept_is_damaged() {
+        let upstream = Upstream::start();
+        let gateway = TestGateway::new().upstream(&upstream).policy("10-headers", &mark("1")).start();
+        written_down(&gateway, "10-headers");
+        let files = gateway.stop().policy("10-headers", "[config");
+        let home =
+            std::fs::read_dir(files.folder().path().join("state/gateways")).unwrap().next().unwrap().unwrap().path();
+        let whole = std::fs::read(home.join("state.json")).unwrap();
+        std::fs::write(home.join("state.json"), &whole[..whole.len() - 3]).unwrap();
+        let told = |files: TestGateway| {
+            let folder = files.folder().path().to_owned();
+            let told = files.try_restart().map(|_| ()).unwrap_err();
+            (told, folder)
+        };
+        let (message, _) = told(files);
+        assert!(message.contains("10-headers.toml:1: not valid TOML"), "{message}");
+    }
+
+    #[test]
+    fn a_version_whose_content_is_damaged_is_not_served() {
+        let upstream = Upstream::start();
+        let gateway = TestGateway::new().upstream(&upstream).module("10-m", guest("misbehave")).start();
+        written_down(&gateway, "10-m");
+        let digest = gateway.policy("10-m")["digest"].as_str().unwrap().replace("sha256:", "");
+        let files = gateway.stop().module("10-m", "garbage");
+        let home =
+            std::fs::read_dir(files.folder().path().join("state/gateways")).unwrap().next().unwrap().unwrap().path();
+        let path = home.join("content").join(digest);
+        let mut content = std::fs::read(&path).unwrap();
+        *content.last_mut().unwrap() ^= 1;
+        std::fs::write(&path, content).unwrap();
+        let told = files.try_restart().map(|_| ()).unwrap_err();
+        assert!(told.contains("10-m.wasm") && told.contains("does not begin as a WebAssembly file does"), "{told}");
+    }
+
+    #[test]
+    fn a_flag_says_that_only_what_is_written_may_serve() {
+        let upstream = Upstream::start();
+        let gateway = TestGateway::new().upstream(&upstream).policy("10-headers", &mark("1")).start();
+        written_down(&gateway, "10-headers");
+        let files = gateway.stop().policy("10-headers", "[config");
+        let flag = Binary::spawn(&[], &files.run_args(&["--no-last-known-good"])).wait();
+        assert!(flag.status.code() == Some(1) && flag.stderr.contains("10-headers.toml:1: not valid TOML"), "{flag:?}");
+    }
+}
+
+mod an_operator {
+    use super::*;
+
+    fn with_three_versions(upstream: &Upstream) -> (RunningGateway, Vec<String>) {
+        let gateway = TestGateway::new().upstream(upstream).policy("10-headers", &mark("1")).start();
+        let mut versions = Vec::new();
+        for number in ["1", "2", "3"] {
+            if number != "1" {
+                gateway.change(|gateway| gateway.write_policy("10-headers", &mark(number)));
+            }
+            written_down(&gateway, "10-headers");
+            versions.push(gateway.policy("10-headers")["version"].as_str().unwrap().to_owned());
+        }
+        (gateway, versions)
+    }
+
+    #[test]
+    fn rolls_a_policy_back_until_it_is_changed() {
+        let upstream = Upstream::start();
+        let (gateway, versions) = with_three_versions(&upstream);
+        let told = said(&gateway, &["rollback", "10-headers"]);
+        assert_eq!(told, format!("10-headers is rolled back to {}\n", versions[1]));
+        assert_eq!(version(&gateway).as_deref(), Some("2"));
+        let policy = gateway.policy("10-headers");
+        assert_eq!((&policy["state"], &policy["held"]["how"]), (&"kept".into(), &"rolled-back".into()), "{policy}");
+        // Another change, and a restart, do not bring it back.
+        gateway.change(|gateway| gateway.write_policy("20-headers", "[config.request.set]\nx-other = \"1\"\n"));
+        assert_eq!(version(&gateway).as_deref(), Some("2"));
+        let gateway = gateway.stop().try_restart().unwrap();
+        assert_eq!(version(&gateway).as_deref(), Some("2"));
+        // Once more: to the one before.
+        said(&gateway, &["rollback", "10-headers"]);
+        assert_eq!(version(&gateway).as_deref(), Some("1"));
+        assert_eq!(
+            refused(&gateway, &["rollback", "10-headers"]),
+            "no version of \"10-headers\" before the one that serves is kept\n"
+        );
+        said(&gateway, &["rollback", "10-headers", &versions[1]]);
+        assert_eq!(version(&gateway).as_deref(), Some("2"));
+        gateway.change(|gateway| gateway.write_policy("10-headers", &mark("4")));
+        assert_eq!(
+            (version(&gateway).as_deref(), gateway.policy("10-headers")["state"].as_str()),
+            (Some("4"), Some("live"))
+        );
+    }
+
+    #[test]
+    fn pins_a_version_whatever_files_say() {
+        let upstream = Upstream::start();
+        let (gateway, versions) = with_three_versions(&upstream);
+        said(&gateway, &["pin", "10-headers", &versions[0]]);
+        assert_eq!(version(&gateway).as_deref(), Some("1"));
+        gateway.change(|gateway| gateway.write_policy("10-headers", &mark("4")));
+        assert_eq!(version(&gateway).as_deref(), Some("1"));
+        let gateway = gateway.stop().try_restart().unwrap();
+        let policy = gateway.policy("10-headers");
+        assert_eq!((version(&gateway).as_deref(), &policy["held"]["how"]), (Some("1"), &"pinned".into()));
+        assert_eq!(
+            refused(&gateway, &["rollback", "10-headers", &versions[1]]),
+            "\"10-headers\" is pinned; unpin it first\n"
+        );
+        said(&gateway, &["unpin", "10-headers"]);
+        assert_eq!(version(&gateway).as_deref(), Some("4"));
+        assert_eq!(refused(&gateway, &["unpin", "10-headers"]), "\"10-headers\" is not pinned\n");
+    }
+
+    #[test]
+    fn pauses_the_changes_of_a_policy() {
+        let upstream = Upstream::start();
+        let gateway = TestGateway::new().upstream(&upstream).policy("10-headers", &mark("1")).start();
+        written_down(&gateway, "10-headers");
+        said(&gateway, &["pause", "10-headers"]);
+        gateway.change(|gateway| {
+            gateway.write_policy("10-headers", &mark("2"));
+            gateway.write_policy("20-headers", "[config.request.set]\nx-other = \"1\"\n");
+        });
+        eventually("others go on", || gateway.get("/").echo().field("x-other") == Some("1"));
+        assert_eq!(version(&gateway).as_deref(), Some("1"));
+        said(&gateway, &["resume", "10-headers"]);
+        assert_eq!(version(&gateway).as_deref(), Some("2"));
+    }
+
+    #[test]
+    fn pauses_all_changes_over_a_restart() {
+        let upstream = Upstream::start();
+        let files = TestGateway::new().upstream(&upstream).config(CONFIG).policy("10-headers", &mark("1"));
+        let gateway = files.start();
+        written_down(&gateway, "10-headers");
+        said(&gateway, &["pause"]);
+        let text = std::fs::read_to_string(gateway.path().join("tollgate.toml")).unwrap();
+        gateway.replace_file("tollgate.toml", text.replace("[[routes]]", "[[routes]]\npath = { prefix = \"/only\" }"));
+        gateway.write_policy("10-headers", &mark("2"));
+        let gateway = gateway.stop().try_restart().unwrap();
+        assert_eq!((version(&gateway).as_deref(), gateway.metric("tollgate_last_known_good")), (Some("1"), 0.0));
+        said(&gateway, &["resume"]);
+        assert_eq!((gateway.get("/").status, gateway.get("/only").field("x-version")), (404, Some("2")));
+    }
+
+    #[test]
+    fn is_told_what_cannot_be() {
+        let upstream = Upstream::start();
+        let gateway = TestGateway::new().upstream(&upstream).policy("10-headers", &mark("1")).start();
+        written_down(&gateway, "10-headers");
+        let own = gateway.policy("10-headers")["version"].as_str().unwrap().to_owned();
+        assert_eq!(refused(&gateway, &["rollback", "20-x"]), "no policy \"20-x\" serves\n");
+        assert_eq!(
+            refused(&gateway, &["pin", "10-headers", "0123456789ab"]),
+            format!("version 0123456789ab of \"10-headers\" is not kept; kept are {own}\n")
+        );
+        assert_eq!(
+            refused(&gateway, &["rollback", "10-headers", &own]),
+            format!("version {own} of \"10-headers\" serves already\n")
+        );
+        assert_eq!(refused(&gateway, &["resume"]), "the gateway is not paused\n");
+        let wrong = tollgate(&state_of(&gateway), &["pin", "10-headers", "latest"]);
+        assert!(wrong.stderr.contains("is no version; write the 12 digits"), "{wrong:?}");
+        assert_eq!(gateway.policy("10-headers")["held"], Value::Null);
+    }
+
+    #[test]
+    fn is_written_into_the_history_with_all_that_was_wanted() {
+        let upstream = Upstream::start();
+        let (gateway, versions) = with_three_versions(&upstream);
+        said(&gateway, &["rollback", "10-headers"]);
+        refused(&gateway, &["pin", "10-headers", "0123456789ab"]);
+        let page = gateway.admin("/history?policy=10-headers").json();
+        let record = |stage: &str| {
+            let found = page["history"].as_array().unwrap().iter().find(|record| record["stage"] == stage);
+            found.unwrap_or_else(|| panic!("no {stage}: {page:#}")).clone()
+        };
+        let back = record("roll-back");
+        assert_eq!((&back["version"], &back["outcome"]), (&versions[1].as_str().into(), &"done".into()));
+        assert!(back["by"].as_str().unwrap().starts_with("user "), "{back}");
+        assert!(back["from"].as_str().unwrap().ends_with("by admin.sock"), "{back}");
+        assert_eq!(record("pin")["outcome"], "failed");
+    }
+
+    #[test]
+    fn has_a_socket_that_is_its_own() {
+        use std::os::unix::fs::PermissionsExt;
+        let upstream = Upstream::start();
+        let gateway = TestGateway::new().upstream(&upstream).policy("10-headers", &mark("1")).start();
+        let home = std::fs::read_dir(state_of(&gateway).join("gateways")).unwrap().next().unwrap().unwrap().path();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&home.join("admin.sock")), mode(&home)), (0o600, 0o700));
+        // The pages that anybody may see change nothing.
+        let post = Connection::open(gateway.inner().admin_address().unwrap());
+        let answer = { post }.request(Request::post("/policies/10-headers/pin", ""));
+        assert_eq!(answer.status, 405);
+        let stopped = gateway.stop();
+        let finished = tollgate(&stopped.folder().path().join("state"), &["pause"]);
+        assert!(finished.stderr.starts_with("no gateway runs with "), "{finished:?}");
     }
 }

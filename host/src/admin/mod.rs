@@ -1,7 +1,10 @@
 //! The admin listener: `/live`, `/ready`, `/metrics`, `/policies`, `/routes`, `/upstreams`, `/history`. On
-//! loopback unless told otherwise; it changes nothing.
+//! loopback unless told otherwise; it changes nothing. Operators have a socket of their own (`socket`).
 
 mod pages;
+mod socket;
+
+pub use self::socket::{Operators, bind_operators};
 
 use std::convert::Infallible;
 use std::io;
@@ -15,7 +18,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, SetOnce};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +40,8 @@ pub struct Admin {
     pub metrics: Arc<Metrics>,
     /// The latest reload.
     pub outcome: Arc<Outcome>,
+    /// Who may change something, once anybody may.
+    operators: SetOnce<Operators>,
     /// The history of changes.
     pub journal: Arc<Journal>,
     /// Cancelled when the gateway drains and nobody serves in its place: it is alive then, but not ready.
@@ -62,6 +67,7 @@ impl Admin {
             shown: Notify::new(),
             metrics,
             outcome: Arc::default(),
+            operators: SetOnce::new(),
             journal,
             unready: CancellationToken::new(),
         }
@@ -72,6 +78,12 @@ impl Admin {
         // Fails only if it has served before.
         let _ = self.store.set(store);
         self.shown.notify_one();
+    }
+
+    /// Operators may come in from now on.
+    pub fn admit(&self, operators: Operators) {
+        // Fails only if they may already.
+        let _ = self.operators.set(operators);
     }
 
     /// Where what serves is, as soon as anything does. For one to wait for.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::Admin;
 use crate::config::Problem;
+use crate::deploy::Held;
 use crate::snapshot::{PolicyStatus, Snapshot};
 
 impl Admin {
@@ -100,7 +101,7 @@ fn routes(snapshot: &Snapshot) -> Value {
     json!({ "generation": snapshot.generation, "routes": snapshot.describe_routes() })
 }
 
-fn percent_decoded(text: &str) -> String {
+pub(super) fn percent_decoded(text: &str) -> String {
     let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
     while let Some((&first, after)) = rest.split_first() {
         let code = if first == b'%' { after.get(..2) } else { None };
@@ -122,9 +123,18 @@ fn policy(status: &PolicyStatus, degraded: bool) -> Value {
         "filter": status.filter,
         "digest": status.digest.map(|digest| format!("sha256:{digest}")),
         "version": status.version.map(|version| version.to_string()),
+        "held": status.held.as_ref().map(held),
         "state": if degraded { "degraded" } else { status.state.label() },
         "last-error": problems(&status.problems),
     })
+}
+
+fn held(held: &Held) -> Value {
+    match held {
+        Held::Pinned(version) => json!({ "how": "pinned", "to": version }),
+        Held::Paused(version) => json!({ "how": "paused", "to": version }),
+        Held::RolledBack(version, to, why) => json!({ "how": "rolled-back", "from": version, "to": to, "why": why }),
+    }
 }
 
 fn problems(problems: &[Problem]) -> Value {
@@ -134,7 +144,7 @@ fn problems(problems: &[Problem]) -> Value {
     }
 }
 
-fn page(status: StatusCode, kind: &'static str, text: impl Into<String>) -> Response<String> {
+pub(super) fn page(status: StatusCode, kind: &'static str, text: impl Into<String>) -> Response<String> {
     let mut page = Response::new(text.into());
     *page.status_mut() = status;
     page.headers_mut().insert(header::CONTENT_TYPE, http::HeaderValue::from_static(kind));

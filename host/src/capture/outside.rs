@@ -4,8 +4,9 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 
 use super::redact::Redact;
 use super::tape::Taken;
-use super::text::{bytes, fields, line, quote};
+use super::text::{bytes, fields, line};
 use crate::chain::CalledOut;
+use crate::config::quote;
 use crate::sandbox::Found;
 
 /// How many callouts of an exchange are kept.

@@ -4,12 +4,11 @@ use std::fmt::Write;
 use std::time::UNIX_EPOCH;
 
 use http::{HeaderMap, HeaderValue};
-use serde_json::Value;
 
 use super::outside;
 use super::redact::{HIDDEN, Redact};
 use super::tape::{Captured, Taken, TakenMessage};
-use crate::config::{Isolation, Policy, show_moment};
+use crate::config::{Isolation, Policy, quote, show_moment, toml_text};
 use crate::message::Principal;
 
 /// How long the message of a fault may be, in bytes.
@@ -26,12 +25,12 @@ pub(super) fn of(captured: &Captured) -> String {
     let filter = filter.map_or_else(|| policy.filter.name().to_owned(), |path| path.display().to_string());
     let mut text = String::from("# A fault, captured by tollgate: `tollgate filter replay` shows it hook by hook.\n");
     line(&mut text, "filter", &quote(&filter));
-    line(&mut text, "config", &toml(&redact.configuration(&policy.config)));
+    line(&mut text, "config", &toml_text(&redact.configuration(&policy.config)));
     if policy.isolation == Isolation::Exchange {
         line(&mut text, "isolation", "\"exchange\"");
     }
     if policy.written_grants.is_object() {
-        line(&mut text, "grants", &toml(&policy.written_grants));
+        line(&mut text, "grants", &toml_text(&policy.written_grants));
     }
     line(&mut text, "limits", &limits(policy));
     text.push_str("\n[captured]\n");
@@ -188,48 +187,9 @@ pub(super) fn bytes(bytes: &[u8]) -> String {
     }
 }
 
-/// A basic string of TOML.
-pub(super) fn quote(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            c if c.is_control() => {
-                let _ = write!(quoted, "\\U{:08X}", u32::from(c));
-            }
-            c => quoted.push(c),
-        }
-    }
-    quoted + "\""
-}
-
-/// A value as TOML writes it in one line. There is no null in what was read from TOML.
-fn toml(value: &Value) -> String {
-    match value {
-        Value::String(text) => quote(text),
-        Value::Array(values) => format!("[{}]", values.iter().map(toml).collect::<Vec<_>>().join(", ")),
-        Value::Object(entries) => {
-            let entries = entries.iter().map(|(key, value)| format!("{} = {}", quote(key), toml(value)));
-            format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
-        }
-        Value::Null => "\"\"".to_owned(),
-        plain => plain.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn whatever_is_written_is_read_back() {
-        let value = serde_json::json!({
-            "a b": ["\"quoted\" \\ \n\u{7f}\u{1}", 1, -2.5, true], "c": { "d": {} }, "e\u{301}": "日本"
-        });
-        let text = format!("v = {}", toml(&value));
-        let read: serde_json::Value = toml::from_str(&text).unwrap();
-        assert_eq!(read["v"], value);
-    }
 
     #[test]
     fn a_body_keeps_its_shape() {

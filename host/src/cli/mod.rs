@@ -5,6 +5,7 @@ mod descriptors;
 mod filter_new;
 mod filter_test;
 mod history;
+mod operate;
 mod route;
 mod run;
 mod source;
@@ -32,6 +33,16 @@ enum Command {
     Route(Box<route::Route>),
     /// Tell what became of each change, stage by stage.
     History(history::History),
+    /// Serve the version of a policy that served before, or another one; what is written is not tried again until it changes.
+    Rollback(operate::OfVersion),
+    /// Serve that version of a policy, by default the one that serves now, whatever files say.
+    Pin(operate::OfVersion),
+    /// Follow the files of a policy again that was pinned.
+    Unpin(operate::OfPolicy),
+    /// Take no change of a policy, or none at all, until told to resume.
+    Pause(operate::OfAny),
+    /// Take changes again.
+    Resume(operate::OfAny),
     /// Work on filters.
     #[command(subcommand)]
     Filter(Filter),
@@ -59,6 +70,11 @@ impl Cli {
             Command::Check(check) => check.run(),
             Command::Route(route) => route.run(),
             Command::History(history) => history.run(),
+            Command::Rollback(of) => of.roll_back(),
+            Command::Pin(of) => of.pin(),
+            Command::Unpin(of) => of.unpin(),
+            Command::Pause(of) => of.pause(),
+            Command::Resume(of) => of.resume(),
             Command::Filter(Filter::New { name }) => new_filter(&name),
             Command::Filter(Filter::Test(test)) => test.run(),
             Command::Filter(Filter::Replay(replay)) => replay.run(),

@@ -20,6 +20,9 @@ pub(super) struct Run {
     /// Write a line to the log for each exchange.
     #[arg(long)]
     access_log: bool,
+    /// Do not serve what served last where the configuration, or a policy, is no good: do not start then.
+    #[arg(long)]
+    no_last_known_good: bool,
     /// How log lines look.
     #[arg(long, value_enum, default_value_t)]
     log_format: LogFormat,
@@ -32,7 +35,9 @@ impl Run {
         let _log = start_logging(self.log_format);
         watch_panics();
         descriptors::raise_limit();
-        let (source, overrides) = self.source.into_source(self.access_log);
+        let (source, mut overrides) = self.source.into_source(self.access_log);
+        // A predecessor serves already what served last.
+        overrides.no_last_known_good = self.no_last_known_good || received.predecessor.is_some();
         let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
         runtime.block_on(async {
             // From here on signals wait for us instead of ending the process.

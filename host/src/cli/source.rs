@@ -35,7 +35,13 @@ pub(super) struct SourceArgs {
 
 impl SourceArgs {
     pub(super) fn into_source(self, access_log: bool) -> (Source, Overrides) {
-        let overrides = Overrides { admin: self.admin, workers: self.workers, access_log, state_dir: self.state_dir };
+        let overrides = Overrides {
+            admin: self.admin,
+            workers: self.workers,
+            access_log,
+            state_dir: self.state_dir,
+            ..Overrides::default()
+        };
         let source = match self.config {
             Some(file) => Source::File(file),
             None => Source::Flags(Flags {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Config, Listener, Problem, SecretEntry, Store, Upstream,
+    Config, Files, Listener, Problem, SecretEntry, Store, Upstream,
     document::Document,
     file::{ConfigFile, ListenerTable, UpstreamTable},
     grants,
@@ -18,9 +18,9 @@ use super::{
 };
 
 /// The configuration that a file stands for.
-pub(super) fn load(path: &Path, bundled: &[&str]) -> Result<Config, Vec<Problem>> {
-    let document = Document::read(path, "check the path given to --config");
-    let config = document.parse().map(ConfigFile::read).map(|file| check(file, bundled, &document.report));
+pub(super) fn load(files: &Files, path: &Path, bundled: &[&str]) -> Result<Config, Vec<Problem>> {
+    let document = Document::read(files, path, "check the path given to --config");
+    let config = document.parse().map(ConfigFile::read).map(|file| check(files, file, bundled, &document.report));
     let problems = document.report.into_problems();
     match config {
         Some(config) if problems.is_empty() => Ok(config),
@@ -29,15 +29,15 @@ pub(super) fn load(path: &Path, bundled: &[&str]) -> Result<Config, Vec<Problem>
 }
 
 /// The configuration as far as it is good: it counts only if nothing was reported.
-fn check(file: ConfigFile, bundled: &[&str], report: &Report) -> Config {
+fn check(files: &Files, file: ConfigFile, bundled: &[&str], report: &Report) -> Config {
     let path = report.file();
     let folder = path.parent().unwrap_or(Path::new(""));
     let policies_dir = file.policies_dir.map(|at| at.map(|dir| folder.join(dir)));
-    let policies = Policies::gather(policies_dir.as_ref(), file.policies, bundled, report);
+    let policies = Policies::gather(files, policies_dir.as_ref(), file.policies, bundled, report);
     let listeners = listeners(file.listeners, folder, report);
     let (upstreams, endpoint_files): (Vec<Upstream>, Vec<_>) =
-        file.upstreams.into_iter().map(|table| upstream(table, folder, report)).unzip();
-    let files = policies.files();
+        file.upstreams.into_iter().map(|table| upstream(files, table, folder, report)).unzip();
+    let watched = policies.files();
     let secrets: Vec<_> = file.secrets.into_iter().filter_map(|table| table.check(folder, report)).collect();
     let known = Known { listeners: &listeners, upstreams: &upstreams, policies: &policies };
     let routes = route::check_all(file.routes, &known, report);
@@ -58,7 +58,7 @@ fn check(file: ConfigFile, bundled: &[&str], report: &Report) -> Config {
         from_file: true,
         files: [path.to_owned()]
             .into_iter()
-            .chain(files)
+            .chain(watched)
             .chain(endpoint_files.into_iter().flatten())
             .chain(tls_files(&listeners))
             .chain(upstream_files(&upstreams))
@@ -116,11 +116,11 @@ fn address(at: &At<String>, example: &str, report: &Report) -> Option<SocketAddr
 }
 
 /// The upstream, and the file of its endpoints if it has one.
-fn upstream(table: UpstreamTable, folder: &Path, report: &Report) -> (Upstream, Option<PathBuf>) {
+fn upstream(files: &Files, table: UpstreamTable, folder: &Path, report: &Report) -> (Upstream, Option<PathBuf>) {
     if table.name.value.is_empty() {
         report.at(&table.name, "has an empty name", "write [upstreams.NAME]");
     }
-    let (endpoints, file) = table.endpoints.check(folder, report);
+    let (endpoints, file) = table.endpoints.check(files, folder, report);
     let transport = table.transport.check(&endpoints, folder, report);
     let (name, timeouts, options) = (table.name.value, table.timeouts, table.options);
     (Upstream { name, endpoints, timeouts, transport, options }, file)

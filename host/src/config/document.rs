@@ -1,14 +1,10 @@
 //! A TOML file as text: read within bounds, parsed, and with a line for each byte.
 
-use std::{
-    fs::File,
-    io::{self, Read},
-    path::Path,
-};
+use std::{io, path::Path};
 
 use toml::de::DeTable;
 
-use super::{report::Report, section::Section};
+use super::{files::Files, report::Report, section::Section};
 
 /// The largest TOML file that is read. Far beyond what people write, and far below what would hurt.
 const MAX_BYTES: usize = 1024 * 1024;
@@ -29,15 +25,24 @@ impl Document {
     /// Reads a file. `remedy` is for a file that is not there.
     ///
     /// Always returns a document; if the file cannot be read, its report says so and [`Document::parse`] gives nothing.
-    pub(super) fn read(file: &Path, remedy: &str) -> Self {
+    pub(super) fn read(files: &Files, file: &Path, remedy: &str) -> Self {
         let report = Report::new(file);
-        let text = read_bounded(file).map_or_else(
+        let text = files.read(file, MAX_BYTES).map_or_else(
             |error| {
                 report.whole(format!("cannot be read: {}", describe(&error)), remedy_for(&error, remedy));
                 String::new()
             },
             |bytes| decode(bytes, &report),
         );
+        Self::with(report, text)
+    }
+
+    /// A text as if it were in that file.
+    pub(super) fn of(file: &Path, text: String) -> Self {
+        Self::with(Report::new(file), text)
+    }
+
+    fn with(report: Report, text: String) -> Self {
         let line_starts = line_starts(&text);
         Self { report, text, line_starts }
     }
@@ -89,15 +94,6 @@ impl Document {
     fn bounded(&self, offset: usize) -> usize {
         offset.min(self.text.trim_end().len().saturating_sub(1))
     }
-}
-
-fn read_bounded(file: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(file)?.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
-    if bytes.len() > MAX_BYTES {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    Ok(bytes)
 }
 
 fn describe(error: &io::Error) -> String {

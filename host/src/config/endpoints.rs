@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    Endpoint, EndpointSource,
+    Endpoint, EndpointSource, Files,
     document::Document,
     report::{At, Report, Wrong},
     section::{Item, Section},
@@ -67,10 +67,10 @@ impl EndpointsTable {
     }
 
     /// The sources as far as they are good, and the file that they were read from, if it is not the config file.
-    pub(super) fn check(self, folder: &Path, report: &Report) -> (Vec<EndpointSource>, Option<PathBuf>) {
+    pub(super) fn check(self, files: &Files, folder: &Path, report: &Report) -> (Vec<EndpointSource>, Option<PathBuf>) {
         match self {
             Self::List(listed) => (check_list(listed, report), None),
-            Self::File(at) => read_file(&at, folder, report),
+            Self::File(at) => read_file(files, &at, folder, report),
             Self::Dns(place, table) => (table.check(&place, report).into_iter().collect(), None),
             Self::Nothing => (Vec::new(), None),
         }
@@ -158,13 +158,13 @@ fn check_list(listed: Vec<ListedEndpoint>, report: &Report) -> Vec<EndpointSourc
 }
 
 /// The file is TOML with the one key `endpoints`, written as in the config file.
-fn read_file(at: &At<String>, folder: &Path, report: &Report) -> (Vec<EndpointSource>, Option<PathBuf>) {
+fn read_file(files: &Files, at: &At<String>, folder: &Path, report: &Report) -> (Vec<EndpointSource>, Option<PathBuf>) {
     let path = folder.join(&at.value);
     if path.extension().is_none_or(|ending| ending != "toml") {
         report.at(at, format!("{:?} does not end in .toml", at.value), "give it the ending, for it is TOML");
         return (Vec::new(), None);
     }
-    let document = Document::read(&path, &format!("write it, or change {}", at.key));
+    let document = Document::read(files, &path, &format!("write it, or change {}", at.key));
     let sources = document.parse().map(|mut section| {
         let remedy = REMEDY;
         let listed = section.need("endpoints", remedy).map(read_list).unwrap_or_default();

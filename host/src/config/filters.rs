@@ -75,10 +75,10 @@ impl<'a> Filters<'a> {
 }
 
 /// The code of a `filter` that is a path ending in `.wasm`, relative to the folder of the config file.
-pub(super) fn at_path(written: &str, folder: &Path) -> Result<FilterSource, Wrong> {
+pub(super) fn at_path(files: &super::Files, written: &str, folder: &Path) -> Result<FilterSource, Wrong> {
     let path = folder.join(written);
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or(written).to_owned();
-    match path.is_file() {
+    match files.has_module(&path) {
         true => Ok(FilterSource::Module { name: stem, path }),
         false => Err((
             format!("there is no module {:?}", path.display().to_string()),

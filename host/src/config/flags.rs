@@ -3,8 +3,8 @@
 use std::{net::SocketAddr, path::Path};
 
 use super::{
-    CallOptions, Config, EndpointSource, Flags, Limits, Listener, ListenerOptions, ListenerSet, PathMatch, Paths,
-    Problem, Route, Transport, Upstream, UpstreamOptions, UpstreamTimeouts,
+    CallOptions, Config, EndpointSource, Files, Flags, Limits, Listener, ListenerOptions, ListenerSet, PathMatch,
+    Paths, Problem, Route, Transport, Upstream, UpstreamOptions, UpstreamTimeouts,
     filters::Filters,
     grants,
     policy_dir::{Found, PolicyDir},
@@ -14,11 +14,11 @@ use super::{
 use crate::route::{Action, Destination, Forward};
 
 /// The configuration that flags stand for.
-pub(super) fn load(flags: &Flags, bundled: &[&str]) -> Result<Config, Vec<Problem>> {
+pub(super) fn load(files: &Files, flags: &Flags, bundled: &[&str]) -> Result<Config, Vec<Problem>> {
     let (listen, to, dir) = (Report::new("--listen"), Report::new("--upstream"), Report::new("--policies"));
     let listeners = listeners(&flags.listen, &listen);
     let upstream = upstream(&flags.upstream, &to);
-    let mut policies = flags.policies.as_deref().map(|path| policies(path, bundled, &dir)).unwrap_or_default();
+    let mut policies = flags.policies.as_deref().map(|path| policies(files, path, bundled, &dir)).unwrap_or_default();
     grants::check(&mut policies.entries, upstream.as_slice(), &[], &dir);
     let problems: Vec<Problem> = [listen, to, dir].into_iter().flat_map(Report::into_problems).collect();
     if !problems.is_empty() {
@@ -72,9 +72,9 @@ fn upstream(url: &str, report: &Report) -> Option<Upstream> {
     Some(Upstream { name: "upstream".to_owned(), endpoints, timeouts, transport, options })
 }
 
-fn policies(path: &Path, bundled: &[&str], report: &Report) -> Found {
-    match PolicyDir::list(path) {
-        Ok(dir) => dir.read(&Filters::new(dir.modules(), bundled), &[]),
+fn policies(files: &Files, path: &Path, bundled: &[&str], report: &Report) -> Found {
+    match PolicyDir::list(files, path) {
+        Ok(dir) => dir.read(files, &Filters::new(dir.modules(), bundled), &[]),
         Err((message, remedy)) => {
             report.whole(message, remedy);
             Found::default()

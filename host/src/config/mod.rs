@@ -17,6 +17,7 @@ mod check;
 mod document;
 mod endpoints;
 mod file;
+mod files;
 mod filters;
 mod flags;
 mod forward_identity;
@@ -36,6 +37,7 @@ mod problem;
 mod quarantine;
 mod redis;
 mod report;
+mod restore;
 mod rewrite;
 mod route;
 mod route_file;
@@ -44,6 +46,7 @@ mod section;
 mod state_dir;
 mod store;
 mod tls;
+mod toml_text;
 mod tracing;
 mod transport;
 mod units;
@@ -60,6 +63,7 @@ pub use self::{
     },
     call::{CallOptions, Retry},
     capture::Capture,
+    files::{Files, Recording},
     forward_identity::{ForwardIdentity, IdentityPart},
     grants::{FieldPattern, Grant, Grants, StoreGrant},
     listener::{ListenerOptions, ProxyProtocol, RedirectHttps},
@@ -75,10 +79,12 @@ pub use self::{
     problem::Problem,
     quarantine::Quarantine,
     redis::{Redis, Secret},
+    restore::WrittenPolicy,
     secret::{SecretEntry, SecretSource},
     state_dir::state_dir_of,
     store::{OnOutage, Store},
     tls::{CertificateFiles, ClientAuth, Tls, TlsProfile},
+    toml_text::{quote, toml_text},
     tracing::{Collector, Tracing},
     transport::{Transport, UpstreamTls},
 };
@@ -114,15 +120,27 @@ pub struct Overrides {
     pub access_log: bool,
     /// `--state-dir`.
     pub state_dir: Option<PathBuf>,
+    /// `--no-last-known-good`.
+    pub no_last_known_good: bool,
 }
 
 /// Reads the configuration and reports all that is wrong with it at once.
 ///
 /// `bundled` are the names of the filters that are part of the gateway.
 pub fn load(source: &Source, overrides: &Overrides, bundled: &[&str]) -> Result<Config, Vec<Problem>> {
+    load_from(&Files::on_disk(), source, overrides, bundled)
+}
+
+/// As [`load`], from files that are there or were once, and that remember what was read of them.
+pub fn load_from(
+    files: &Files,
+    source: &Source,
+    overrides: &Overrides,
+    bundled: &[&str],
+) -> Result<Config, Vec<Problem>> {
     let config = match source {
-        Source::File(path) => check::load(path, bundled),
-        Source::Flags(flags) => flags::load(flags, bundled),
+        Source::File(path) => check::load(files, path, bundled),
+        Source::Flags(flags) => flags::load(files, flags, bundled),
     }?;
     overrides.apply(config)
 }

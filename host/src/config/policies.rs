@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    FilterSource, Place, PolicyEntry,
+    Files, FilterSource, Place, PolicyEntry,
     filters::{self, Filters},
     names::{self, Meaning},
     policy_dir::{Found, PolicyDir},
@@ -31,21 +31,22 @@ struct Inline {
 impl Policies {
     /// Reads the directory, if there is one, and looks up the filters of the tables.
     pub(super) fn gather(
+        files: &Files,
         dir: Option<&At<PathBuf>>,
         tables: Vec<(At<String>, PolicyTable)>,
         bundled: &[&str],
         report: &Report,
     ) -> Self {
         let dir = match dir {
-            Some(at) => report.good(at, PolicyDir::list(&at.value)),
+            Some(at) => report.good(at, PolicyDir::list(files, &at.value)),
             None => Some(PolicyDir::default()),
         };
         let is_complete = dir.is_some();
         let filters = Filters::new(dir.as_ref().map(PolicyDir::modules).unwrap_or_default(), bundled);
-        let inline = |(name, table)| Inline::new(name, table, &filters, is_complete, report);
+        let inline = |(name, table)| Inline::new(files, name, table, &filters, is_complete, report);
         let inline: Vec<Inline> = tables.into_iter().map(inline).collect();
         let used: Vec<(&FilterSource, &str)> = inline.iter().filter_map(Inline::used).collect();
-        let dir = dir.map(|dir| dir.read(&filters, &used));
+        let dir = dir.map(|dir| dir.read(files, &filters, &used));
         let policies = Self { inline, dir };
         policies.check_apart(report);
         policies
@@ -116,11 +117,18 @@ impl Policies {
 }
 
 impl Inline {
-    fn new(name: At<String>, table: PolicyTable, filters: &Filters<'_>, is_complete: bool, report: &Report) -> Self {
+    fn new(
+        files: &Files,
+        name: At<String>,
+        table: PolicyTable,
+        filters: &Filters<'_>,
+        is_complete: bool,
+        report: &Report,
+    ) -> Self {
         let filter = match &table.filter {
             Some(written) if written.value.ends_with(".wasm") => {
                 let folder = report.file().parent().unwrap_or(Path::new(""));
-                report.good(written, filters::at_path(&written.value, folder))
+                report.good(written, filters::at_path(files, &written.value, folder))
             }
             Some(written) if is_complete => report.good(written, filters.named(&written.value)),
             // Written, but not as a string.

@@ -6,12 +6,12 @@
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
 use super::{
-    FilterSource, Place, Policy, PolicyEntry, Problem,
+    Files as Disk, FilterSource, Place, Policy, PolicyEntry, Problem,
     document::Document,
     filters::Filters,
     policy_file::PolicyTable,
@@ -45,10 +45,10 @@ pub(super) struct Found {
 
 impl PolicyDir {
     /// Lists a directory. Fails with a message and a remedy.
-    pub(super) fn list(dir: &Path) -> Result<Self, Wrong> {
+    pub(super) fn list(disk: &Disk, dir: &Path) -> Result<Self, Wrong> {
         let mut found = Self::default();
-        for entry in fs::read_dir(dir).map_err(|error| unreadable(dir, &error))? {
-            found.add(&entry.map_err(|error| unreadable(dir, &error))?.path());
+        for path in disk.list(dir).map_err(|error| unreadable(dir, &error))? {
+            found.add(disk, &path);
         }
         Ok(found)
     }
@@ -60,8 +60,9 @@ impl PolicyDir {
     }
 
     /// Reads all policies. `used` are the filters of policies elsewhere, each with the policy's name.
-    pub(super) fn read(&self, filters: &Filters<'_>, used: &[(&FilterSource, &str)]) -> Found {
-        let found: Vec<Candidate> = self.stems.iter().filter_map(|(stem, files)| files.read(stem, filters)).collect();
+    pub(super) fn read(&self, disk: &Disk, filters: &Filters<'_>, used: &[(&FilterSource, &str)]) -> Found {
+        let found: Vec<Candidate> =
+            self.stems.iter().filter_map(|(stem, files)| files.read(disk, stem, filters)).collect();
         let elsewhere =
             used.iter().filter_map(|(filter, policy)| Some((filter.path()?.to_owned(), (*policy).to_owned())));
         let here = found.iter().filter_map(|candidate| Some((candidate.uses.clone()?, candidate.entry.name.clone())));
@@ -81,11 +82,10 @@ impl PolicyDir {
     }
 
     /// Takes a file into account, unless it is no policy: something hidden, an editor's temporary, a sub-folder.
-    fn add(&mut self, path: &Path) {
+    fn add(&mut self, disk: &Disk, path: &Path) {
         let (Some(stem), Some(extension)) = (path.file_stem(), path.extension()) else { return };
         // A link that leads nowhere counts: its policy has a problem.
-        let is_file = fs::metadata(path).map_or(true, |metadata| metadata.is_file());
-        if stem.as_encoded_bytes().starts_with(b".") || !is_file {
+        if stem.as_encoded_bytes().starts_with(b".") || !disk.is_file_or_broken(path) {
             return;
         }
         let place = match extension.as_encoded_bytes() {
@@ -93,16 +93,19 @@ impl PolicyDir {
             b"toml" => |files: &mut Files, path| files.written = Some(path),
             _ => return,
         };
+        if extension == "wasm" {
+            disk.note_module(path);
+        }
         place(self.stems.entry(stem.to_owned()).or_default(), path.to_owned());
     }
 }
 
 impl Files {
-    fn read(&self, stem: &OsStr, filters: &Filters<'_>) -> Option<Candidate> {
+    fn read(&self, disk: &Disk, stem: &OsStr, filters: &Filters<'_>) -> Option<Candidate> {
         let origin = self.written.as_ref().or(self.module.as_ref())?.clone();
         Some(match stem.to_str() {
             None => Candidate::nameless(stem, origin),
-            Some(name) if self.written.is_some() => Candidate::written(name, origin, filters),
+            Some(name) if self.written.is_some() => Candidate::written(disk, name, origin, filters),
             Some(name) => Candidate::bare(name, origin),
         })
     }
@@ -126,8 +129,8 @@ impl Candidate {
         Self { entry: entry(name.to_owned(), module, Ok(policy)), uses: None, bare: true }
     }
 
-    fn written(name: &str, file: PathBuf, filters: &Filters<'_>) -> Self {
-        let document = Document::read(&file, "write it again, or remove the link");
+    fn written(disk: &Disk, name: &str, file: PathBuf, filters: &Filters<'_>) -> Self {
+        let document = Document::read(disk, &file, "write it again, or remove the link");
         let table = document.parse().map(PolicyTable::read);
         let filter = match &table {
             Some(table) => find_filter(name, table, filters, &document.report),

@@ -3,12 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{document::Document, section::Item};
+use super::{Files, document::Document, section::Item};
 
 /// `state-dir` of a config file, as far as it can be read.
 #[must_use]
 pub fn state_dir_of(file: &Path) -> Option<PathBuf> {
-    let document = Document::read(file, "");
+    let document = Document::read(&Files::on_disk(), file, "");
     let written = match document.parse() {
         Some(mut section) => section.take("state-dir").and_then(Item::string).map(|at| at.value),
         None => salvage(document.text()),

@@ -1,10 +1,17 @@
 //! What a change of a policy goes through and what is remembered of it: versions, the history, and what served before.
 //!
-//! A [`Version`] is a module with its entry. Each stage of a change is written into the [`Journal`].
+//! A [`Version`] is a module with its entry. Each stage of a change is written into the [`Journal`]. After each swap what serves is
+//! written down as a whole ([`Deploy::served`]): modules and texts by their digest, and then one small file that says which.
+//! So a start finds one complete state, whenever the one before it ended, and any policy can go back to a version that it had.
 
+mod blobs;
+mod disk;
+mod holds;
 mod home;
 mod journal;
 mod record;
+mod served;
+mod state;
 mod steps;
 mod version;
 
@@ -12,22 +19,41 @@ mod version;
 mod tests;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub use self::holds::{Before, Held, HoldError, Operation};
 pub use self::home::Home;
 pub use self::journal::Journal;
 pub use self::record::{Record, Stage, Verdict};
+pub use self::served::{Fresh, Serving};
 pub use self::steps::Steps;
 pub use self::version::Version;
 
+use self::blobs::Blobs;
+use self::state::State;
 use crate::config::Source;
 
+/// How large all that is kept may get where the configuration does not say, in bytes.
+pub const DEFAULT_SIZE: u64 = 1 << 30;
+
 /// What a gateway remembers of its changes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Deploy {
     /// The history.
     pub journal: Arc<Journal>,
+    /// Where all is kept; without it, nothing is but the history in memory.
+    shelf: Option<Shelf>,
+    state: Mutex<State>,
     change: Mutex<Change>,
+    bound: AtomicU64,
+}
+
+/// A gateway's own folder.
+#[derive(Debug)]
+struct Shelf {
+    home: Home,
+    blobs: Blobs,
 }
 
 /// Why there is something to do.
@@ -49,6 +75,18 @@ impl Default for Change {
     }
 }
 
+impl Default for Deploy {
+    fn default() -> Self {
+        Self {
+            journal: Arc::default(),
+            shelf: None,
+            state: Mutex::default(),
+            change: Mutex::default(),
+            bound: AtomicU64::new(DEFAULT_SIZE),
+        }
+    }
+}
+
 impl Deploy {
     /// Opens what the gateway that serves from there has kept below a state directory. Where nothing can be kept, it is
     /// said in the log, and all is in memory only.
@@ -56,13 +94,38 @@ impl Deploy {
     pub fn open(state_dir: Option<&Path>, source: &Source) -> Self {
         let Some(state_dir) = state_dir else { return Self::default() };
         let home = Home::of(state_dir, source);
-        match home.make(source).and_then(|()| Journal::open(home.path())) {
-            Ok(journal) => Self { journal: Arc::new(journal), change: Mutex::default() },
+        match Self::open_home(home.clone(), source) {
+            Ok(opened) => opened,
             Err(error) => {
-                tracing::warn!(folder = %home.path().display(), %error, "the history is not kept; name a private folder with --state-dir");
+                let remedy = "name a private folder with --state-dir";
+                tracing::warn!(folder = %home.path().display(), %error, remedy, "nothing is remembered of changes");
                 Self::default()
             }
         }
+    }
+
+    fn open_home(home: Home, source: &Source) -> std::io::Result<Self> {
+        home.make(source)?;
+        let journal = Arc::new(Journal::open(home.path())?);
+        let state = State::read(home.path()).unwrap_or_else(|error| {
+            let folder = home.path().display();
+            tracing::error!(%folder, %error, "what served before cannot be read, and nor can pins; it is written anew");
+            State::default()
+        });
+        let blobs = Blobs::open(home.path())?;
+        let shelf = Some(Shelf { home, blobs });
+        Ok(Self { journal, shelf, state: Mutex::new(state), ..Self::default() })
+    }
+
+    /// The gateway's own folder, if it has one.
+    #[must_use]
+    pub fn home(&self) -> Option<&Home> {
+        self.shelf.as_ref().map(|shelf| &shelf.home)
+    }
+
+    /// How large all that is kept may get.
+    pub fn set_bound(&self, bytes: u64) {
+        self.bound.store(bytes, Ordering::Relaxed);
     }
 
     /// A change begins: what is recorded from now on belongs to it.
@@ -90,7 +153,11 @@ impl Deploy {
         self.change().preface.push(record);
     }
 
-    fn change(&self) -> std::sync::MutexGuard<'_, Change> {
+    fn change(&self) -> MutexGuard<'_, Change> {
         self.change.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -46,7 +46,8 @@ impl Control {
             runtime.block_on(async {
                 let serve = serve(Arc::clone(&pages), socket, serving);
                 let tend = chores.run_until_cancelled(tend_upstreams(&pages));
-                tokio::join!(serve, tend, do_chores(&pages, &chores));
+                let operators = Arc::clone(&pages).serve_operators(chores.clone());
+                tokio::join!(serve, tend, do_chores(&pages, &chores), operators);
             });
         })?;
         Ok(Self { stop, stop_admin, thread: Some(thread) })

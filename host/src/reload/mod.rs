@@ -1,6 +1,7 @@
 //! From a change of a file to a new snapshot: settle, read, verify, build, swap, or keep the old one and say why. All on a
 //! thread of its own with low priority: nothing on the way of a request waits for any of it.
 
+mod operate;
 mod settle;
 mod watch;
 
@@ -11,12 +12,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
-use self::settle::Changes;
+use self::operate::Request;
+pub use self::operate::{OperateError, Operated, Operations};
+use self::settle::{Changes, Settled};
 use self::watch::Watch;
 use crate::bundled;
-use crate::config::{self, Config, Overrides, Problem, Source};
-use crate::deploy::{Deploy, Record, Stage};
-use crate::snapshot::{Builder, Snapshot, SnapshotStore};
+use crate::config::{self, Config, Files as ConfigFiles, Overrides, Problem, Recording, Source};
+use crate::deploy::{Deploy, Fresh, Operation, Record, Serving, Stage, Version};
+use crate::snapshot::{Builder, Built, PolicyStatus, Snapshot, SnapshotStore};
 use crate::telemetry::{Metrics, service_manager};
 
 /// Where the configuration comes from and what it is turned into.
@@ -35,6 +38,32 @@ pub struct Reloader {
     pub outcome: Arc<Outcome>,
     /// What is remembered of changes.
     pub deploy: Arc<Deploy>,
+    /// What is live.
+    pub live: Live,
+}
+
+/// What is live, as it was read.
+pub struct Live {
+    /// The configuration.
+    pub config: Config,
+    /// The texts that it was read from.
+    pub recording: Recording,
+    /// Versions of policies in it that are not kept yet.
+    pub fresh: Vec<Fresh>,
+}
+
+impl Live {
+    /// Takes what has been read; says whether anything but policies in files of their own is another than before.
+    fn take(&mut self, config: Config, recording: Recording) -> bool {
+        let dir = config.policies_dir.as_ref().and_then(|dir| std::path::absolute(dir).ok());
+        let is_other = |one: &Recording, other: &Recording| {
+            let mut texts = one.texts.iter().filter(|(path, _)| path.parent() != dir.as_deref());
+            texts.any(|(path, text)| other.texts.get(path) != Some(text))
+        };
+        let changed = is_other(&recording, &self.recording) || is_other(&self.recording, &recording);
+        (self.config, self.recording) = (config, recording);
+        changed
+    }
 }
 
 /// What the latest reload came to, for the admin pages.
@@ -57,17 +86,20 @@ impl Outcome {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn set(&self, rejection: Option<Rejection>) {
+    /// Says why what is there is not what serves, if it is not.
+    pub fn set(&self, rejection: Option<Rejection>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = rejection;
     }
 }
 
 /// What the reload thread is told.
-pub(super) enum Event {
+enum Event {
     /// Something changed below a watched directory.
     Changed(notify::Event),
     /// Somebody asked for a reload.
     Asked,
+    /// Somebody wants something else done.
+    Operate(Box<Request>),
     /// The gateway stops.
     Stop,
 }
@@ -79,14 +111,14 @@ pub struct Reload {
 }
 
 impl Reload {
-    /// Watches what `config` was read from, at `read_at` or later; what has changed since then is read again.
+    /// Watches what the configuration was read from, at `read_at` or later; what has changed since then is read again.
     ///
     /// # Errors
     /// If the thread cannot be started or the system has no room for a watch.
-    pub fn start(reloader: Reloader, config: &Config, read_at: SystemTime) -> io::Result<Self> {
+    pub fn start(reloader: Reloader, read_at: SystemTime) -> io::Result<Self> {
         let (events, received) = channel();
         let mut watch = Watch::new(events.clone()).map_err(io::Error::other)?;
-        let mut files = Files::of(&reloader.source, config);
+        let mut files = Files::of(&reloader.source, &reloader.live.config);
         watch.follow(&files.directories, &files.files);
         if files.changed_since(read_at) {
             let _ = events.send(Event::Asked);
@@ -98,6 +130,12 @@ impl Reload {
             reloader.run(&received, &mut watch, &mut files, &again);
         })?;
         Ok(Self { events, thread: Some(thread) })
+    }
+
+    /// Where people's wishes go.
+    #[must_use]
+    pub fn operations(&self) -> Operations {
+        Operations(self.events.clone())
     }
 
     /// Reloads as if a file had changed.
@@ -156,11 +194,15 @@ fn parent(path: &Path) -> PathBuf {
 
 impl Reloader {
     fn run(mut self, events: &Receiver<Event>, watch: &mut Watch, files: &mut Files, again: &Sender<Event>) {
+        let fresh = std::mem::take(&mut self.live.fresh);
+        self.written_down(fresh);
         while let Some(settled) = Changes::default().wait(events, |event| watch.concerns(event)) {
+            let Settled { took, changed, requests } = settled;
             let read_at = SystemTime::now();
-            if let Some(config) = self.reload(settled) {
-                *files = Files::of(&self.source, &config);
+            if changed && self.reload(took) {
+                *files = Files::of(&self.source, &self.live.config);
             }
+            requests.into_iter().for_each(|request| self.serve_request(request));
             if watch.follow(&files.directories, &files.files) && files.changed_since(read_at) {
                 let _ = again.send(Event::Asked);
             }
@@ -168,35 +210,41 @@ impl Reloader {
     }
 
     /// Reads everything again and swaps, or says why not.
-    fn reload(&mut self, settled: Duration) -> Option<Config> {
+    fn reload(&mut self, settled: Duration) -> bool {
+        if self.deploy.is_paused() {
+            tracing::warn!("a change is not taken: changes are paused");
+            return false;
+        }
         service_manager::reloading();
-        let config = self.try_reload(settled);
+        let is_live = self.try_reload(settled);
         service_manager::ready();
-        config
+        is_live
     }
 
-    fn try_reload(&mut self, settled: Duration) -> Option<Config> {
+    fn try_reload(&mut self, settled: Duration) -> bool {
         let started = Instant::now();
-        let current = self.store.load();
         self.deploy.begin(Record::FILE, None);
-        let config = config::load(&self.source, &self.overrides, &bundled::names());
+        let files = ConfigFiles::on_disk();
+        let config = config::load_from(&files, &self.source, &self.overrides, &bundled::names());
         self.deploy.before(self.deploy.note(Stage::Settle).took(settled));
         self.deploy.before(self.deploy.note(Stage::Read).took(started.elapsed()));
-        let built = config.and_then(|config| Ok((self.builder.build(&config, Some(&current))?, config)));
+        let built = config.and_then(|config| Ok((self.builder.build(&config, Some(&self.store.load()))?, config)));
         match built {
             Ok((built, config)) => {
-                built.find_names();
-                let generation = built.snapshot.generation;
-                self.store.swap(Arc::clone(&built.snapshot));
-                promoted(&self.deploy, &built.snapshot);
-                self.outcome.set(None);
-                let ms = ms(started.elapsed());
+                let is_other = self.live.take(config, files.taken());
+                let (generation, rejected) = (built.snapshot.generation, built.problems.len());
                 for problem in &built.problems {
                     tracing::error!("{problem}");
                 }
-                self.metrics.gateway.reloaded(built.problems.is_empty());
-                tracing::info!(generation, ms, rejected = built.problems.len(), "reloaded");
-                Some(config)
+                self.outcome.set(None);
+                self.go_live(built);
+                if is_other {
+                    self.deploy.record(self.deploy.note(Stage::Promote));
+                }
+                self.metrics.gateway.set_last_known_good(false);
+                self.metrics.gateway.reloaded(rejected == 0);
+                tracing::info!(generation, ms = ms(started.elapsed()), rejected, "reloaded");
+                true
             }
             Err(problems) => {
                 for problem in &problems {
@@ -204,11 +252,53 @@ impl Reloader {
                 }
                 self.rejected(&problems);
                 tracing::error!(problems = problems.len(), "the change is rejected; what served before keeps serving");
-                self.metrics.gateway.reloaded(false);
                 self.outcome.set(Some(Rejection { at: SystemTime::now(), problems }));
-                None
+                self.metrics.gateway.reloaded(false);
+                false
             }
         }
+    }
+
+    /// What people want, built of the files as they are, or as they were when they were good. Fails if the version that is
+    /// wanted is not what would serve.
+    fn rebuild(&mut self, operation: &Operation, wanted: Option<Version>) -> Result<Built, String> {
+        let files = ConfigFiles::on_disk();
+        let read = (!self.deploy.is_paused())
+            .then(|| config::load_from(&files, &self.source, &self.overrides, &bundled::names()).ok());
+        let current = self.store.load();
+        let (built, read) = match read.flatten() {
+            Some(config) => (self.builder.build(&config, Some(&current)), Some((config, files.taken()))),
+            None => (self.builder.build(&self.live.config, Some(&current)), None),
+        };
+        let told = |problems: &[Problem]| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        let built = built.map_err(|problems| told(&problems))?;
+        let mut statuses = built.snapshot.statuses.iter();
+        let status = operation.policy().and_then(|policy| statuses.find(|status| status.name == *policy));
+        if let (Some(status), Some(_)) = (status, wanted)
+            && status.version != wanted
+        {
+            return Err(told(&status.problems));
+        }
+        if let Some((config, recording)) = read {
+            self.live.take(config, recording);
+        }
+        Ok(built)
+    }
+
+    /// Swaps, and writes down what serves from now on.
+    fn go_live(&mut self, built: Built) {
+        built.find_names();
+        self.store.swap(Arc::clone(&built.snapshot));
+        promoted(&self.deploy, &built.snapshot);
+        self.written_down(built.fresh);
+    }
+
+    /// Writes down what serves.
+    fn written_down(&self, fresh: Vec<Fresh>) {
+        let snapshot = self.store.load();
+        let serving = |status: &PolicyStatus| Some(Serving { policy: status.name.clone(), version: status.version? });
+        let serving: Vec<_> = snapshot.statuses.iter().filter_map(serving).collect();
+        self.deploy.served(&self.live.recording, &serving, fresh);
     }
 
     /// Writes down why a change as a whole was rejected.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use notify::EventKind;
 
 use super::Event;
+use super::operate::Request;
 use super::watch::{is_end_of_write, path};
 
 /// Changes that follow one another faster than that belong together.
@@ -24,29 +25,47 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) struct Changes {
     /// Files that somebody has written to and not closed.
     writing: BTreeSet<PathBuf>,
+    changed: bool,
+    requests: Vec<Request>,
+}
+
+/// Changes that have come to their end.
+pub(super) struct Settled {
+    /// How long that took.
+    pub(super) took: Duration,
+    /// Whether files have changed, or somebody asked for them to be read.
+    pub(super) changed: bool,
+    /// What else is to be done, in that order.
+    pub(super) requests: Vec<Request>,
 }
 
 impl Changes {
-    /// Waits for a change that concerns us and for its end, and says how long that took; none if the gateway stops.
+    /// Waits for a change that concerns us and for its end, and for what else is to be done; none if the gateway stops.
     pub(super) fn wait(
         mut self,
         events: &Receiver<Event>,
         mut concerns: impl FnMut(&notify::Event) -> bool,
-    ) -> Option<Duration> {
+    ) -> Option<Settled> {
         let mut first: Option<Instant> = None;
         loop {
             let event = match first {
                 None => events.recv().ok(),
                 Some(since) => match events.recv_timeout(self.patience(since)) {
                     Ok(event) => Some(event),
-                    Err(RecvTimeoutError::Timeout) => return Some(since.elapsed()),
+                    Err(RecvTimeoutError::Timeout) => return Some(self.settled(since)),
                     Err(RecvTimeoutError::Disconnected) => None,
                 },
             };
             match event? {
                 Event::Stop => return None,
-                Event::Asked => {}
+                Event::Asked => self.changed = true,
                 Event::Changed(event) if concerns(&event) => self.note(&event),
+                // Files may be in the middle of a change; nobody who asks should wait for its end.
+                Event::Operate(request) if first.is_none() => {
+                    self.requests.push(*request);
+                    return Some(self.settled(Instant::now()));
+                }
+                Event::Operate(request) => self.requests.push(*request),
                 Event::Changed(_) => continue,
             }
             first.get_or_insert_with(Instant::now);
@@ -58,7 +77,12 @@ impl Changes {
         pause.min(PATIENCE.saturating_sub(since.elapsed()))
     }
 
+    fn settled(self, since: Instant) -> Settled {
+        Settled { took: since.elapsed(), changed: self.changed, requests: self.requests }
+    }
+
     fn note(&mut self, event: &notify::Event) {
+        self.changed = true;
         let Some(path) = path(event) else { return };
         match event.kind {
             EventKind::Create(_) | EventKind::Modify(notify::event::ModifyKind::Data(_)) => {
@@ -105,7 +129,7 @@ mod tests {
         let (sender, receiver) = channel();
         sender.send(event(EventKind::Create(CreateKind::File))).unwrap();
         sender.send(Event::Stop).unwrap();
-        assert_eq!(Changes::default().wait(&receiver, |_| false), None);
+        assert!(Changes::default().wait(&receiver, |_| false).is_none());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::held::Recovery;
 use super::listener::{AllSettings, settings as listener_settings};
 use super::policies::{PolicyMaker, PolicyState, PolicyStatus};
 use super::routes::conditions;
@@ -11,7 +12,7 @@ use super::rules::{framing_limits, path_rules, unmatched_paths};
 use super::{BoundListener, Snapshot, Target};
 use crate::chain::{Chain, Policy, Recorder};
 use crate::config::{self, Config, Problem, Store};
-use crate::deploy::Deploy;
+use crate::deploy::{Deploy, Fresh};
 use crate::listener::{self, Admission, Bounds, Inherited};
 use crate::route::{Action, RouteTable};
 use crate::sandbox::ModuleCache;
@@ -35,6 +36,8 @@ pub struct Built {
     pub snapshot: Arc<Snapshot>,
     /// Problems of policies and certificates whose older version was kept, and of policies that never were ready.
     pub problems: Vec<Problem>,
+    /// Versions of policies that have not been kept before.
+    pub fresh: Vec<Fresh>,
 }
 
 impl Built {
@@ -83,12 +86,13 @@ impl Builder {
     /// stand in for: an address that cannot be bound, or a route whose policy never was ready.
     pub fn build(&mut self, config: &Config, previous: Option<&Snapshot>) -> Result<Built, Vec<Problem>> {
         let fresh = self.policies.secrets.read(&config.secrets);
+        self.policies.fresh.clear();
         let (policies, statuses): (Vec<_>, Vec<_>) =
             config.policies.iter().map(|entry| self.policies.make(entry, &config.stores, previous)).unzip();
         let mut problems: Vec<_> = fresh.problems.clone();
         problems.extend(statuses.iter().flat_map(|status| status.problems.clone()));
         let missing = unusable_routes(config, &statuses);
-        let mut rejected = if previous.is_none() { problems.clone() } else { missing };
+        let mut rejected = if previous.is_none() { final_problems(&fresh.problems, &statuses) } else { missing };
         rejected.extend(unmatched_paths(config));
         if !rejected.is_empty() {
             return Err(rejected);
@@ -126,7 +130,23 @@ impl Builder {
             kept_secrets,
             statuses,
         };
-        Ok(Built { snapshot: Arc::new(snapshot), problems })
+        Ok(Built { snapshot: Arc::new(snapshot), problems, fresh: std::mem::take(&mut self.policies.fresh) })
+    }
+
+    /// As `build`, of what served when the program ran last: each policy in the version that it had.
+    ///
+    /// # Errors
+    /// As `build`.
+    pub fn build_last(&mut self, config: &Config) -> Result<Built, Vec<Problem>> {
+        let usual = std::mem::replace(&mut self.policies.recovery, Recovery::All);
+        let built = self.build(config, None);
+        self.policies.recovery = usual;
+        built
+    }
+
+    /// Whether a policy that is no good may be served in the version that it had when the program ran last.
+    pub fn recover_policies(&mut self, may: bool) {
+        self.policies.recovery = if may { Recovery::Broken } else { Recovery::None };
     }
 
     /// Does everything that `build` does for a first snapshot except to bind addresses.
@@ -262,6 +282,12 @@ pub(crate) fn bind_problem(config: &Config, address: SocketAddr, error: &std::io
     };
     let file = config.files.first().filter(|_| config.from_file).cloned().unwrap_or_else(|| PathBuf::from("--listen"));
     Problem { file, line: None, key: None, message: format!("cannot listen on {address}: {error}"), remedy }
+}
+
+/// What is wrong with a first snapshot so that it cannot serve.
+fn final_problems(of_secrets: &[Problem], statuses: &[PolicyStatus]) -> Vec<Problem> {
+    let failed = statuses.iter().filter(|status| status.state == PolicyState::Failed);
+    of_secrets.iter().chain(failed.flat_map(|status| &status.problems)).cloned().collect()
 }
 
 /// Routes of a config file whose policies never were ready. In the form without a config file, the chain is what is ready.

@@ -5,6 +5,7 @@ mod build;
 mod captures;
 mod describe;
 mod grants;
+mod held;
 mod listener;
 mod policies;
 mod routes;

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use super::Snapshot;
 use super::captures::Captures;
 use super::grants;
+use super::held::Recovery;
 use super::secrets::Secrets;
 use super::state::StateMaker;
 use super::told::Told;
 use crate::bundled;
 use crate::chain::{FaultAnswer, Load, Policy, Quarantine, QuarantineSettings};
 use crate::config::{self, FilterSource, PolicyEntry, Problem, Store};
-use crate::deploy::{Deploy, Stage, Version};
+use crate::deploy::{Deploy, Fresh, Held, Stage, Version};
 use crate::sandbox::{
     CalloutGrants, Digest, Fault, Filter, FilterSettings, Grants, Isolation, Module, ModuleCache, ModuleError, Reach,
     Sources,
@@ -56,6 +57,8 @@ pub struct PolicyStatus {
     pub version: Option<Version>,
     /// Whether another one served before.
     pub is_new: bool,
+    /// Why another version than the one that is written serves, if somebody wanted that.
+    pub held: Option<Held>,
     /// How it stands.
     pub state: PolicyState,
     /// Why the latest change was rejected.
@@ -71,6 +74,9 @@ pub(super) struct PolicyMaker {
     pub(super) state: StateMaker,
     pub(super) sources: Option<Arc<dyn Sources>>,
     pub(super) told: Told,
+    /// Versions that were made for this snapshot and are not kept yet.
+    pub(super) fresh: Vec<Fresh>,
+    pub(super) recovery: Recovery,
     captures: Captures,
 }
 
@@ -78,7 +84,18 @@ impl PolicyMaker {
     pub(super) fn new(cache: Arc<ModuleCache>, metrics: Arc<Metrics>, workers: usize, deploy: Arc<Deploy>) -> Self {
         let state = StateMaker::new(Arc::clone(&metrics));
         let (secrets, captures) = (Secrets::default(), Captures::default());
-        Self { cache, metrics, workers, secrets, state, sources: None, told: Told::new(deploy), captures }
+        Self {
+            cache,
+            metrics,
+            workers,
+            secrets,
+            state,
+            sources: None,
+            told: Told::new(deploy),
+            fresh: Vec::new(),
+            recovery: Recovery::default(),
+            captures,
+        }
     }
 
     /// The policy of an entry, if there is one now or was one before, and its status.
@@ -91,22 +108,30 @@ impl PolicyMaker {
         let older = previous.and_then(|snapshot| snapshot.policies.iter().find(|policy| *policy.name == *entry.name));
         let was = previous.and_then(|snapshot| snapshot.statuses.iter().find(|status| status.name == entry.name));
         let was = was.and_then(|status| status.version);
-        let made = match &entry.policy {
-            Ok(policy) => self.attempt(policy, stores, older),
-            Err(problems) => {
-                self.told.failed(&entry.name, None, None, problems);
-                Err(problems.clone())
-            }
+        let made = match self.held_version(entry) {
+            Some(version) => self.attempt_kept(entry, version, stores, older),
+            None => match &entry.policy {
+                Ok(policy) => self.attempt(policy, stores, older),
+                Err(problems) => {
+                    self.told.failed(&entry.name, None, None, problems);
+                    Err(problems.clone())
+                }
+            },
         };
         let filter = entry.policy.as_ref().ok().map(|policy| policy.filter.name().to_owned());
-        let (policy, version, state, problems) = match (made, older) {
-            (Ok((policy, version)), _) => (Some(policy), Some(version), PolicyState::Live, vec![]),
-            (Err(problems), Some(older)) => (Some(Arc::clone(older)), was, PolicyState::Kept, problems),
-            (Err(problems), None) => (None, None, PolicyState::Failed, problems),
+        let (made, problems) = match made {
+            Ok(made) => (Some(made), vec![]),
+            Err(problems) => (self.stand_in(entry, stores, older.zip(was)), problems),
         };
+        let state = match (&made, problems.is_empty()) {
+            (_, true) => PolicyState::Live,
+            (Some(_), false) => PolicyState::Kept,
+            (None, false) => PolicyState::Failed,
+        };
+        let (policy, version) = made.unzip();
         let digest = policy.as_ref().map(|policy| policy.filter.module.digest);
-        let is_new = version != was;
-        (policy, PolicyStatus { name: entry.name.clone(), filter, digest, version, is_new, state, problems })
+        let (is_new, held) = (version != was, self.told.deploy.held(&entry.name));
+        (policy, PolicyStatus { name: entry.name.clone(), filter, digest, version, is_new, held, state, problems })
     }
 
     /// The policy as its entry says, with its version. What becomes of each stage is told.
@@ -117,21 +142,38 @@ impl PolicyMaker {
         older: Option<&Arc<Policy>>,
     ) -> Result<(Arc<Policy>, Version), Vec<Problem>> {
         self.told.steps.enter(Stage::Verify);
-        let content = read(policy).map_err(|problem| vec![problem]);
-        let module = content.as_ref().ok().map(|content| Digest::of(content));
-        let version = module.map(|module| Version::of(policy, module));
-        let made = content.and_then(|content| self.prepare_from(policy, &content, stores, older));
-        match (made, version, module) {
-            (Ok(made), Some(version), Some(module)) => {
+        match read(policy) {
+            Ok(content) => self.attempt_with(policy, content, stores, older),
+            Err(problem) => {
+                let problems = vec![problem];
+                self.told.failed(&policy.name, None, None, &problems);
+                Err(problems)
+            }
+        }
+    }
+
+    /// As `attempt`, of a module that has been read.
+    pub(super) fn attempt_with(
+        &mut self,
+        policy: &config::Policy,
+        content: Vec<u8>,
+        stores: &[Store],
+        older: Option<&Arc<Policy>>,
+    ) -> Result<(Arc<Policy>, Version), Vec<Problem>> {
+        let module = Digest::of(&content);
+        let version = Version::of(policy, module);
+        let made = self.is_wanted(policy, version).and_then(|()| self.prepare_from(policy, &content, stores, older));
+        match made {
+            Ok(made) => {
                 match older.is_some_and(|older| Arc::ptr_eq(older, &made)) {
                     true => self.told.same(&policy.name),
                     false => self.told.ready(&policy.name, version, module),
                 }
+                self.keep(policy, version, content);
                 Ok((made, version))
             }
-            (made, ..) => {
-                let problems = made.err().unwrap_or_default();
-                self.told.failed(&policy.name, version, module, &problems);
+            Err(problems) => {
+                self.told.failed(&policy.name, Some(version), Some(module), &problems);
                 Err(problems)
             }
         }
@@ -147,7 +189,7 @@ impl PolicyMaker {
         self.prepare_from(policy, &content, stores, older)
     }
 
-    fn prepare_from(
+    pub(super) fn prepare_from(
         &mut self,
         policy: &config::Policy,
         content: &[u8],

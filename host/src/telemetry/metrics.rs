@@ -134,6 +134,7 @@ pub struct GatewayMetrics {
     reloads: [AtomicU64; 2],
     generation: AtomicU64,
     instances: AtomicU64,
+    last_known_good: AtomicU64,
     log: LogPace,
 }
 
@@ -196,6 +197,11 @@ impl GatewayMetrics {
         self.instances.store(instances, Ordering::Relaxed);
     }
 
+    /// Whether what served before the start serves in the place of a configuration that is no good.
+    pub fn set_last_known_good(&self, does: bool) {
+        self.last_known_good.store(u64::from(does), Ordering::Relaxed);
+    }
+
     /// How many exchanges are open.
     #[must_use]
     pub fn exchanges_open(&self) -> u64 {
@@ -230,6 +236,9 @@ impl GatewayMetrics {
         }
         page.family(names::GENERATION, "gauge", "how many times what is served has changed");
         page.sample(names::GENERATION, &[], self.generation.load(Ordering::Relaxed));
+        let help = "whether the last known good configuration serves in the place of one that is no good";
+        page.family(names::LAST_KNOWN_GOOD, "gauge", help);
+        page.sample(names::LAST_KNOWN_GOOD, &[], self.last_known_good.load(Ordering::Relaxed));
         page.family(names::FILTER_INSTANCES, "gauge", "instances of filters");
         page.sample(names::FILTER_INSTANCES, &[], self.instances.load(Ordering::Relaxed));
     }

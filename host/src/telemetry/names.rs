@@ -15,6 +15,7 @@ pub(super) const EXCHANGES_OPEN: &str = "tollgate_exchanges_open";
 pub(super) const BAD_REQUESTS: &str = "tollgate_unrouted_requests_total";
 pub(super) const INVALID_REQUESTS: &str = "tollgate_invalid_requests_total";
 pub(super) const RELOADS: &str = "tollgate_reloads_total";
+pub(super) const LAST_KNOWN_GOOD: &str = "tollgate_last_known_good";
 pub(super) const GENERATION: &str = "tollgate_snapshot_generation";
 pub(super) const TRACE_SPANS: &str = "tollgate_trace_spans_total";
 pub(super) const RESPONSES: &str = "tollgate_responses_total";

@@ -26,7 +26,7 @@ pub use self::{
     state::{Entry, Seed, SpaceOf},
 };
 use super::{
-    Policy, Problem,
+    Files, Policy, Problem,
     document::Document,
     report::Report,
     section::{Item, Section},
@@ -86,7 +86,7 @@ impl CaseFile {
     /// # Errors
     /// All that is wrong with it.
     pub fn load(file: &Path, bundled: &[&str], module: Option<&Path>) -> Result<Self, Vec<Problem>> {
-        let document = Document::read(file, "check the path of the cases");
+        let document = Document::read(&Files::on_disk(), file, "check the path of the cases");
         let read = document.parse().map(|section| read(section, bundled, module));
         let problems = document.report.into_problems();
         match read.flatten() {

@@ -135,7 +135,7 @@ fn source(table: &PolicyTable, bundled: &[&str], report: &Report) -> Option<Filt
     let filters = Filters::new(modules(folder), bundled);
     match &table.filter {
         Some(written) if written.value.ends_with(".wasm") => {
-            report.good(written, filters::at_path(&written.value, folder))
+            report.good(written, filters::at_path(&super::Files::on_disk(), &written.value, folder))
         }
         Some(written) => report.good(written, filters.named(&written.value)),
         None if report.has("filter") => None,

@@ -1,0 +1,137 @@
+//! Policies that serve in another version than the one that is written: because somebody wants it, or because what is written is
+//! no good and the program has served another version before.
+
+use std::sync::Arc;
+
+use super::policies::PolicyMaker;
+use crate::chain::Policy;
+use crate::config::{self, PolicyEntry, Problem, Store, WrittenPolicy};
+use crate::deploy::{Fresh, Held, Stage, Version};
+
+/// Which policies are taken from what served when the program ran last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Recovery {
+    /// None.
+    None,
+    /// Those that are no good as written.
+    Broken,
+    /// All of them.
+    All,
+}
+
+impl Default for Recovery {
+    fn default() -> Self {
+        Self::Broken
+    }
+}
+
+/// A policy that is ready, and which version of it that is.
+type Ready = (Arc<Policy>, Version);
+
+impl PolicyMaker {
+    /// The version that is to be had whatever is written.
+    pub(super) fn held_version(&self, entry: &PolicyEntry) -> Option<Version> {
+        let deploy = &self.told.deploy;
+        match deploy.held(&entry.name) {
+            Some(Held::Pinned(version) | Held::Paused(version)) => Some(version),
+            Some(Held::RolledBack(_, version, _)) if deploy.is_paused() => Some(version),
+            _ if self.recovery == Recovery::All || deploy.is_paused() => deploy.last_version(&entry.name),
+            _ => None,
+        }
+    }
+
+    /// A version of a policy as it is kept.
+    pub(super) fn attempt_kept(
+        &mut self,
+        entry: &PolicyEntry,
+        version: Version,
+        stores: &[Store],
+        older: Option<&Arc<Policy>>,
+    ) -> Result<Ready, Vec<Problem>> {
+        self.told.steps.enter(Stage::Verify);
+        match self.told.deploy.kept(&entry.name, version) {
+            Ok((policy, content)) => self.prepare_kept(&policy, version, &content, stores, older),
+            Err(message) => {
+                let problems = vec![kept_problem(entry, message)];
+                self.told.failed(&entry.name, Some(version), None, &problems);
+                Err(problems)
+            }
+        }
+    }
+
+    fn prepare_kept(
+        &mut self,
+        policy: &config::Policy,
+        version: Version,
+        content: &[u8],
+        stores: &[Store],
+        older: Option<&Arc<Policy>>,
+    ) -> Result<Ready, Vec<Problem>> {
+        match self.prepare_from(policy, content, stores, older) {
+            Ok(made) => {
+                match older.is_some_and(|older| Arc::ptr_eq(older, &made)) {
+                    true => self.told.same(&policy.name),
+                    false => self.told.ready(&policy.name, version, made.filter.module.digest),
+                }
+                Ok((made, version))
+            }
+            Err(problems) => {
+                self.told.failed(&policy.name, Some(version), None, &problems);
+                Err(problems)
+            }
+        }
+    }
+
+    /// What serves in the place of what is written: the version that a roll-back named, the one that serves, or the one that
+    /// served when the program ran last.
+    pub(super) fn stand_in(
+        &mut self,
+        entry: &PolicyEntry,
+        stores: &[Store],
+        older: Option<(&Arc<Policy>, Version)>,
+    ) -> Option<Ready> {
+        let named = match self.told.deploy.held(&entry.name) {
+            Some(Held::RolledBack(_, serve, _)) => Some(serve),
+            _ => None,
+        };
+        let of_older = older.map(|(policy, _)| policy);
+        if let Some(version) = named.filter(|named| older.is_none_or(|(_, version)| version != *named))
+            && let Ok(ready) = self.attempt_kept(entry, version, stores, of_older)
+        {
+            return Some(ready);
+        }
+        if let Some((policy, version)) = older {
+            return Some((Arc::clone(policy), version));
+        }
+        let last = self.told.deploy.last_version(&entry.name).filter(|_| self.recovery != Recovery::None)?;
+        self.attempt_kept(entry, last, stores, None).ok()
+    }
+
+    /// Refuses a version that was rolled back. Another one is to be judged by itself.
+    pub(super) fn is_wanted(&mut self, policy: &config::Policy, version: Version) -> Result<(), Vec<Problem>> {
+        match self.told.deploy.held(&policy.name) {
+            Some(Held::RolledBack(rejected, _, reason)) if rejected == version => {
+                self.told.steps.is_rather(Stage::RollBack);
+                let message = format!("this version was {reason}");
+                Err(vec![policy.config_problem(message, "change it to have it tried again")])
+            }
+            Some(Held::RolledBack(..)) => {
+                self.told.deploy.forgive(&policy.name);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Has the version written down once it serves, if it is not yet.
+    pub(super) fn keep(&mut self, policy: &config::Policy, version: Version, content: Vec<u8>) {
+        if !self.told.deploy.has(&policy.name, version) {
+            self.fresh.push(Fresh { version, policy: WrittenPolicy::of(policy), content });
+        }
+    }
+}
+
+fn kept_problem(entry: &PolicyEntry, message: String) -> Problem {
+    let remedy = "name another version, or unpin it".to_owned();
+    Problem { file: entry.origin.clone(), line: None, key: None, message, remedy }
+}
