@@ -37,7 +37,7 @@ struct Engine {
     /// A module to run in the place of the filter that the file names.
     #[arg(long, value_name = "FILE")]
     module: Option<PathBuf>,
-    /// Where compiled modules are kept [default: $XDG_CACHE_HOME/tollgate or ~/.cache/tollgate].
+    /// Where compiled modules are kept [default: $STATE_DIRECTORY, $XDG_STATE_HOME/tollgate or ~/.local/state/tollgate].
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
 }

@@ -28,7 +28,7 @@ pub(super) struct SourceArgs {
     /// How many worker threads [default: one for each core].
     #[arg(long, value_name = "N")]
     workers: Option<NonZeroUsize>,
-    /// Where compiled modules are kept [default: $XDG_CACHE_HOME/tollgate or ~/.cache/tollgate].
+    /// Where compiled modules are kept [default: $STATE_DIRECTORY, $XDG_STATE_HOME/tollgate or ~/.local/state/tollgate].
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
 }

@@ -51,6 +51,7 @@ fn check(files: &Files, file: ConfigFile, bundled: &[&str], report: &Report) -> 
         access_filters: file.access_log == Some(true),
         tracing: file.tracing,
         state_dir: file.state_dir.map(|at| folder.join(at.value)),
+        state_size: file.state_size,
         policies_dir: policies_dir.map(|at| at.value),
         limits: file.limits,
         paths: file.paths,

@@ -32,6 +32,7 @@ pub(super) fn load(files: &Files, flags: &Flags, bundled: &[&str]) -> Result<Con
         access_filters: false,
         tracing: None,
         state_dir: None,
+        state_size: None,
         policies_dir: flags.policies.clone(),
         limits: Limits::default(),
         paths: Paths::default(),

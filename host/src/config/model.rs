@@ -36,8 +36,10 @@ pub struct Config {
     pub access_filters: bool,
     /// `[tracing]`: how exchanges are traced, if they are.
     pub tracing: Option<Tracing>,
-    /// Where compiled modules are kept between runs.
+    /// Where compiled modules, and all that is remembered of changes, are kept between runs.
     pub state_dir: Option<PathBuf>,
+    /// `state-size`: how large that may get, in bytes.
+    pub state_size: Option<u64>,
     /// The watched directory of policies, relative to the working directory like every path here.
     pub policies_dir: Option<PathBuf>,
     /// Bounds on what a client may cost.

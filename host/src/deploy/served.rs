@@ -1,6 +1,6 @@
 //! What serves, written down after each swap and read at the start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::atomic::Ordering;
 
@@ -56,6 +56,17 @@ impl Deploy {
                 tracing::error!(%folder, %error, "what serves cannot be written down: a restart would not find it");
             }
         }
+    }
+
+    /// How many bytes are left for what can be made again of what is kept, and the modules that it would be made of.
+    #[must_use]
+    pub fn room(&self) -> (u64, BTreeSet<String>) {
+        let bound = self.bound.load(Ordering::Relaxed);
+        let Some(shelf) = &self.shelf else { return (bound, BTreeSet::new()) };
+        let state = self.state();
+        let used: u64 = state.needed().iter().map(|name| shelf.blobs.size(name)).sum();
+        let modules = state.versions.values().flatten().map(|kept| kept.module.clone()).collect();
+        (bound.saturating_sub(used), modules)
     }
 
     /// The configuration that served last, if it is kept.

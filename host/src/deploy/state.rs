@@ -201,7 +201,7 @@ impl State {
         }
     }
 
-    fn needed(&self) -> BTreeSet<String> {
+    pub(super) fn needed(&self) -> BTreeSet<String> {
         let kept = self.versions.values().flatten().flat_map(|kept| [kept.module.clone(), kept.entry.clone()]);
         kept.chain(self.served.iter().flat_map(|served| served.texts.values().cloned())).collect()
     }

@@ -18,7 +18,7 @@ use self::settle::{Changes, Settled};
 use self::watch::Watch;
 use crate::bundled;
 use crate::config::{self, Config, Files as ConfigFiles, Overrides, Problem, Recording, Source};
-use crate::deploy::{Deploy, Fresh, Operation, Record, Serving, Stage, Version};
+use crate::deploy::{DEFAULT_SIZE, Deploy, Fresh, Operation, Record, Serving, Stage, Version};
 use crate::snapshot::{Builder, Built, PolicyStatus, Snapshot, SnapshotStore};
 use crate::telemetry::{Metrics, service_manager};
 
@@ -298,7 +298,12 @@ impl Reloader {
         let snapshot = self.store.load();
         let serving = |status: &PolicyStatus| Some(Serving { policy: status.name.clone(), version: status.version? });
         let serving: Vec<_> = snapshot.statuses.iter().filter_map(serving).collect();
+        let is_more = !fresh.is_empty();
+        self.deploy.set_bound(self.live.config.state_size.unwrap_or(DEFAULT_SIZE));
         self.deploy.served(&self.live.recording, &serving, fresh);
+        if is_more {
+            self.builder.collect();
+        }
     }
 
     /// Writes down why a change as a whole was rejected.

@@ -1,11 +1,12 @@
 //! Compiled modules by the digest of their content: in memory while anyone uses them, and on disk across restarts.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::SystemTime;
 
 use sha2::{Digest as _, Sha256};
 
@@ -124,6 +125,8 @@ impl ModuleCache {
     fn read(&self, digest: Digest) -> Option<Compiled> {
         let path = self.path(digest)?;
         let content = std::fs::read(&path).ok()?;
+        // By its age is told whether it is still wanted.
+        let _ = std::fs::File::open(&path).and_then(|file| file.set_modified(SystemTime::now()));
         let (sum, code) = content.split_at_checked(32)?;
         if Sha256::digest(code)[..] != *sum {
             tracing::warn!(file = %path.display(), "a kept compiled module is damaged and is compiled again");
@@ -136,6 +139,27 @@ impl ModuleCache {
         compiled.inspect_err(|error| tracing::warn!(file = %path.display(), %error, "compiled again")).ok()
     }
 
+    /// Removes compiled code, the longest unused first, until no more than that many bytes are left. That of these modules, by
+    /// digest, goes last. What is removed is made again when it is needed.
+    pub fn collect(&self, bytes: u64, wanted: &BTreeSet<String>) {
+        let mut found: Vec<_> =
+            self.dir.iter().flat_map(std::fs::read_dir).flatten().flatten().filter_map(kept).collect();
+        let mut total: u64 = found.iter().map(|kept| kept.bytes).sum();
+        found.sort_by_key(|kept| {
+            let module = kept.name.split('-').next().unwrap_or_default();
+            (wanted.contains(module), kept.used)
+        });
+        for kept in found {
+            if total <= bytes {
+                break;
+            }
+            total -= kept.bytes;
+            if std::fs::remove_file(&kept.path).is_ok() {
+                tracing::debug!(file = kept.name, "compiled code is removed for want of room");
+            }
+        }
+    }
+
     /// Written beside and renamed, so that no reader sees half a file.
     fn write(&self, digest: Digest, compiled: &Compiled) -> io::Result<()> {
         let Some(path) = self.path(digest) else { return Ok(()) };
@@ -146,9 +170,23 @@ impl ModuleCache {
         let mut file =
             std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
         io::Write::write_all(&mut file, &content)?;
-        file.sync_data()?;
-        std::fs::rename(temporary, path)
+        file.sync_all()?;
+        std::fs::rename(temporary, &path)?;
+        path.parent().map_or(Ok(()), |dir| std::fs::File::open(dir)?.sync_all())
     }
+}
+
+/// A file of compiled code.
+struct Kept {
+    path: PathBuf,
+    name: String,
+    bytes: u64,
+    used: SystemTime,
+}
+
+fn kept(entry: std::fs::DirEntry) -> Option<Kept> {
+    let (found, name) = (entry.metadata().ok()?, entry.file_name().into_string().ok()?);
+    Some(Kept { path: entry.path(), name, bytes: found.len(), used: found.modified().ok()? })
 }
 
 fn prepare(dir: &Path) -> io::Result<()> {

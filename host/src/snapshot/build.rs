@@ -144,6 +144,12 @@ impl Builder {
         built
     }
 
+    /// Removes compiled code that there is no room for.
+    pub fn collect(&self) {
+        let (bytes, wanted) = self.policies.told.deploy.room();
+        self.policies.cache.collect(bytes, &wanted);
+    }
+
     /// Whether a policy that is no good may be served in the version that it had when the program ran last.
     pub fn recover_policies(&mut self, may: bool) {
         self.policies.recovery = if may { Recovery::Broken } else { Recovery::None };

@@ -9,20 +9,15 @@ use crate::config::{self, PolicyEntry, Problem, Store, WrittenPolicy};
 use crate::deploy::{Fresh, Held, Stage, Version};
 
 /// Which policies are taken from what served when the program ran last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Recovery {
     /// None.
     None,
     /// Those that are no good as written.
+    #[default]
     Broken,
     /// All of them.
     All,
-}
-
-impl Default for Recovery {
-    fn default() -> Self {
-        Self::Broken
-    }
 }
 
 /// A policy that is ready, and which version of it that is.

@@ -290,11 +290,13 @@ fn quarantine(settings: config::Quarantine) -> QuarantineSettings {
     }
 }
 
-/// Where a user's programs keep what they can make again (XDG Base Directory specification).
+/// Where a service, or a user's programs, keep their state (systemd.exec(5), XDG Base Directory specification).
 pub(crate) fn default_state_dir() -> Option<PathBuf> {
     let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let base = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")))?;
-    Some(base.join("tollgate"))
+    // There may be several, separated by colons.
+    let service = std::env::var("STATE_DIRECTORY").ok().and_then(|dirs| dirs.split(':').next().map(PathBuf::from));
+    let user = || absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")));
+    service.filter(|dir| dir.is_absolute()).or_else(|| Some(user()?.join("tollgate")))
 }
 
 fn callouts(policy: &config::Policy) -> CalloutGrants {

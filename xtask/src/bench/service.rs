@@ -30,7 +30,7 @@ impl Service {
         let child = command(program)
             .args(args)
             .current_dir(folder)
-            .env("XDG_CACHE_HOME", folder.join("cache"))
+            .env("XDG_STATE_HOME", folder.join("cache"))
             .stdin(Stdio::null())
             .stdout(messages.try_clone()?)
             .stderr(messages)

@@ -28,7 +28,14 @@ impl Gateway {
     /// Starts the gateway and waits until it is ready.
     pub(super) fn start(binary: &Path, options: &Options, upstream: SocketAddr, policies: &Policies) -> Result<Self> {
         let mut command = Command::new(binary);
-        command.args(["run", "--listen", &options.listen.to_string(), "--upstream", &format!("http://{upstream}")]);
+        command.args([
+            "run",
+            "--no-last-known-good",
+            "--listen",
+            &options.listen.to_string(),
+            "--upstream",
+            &format!("http://{upstream}"),
+        ]);
         command.arg("--policies").arg(&policies.dir).args(["--admin", &options.admin.to_string()]);
         say(&format!("starting {}", shown(&command)));
         let child =

@@ -323,6 +323,7 @@ fn flags_win_over_the_file() {
         workers: NonZeroUsize::new(3),
         access_log: true,
         state_dir: Some("state".into()),
+        ..Overrides::default()
     };
     let config = load(&Source::File(folder.path("tollgate.toml")), &overrides, BUNDLED).unwrap();
     assert_eq!(config.admin, overrides.admin);
