@@ -3,6 +3,7 @@
 
 mod bench;
 mod build;
+mod crash;
 mod demo;
 mod filters;
 mod fuzz;
@@ -28,6 +29,7 @@ cargo xtask COMMAND
   filters                               standard filters, test guests, examples: target/{filters,guests,examples}/*.wasm
   filters --path DIR [--target TRIPLE]  one filter project anywhere; prints the path of its module
   fuzz    [--seconds N]                 arbitrary bytes for everything that parses bytes, N seconds (20) for each target
+  crash   [--times N]                   the gateway killed N times (500) while versions change: it always starts again
   peers                                 the programs of Python that the stories talk to: target/peers
   setup                                 find or make the compiler's parts for WebAssembly guests
   bench   [ARGS]                        measure beside other gateways
@@ -53,6 +55,7 @@ fn run(args: &[String]) -> anyhow::Result<()> {
     match command.as_str() {
         "bench" => bench::run(rest),
         "build" => build::run(rest),
+        "crash" => crash::run(rest),
         "demo" => demo::run(rest),
         "filters" => filters::run(rest),
         "fuzz" => fuzz::run(rest),
