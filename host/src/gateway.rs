@@ -20,6 +20,7 @@ use crate::admin::{self, Admin, Operators};
 use crate::bundled;
 use crate::config::{self, Config, Overrides, Problem, Source};
 use crate::deploy::{Deploy, Home, Record};
+use crate::filter_test::SelfTests;
 use crate::listener::Inherited;
 use crate::reload::{self, Live, Rejection, Reload, Reloader};
 use crate::sandbox::{ModuleCache, Sandbox};
@@ -267,7 +268,9 @@ fn state_dir(config: &Config) -> Option<PathBuf> {
 fn builder(config: &Config, metrics: Arc<Metrics>, workers: usize, deploy: Arc<Deploy>) -> Result<Builder, StartError> {
     let sandbox = Sandbox::new().map_err(|error| StartError::System(format!("the sandbox: {error:#}")))?;
     let cache = Arc::new(ModuleCache::new(sandbox, state_dir(config).map(|dir| dir.join("modules"))));
-    Ok(Builder::new(cache, metrics, workers, deploy))
+    let mut builder = Builder::new(Arc::clone(&cache), metrics, workers, deploy);
+    builder.test_with(Arc::new(SelfTests::new(cache)));
+    Ok(builder)
 }
 
 fn bind_admin(config: &Config, overrides: &Overrides, address: SocketAddr) -> Result<TcpListener, StartError> {

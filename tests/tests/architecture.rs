@@ -13,7 +13,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "gateway",
         &[
-            "admin", "bundled", "config", "deploy", "listener", "reload", "sandbox", "snapshot", "store", "upstream",
+            "admin",
+            "bundled",
+            "config",
+            "deploy",
+            "filter_test",
+            "listener",
+            "reload",
+            "sandbox",
+            "snapshot",
+            "store",
+            "upstream",
             "worker",
         ],
     ),

@@ -5,7 +5,9 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use tollgate_tests::{Binary, Connection, Finished, Request, RunningGateway, TestGateway, Upstream, eventually, guest};
+use tollgate_tests::{
+    Binary, Connection, Finished, RawFilter, Request, RunningGateway, TestGateway, Upstream, eventually, guest,
+};
 
 /// A policy that marks responses with its version.
 fn mark(version: &str) -> String {
@@ -453,5 +455,55 @@ mod an_operator {
         let stopped = gateway.stop();
         let finished = tollgate(&stopped.folder().path().join("state"), &["pause"]);
         assert!(finished.stderr.starts_with("no gateway runs with "), "{finished:?}");
+    }
+}
+
+mod a_self_test {
+    use super::*;
+
+    const CASES: &str = "[[cases]]\nname = \"marks requests\"\n[cases.expect]\noutcome = \"forwarded\"\n\
+                         upstream = { fields = { x-begun = \"1\" } }\n";
+
+    fn with_cases(upstream: &Upstream) -> RunningGateway {
+        let files = TestGateway::new().upstream(upstream).module("10-m", guest("misbehave"));
+        files.file("policies/10-m.cases.toml", CASES).start()
+    }
+
+    #[test]
+    fn is_run_before_a_version_is_live_and_its_file_is_no_policy() {
+        let upstream = Upstream::start();
+        let gateway = with_cases(&upstream);
+        assert_eq!(gateway.policies()["policies"].as_array().unwrap().len(), 1);
+        let page = gateway.admin("/history").json();
+        let tests: Vec<_> =
+            page["history"].as_array().unwrap().iter().filter(|record| record["stage"] == "self-test").collect();
+        assert_eq!((tests.len(), &tests[0]["reason"]), (1, &"1 cases".into()), "{page:#}");
+    }
+
+    #[test]
+    fn that_fails_keeps_the_version_before() {
+        let upstream = Upstream::start();
+        let gateway = with_cases(&upstream);
+        let before = gateway.policy("10-m")["version"].clone();
+        // A filter like any other, which does not do what the cases say.
+        gateway.change(|gateway| gateway.replace_module("10-m", RawFilter::new(1).build()));
+        let policy = gateway.policy("10-m");
+        assert_eq!((&policy["state"], &policy["version"]), (&"kept".into(), &before));
+        let error = gateway.relative(policy["last-error"].as_str().unwrap());
+        assert!(error.starts_with("policies/10-m.cases.toml:1: the case \"marks requests\" fails: "), "{error}");
+        let newest = gateway.admin("/history").json()["history"][0].clone();
+        assert_eq!((&newest["stage"], &newest["outcome"]), (&"self-test".into(), &"failed".into()));
+        // Cases that say otherwise let it through.
+        let other = CASES.replace("x-begun = \"1\"", "x-begun = false");
+        gateway.change(|gateway| gateway.replace_file("policies/10-m.cases.toml", other));
+        assert_eq!(gateway.policy("10-m")["state"], "live");
+    }
+
+    #[test]
+    fn that_is_no_good_is_told_with_its_line() {
+        let upstream = Upstream::start();
+        let files = TestGateway::new().upstream(&upstream).module("10-m", guest("misbehave"));
+        let told = files.file("policies/10-m.cases.toml", "[[cases]]\nnam = 1\n").check().unwrap_err();
+        assert!(told.contains("policies/10-m.cases.toml:2: cases[0].nam: unknown key"), "{told}");
     }
 }

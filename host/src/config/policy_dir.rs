@@ -85,7 +85,9 @@ impl PolicyDir {
     fn add(&mut self, disk: &Disk, path: &Path) {
         let (Some(stem), Some(extension)) = (path.file_stem(), path.extension()) else { return };
         // A link that leads nowhere counts: its policy has a problem.
-        if stem.as_encoded_bytes().starts_with(b".") || !disk.is_file_or_broken(path) {
+        // Cases of a module are no policy.
+        let is_cases = extension == "toml" && Path::new(stem).extension().is_some_and(|inner| inner == "cases");
+        if is_cases || stem.as_encoded_bytes().starts_with(b".") || !disk.is_file_or_broken(path) {
             return;
         }
         let place = match extension.as_encoded_bytes() {

@@ -36,6 +36,12 @@ impl Deploy {
         self.shelf.is_none() || self.state().kept(policy, version).is_some()
     }
 
+    /// Whether that version has been good before.
+    #[must_use]
+    pub fn has_passed(&self, policy: &str, version: Version) -> bool {
+        self.state().kept(policy, version).is_some()
+    }
+
     /// Writes down what serves from now on: modules and texts first, then which of them.
     pub fn served(&self, recording: &Recording, serving: &[Serving], fresh: Vec<Fresh>) {
         let Some(shelf) = &self.shelf else { return };

@@ -31,6 +31,11 @@ impl Steps {
         self.done.push((stage, since.elapsed(), Some(remark.into())));
     }
 
+    /// There was nothing to do in the stage that is under way.
+    pub fn forget(&mut self) {
+        self.current = None;
+    }
+
     /// All stages that have ended as they should, and the one that did not.
     #[must_use]
     pub fn finish(&mut self, failed: bool) -> Finished {

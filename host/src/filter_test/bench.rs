@@ -17,7 +17,7 @@ use super::world::World;
 use crate::chain::{Chain, LocalChain, Policy};
 use crate::config::Problem;
 use crate::config::cases::{Case, Setting, SpaceOf, Step};
-use crate::sandbox::{Module, ModuleCache, Sandbox, Secret, SecretValue};
+use crate::sandbox::{Digest, Module, ModuleCache, Sandbox, Secret, SecretValue};
 use crate::snapshot::{Builder, Stage, default_state_dir};
 
 /// Compiles and configures on the gateway's engine.
@@ -51,9 +51,18 @@ impl Bench {
     pub(super) fn new(state_dir: Option<&Path>) -> Result<Self, String> {
         let sandbox = Sandbox::new().map_err(|error| format!("the sandbox cannot be made: {error:#}"))?;
         let folder = state_dir.map(Path::to_owned).or_else(default_state_dir);
-        let cache = Arc::new(ModuleCache::new(sandbox, folder.map(|folder| folder.join("modules"))));
+        Self::on(Arc::new(ModuleCache::new(sandbox, folder.map(|folder| folder.join("modules")))))
+    }
+
+    /// On an engine that there is already.
+    pub(super) fn on(cache: Arc<ModuleCache>) -> Result<Self, String> {
         let runtime = RuntimeBuilder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
         Ok(Self { cache, runtime, modules: Vec::new() })
+    }
+
+    /// Of the modules that the last case was run on.
+    pub(super) fn digests(&self) -> impl Iterator<Item = Digest> {
+        self.modules.iter().map(|module| module.digest)
     }
 
     /// Makes the policies anew, with instances that have served nobody, in the world that the case begins with.

@@ -18,6 +18,7 @@ mod log;
 mod recorder;
 mod render;
 mod report;
+mod self_test;
 mod state;
 mod trace;
 mod upstreams;
@@ -26,6 +27,7 @@ mod world;
 use std::path::{Path, PathBuf};
 
 pub use self::report::{CaseReport, Failure, Format, Report};
+pub use self::self_test::SelfTests;
 pub use self::trace::replay;
 
 use self::bench::Bench;

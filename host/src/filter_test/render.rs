@@ -88,7 +88,7 @@ impl Report {
 }
 
 /// File, line, key, expected and got.
-fn failure_line(case: &CaseReport, failure: &Failure) -> String {
+pub(super) fn failure_line(case: &CaseReport, failure: &Failure) -> String {
     let Failure { key, line, expected, got, note, .. } = failure;
     let key = if key.is_empty() { String::new() } else { format!(" {key}:") };
     let note = note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();

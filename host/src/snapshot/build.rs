@@ -9,6 +9,7 @@ use super::listener::{AllSettings, settings as listener_settings};
 use super::policies::{PolicyMaker, PolicyState, PolicyStatus};
 use super::routes::conditions;
 use super::rules::{framing_limits, path_rules, unmatched_paths};
+use super::self_test::SelfTest;
 use super::{BoundListener, Snapshot, Target};
 use crate::chain::{Chain, Policy, Recorder};
 use crate::config::{self, Config, Problem, Store};
@@ -72,6 +73,11 @@ impl Builder {
             policy.recorder = Some(recorder);
         }
         Ok(made)
+    }
+
+    /// Has cases that came with modules run before these are live.
+    pub fn test_with(&mut self, tester: Arc<dyn SelfTest>) {
+        self.policies.tester = Some(tester);
     }
 
     /// Uses these sockets, where they fit, for listeners of the first snapshot.

@@ -9,6 +9,7 @@ use super::captures::Captures;
 use super::grants;
 use super::held::Recovery;
 use super::secrets::Secrets;
+use super::self_test::Tester;
 use super::state::StateMaker;
 use super::told::Told;
 use crate::bundled;
@@ -77,6 +78,7 @@ pub(super) struct PolicyMaker {
     /// Versions that were made for this snapshot and are not kept yet.
     pub(super) fresh: Vec<Fresh>,
     pub(super) recovery: Recovery,
+    pub(super) tester: Tester,
     captures: Captures,
 }
 
@@ -94,6 +96,7 @@ impl PolicyMaker {
             told: Told::new(deploy),
             fresh: Vec::new(),
             recovery: Recovery::default(),
+            tester: None,
             captures,
         }
     }
@@ -162,7 +165,13 @@ impl PolicyMaker {
     ) -> Result<(Arc<Policy>, Version), Vec<Problem>> {
         let module = Digest::of(&content);
         let version = Version::of(policy, module);
-        let made = self.is_wanted(policy, version).and_then(|()| self.prepare_from(policy, &content, stores, older));
+        let made = self.is_wanted(policy, version).and_then(|()| {
+            let made = self.prepare_from(policy, &content, stores, older)?;
+            if older.is_none_or(|older| !Arc::ptr_eq(older, &made)) {
+                self.self_test(policy, version, module)?;
+            }
+            Ok(made)
+        });
         match made {
             Ok(made) => {
                 match older.is_some_and(|older| Arc::ptr_eq(older, &made)) {

@@ -1,0 +1,36 @@
+//! The last stage before a version of a policy is live: cases that came with its module.
+
+use std::sync::Arc;
+
+use super::policies::PolicyMaker;
+use crate::config::{Policy, Problem};
+use crate::deploy::{Stage, Version};
+use crate::sandbox::Digest;
+
+/// Runs the cases that there are for a policy's module.
+pub trait SelfTest: Send + Sync {
+    /// Says how many there were; none if there is no file of them.
+    ///
+    /// # Errors
+    /// What is wrong with the cases, or which of them fail.
+    fn run(&self, policy: &Policy, module: Digest) -> Result<Option<usize>, Vec<Problem>>;
+}
+
+/// Who runs them, if anybody does.
+pub(super) type Tester = Option<Arc<dyn SelfTest>>;
+
+impl PolicyMaker {
+    /// Runs the cases of a version that has never been live.
+    pub(super) fn self_test(&mut self, policy: &Policy, version: Version, module: Digest) -> Result<(), Vec<Problem>> {
+        let Some(tester) = &self.tester else { return Ok(()) };
+        if self.told.deploy.has_passed(&policy.name, version) {
+            return Ok(());
+        }
+        self.told.steps.enter(Stage::SelfTest);
+        match tester.run(policy, module)? {
+            Some(cases) => self.told.steps.remark(format!("{cases} cases")),
+            None => self.told.steps.forget(),
+        }
+        Ok(())
+    }
+}
