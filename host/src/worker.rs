@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -49,6 +49,8 @@ struct Worker {
     store: Arc<SnapshotStore>,
     drain: CancellationToken,
     view: RefCell<Rc<View>>,
+    /// Views that no exchange begins on any more, as long as some go on.
+    old: RefCell<Vec<OldView>>,
     listeners: RefCell<Vec<OpenListener>>,
     connections: RefCell<Vec<Rc<Connection>>>,
     clock: Seconds,
@@ -64,6 +66,7 @@ impl Worker {
             // A token of its own: connections add themselves to it.
             drain: drain.child_token(),
             view: RefCell::new(view),
+            old: RefCell::default(),
             listeners: RefCell::default(),
             connections: RefCell::default(),
             clock: Seconds::default(),
@@ -122,7 +125,9 @@ impl Worker {
     fn view(&self) -> Rc<View> {
         let mut view = self.view.borrow_mut();
         if !self.store.is_current(&view.snapshot) {
-            *view = View::new(self.store.load(), Some(&view));
+            let new = View::new(self.store.load(), Some(&view));
+            self.old.borrow_mut().push(OldView::new(&view, self.clock.get()));
+            *view = new;
         }
         Rc::clone(&view)
     }
@@ -199,12 +204,43 @@ impl Worker {
         for connection in self.connections.borrow().iter() {
             connection.cut_if_overdue(limits);
         }
+        self.cut_old(&view);
+    }
+
+    /// Cuts exchanges that began too long ago on something that is served no longer.
+    fn cut_old(&self, view: &View) {
+        let mut old = self.old.borrow_mut();
+        old.retain(|old| old.view.strong_count() > 0);
+        let bound = view.snapshot.limits.old_versions.as_secs();
+        let is_overdue = |old: &OldView| u64::from(self.clock.get().wrapping_sub(old.since)) > bound;
+        let Some(overdue) = old.iter().filter(|old| !old.cut && is_overdue(old)).map(|old| old.generation).max() else {
+            return;
+        };
+        old.iter_mut().filter(|old| old.generation <= overdue).for_each(|old| old.cut = true);
+        let exchanges: u32 = self.connections.borrow().iter().map(|connection| connection.cut_until(overdue)).sum();
+        view.snapshot.metrics.gateway.cut_for_age(exchanges);
+        tracing::warn!(generation = overdue, exchanges, "exchanges cut: what they began on is served no longer");
     }
 
     async fn connections_gone(&self) {
         while !self.connections.borrow().is_empty() {
             self.idle.notified().await;
         }
+    }
+}
+
+/// A view that is not the current one any more.
+struct OldView {
+    view: Weak<View>,
+    generation: u64,
+    since: u32,
+    /// Whether its exchanges have been cut.
+    cut: bool,
+}
+
+impl OldView {
+    fn new(view: &Rc<View>, since: u32) -> Self {
+        Self { view: Rc::downgrade(view), generation: view.snapshot.generation, since, cut: false }
     }
 }
 

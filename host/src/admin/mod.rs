@@ -96,6 +96,12 @@ impl Admin {
         }
     }
 
+    /// How many snapshots there are.
+    #[must_use]
+    pub fn snapshots(&self) -> usize {
+        self.store.get().map_or(0, |store| store.alive())
+    }
+
     /// What serves, if anything does.
     #[must_use]
     pub fn snapshot(&self) -> Option<Arc<Snapshot>> {

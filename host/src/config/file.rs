@@ -255,6 +255,7 @@ fn read_limits(mut section: Section<'_>) -> (Limits, UpstreamTimeouts) {
         body_idle: wait(&mut section, "body-idle", limits.body_idle),
         drain: wait(&mut section, "drain", limits.drain),
         upgrade_idle: wait(&mut section, "upgrade-idle", limits.upgrade_idle),
+        old_versions: wait(&mut section, "old-versions", limits.old_versions),
         body_limit: body_limit(&mut section),
         http2_streams: section
             .take("http2-streams")

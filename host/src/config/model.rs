@@ -96,6 +96,8 @@ pub struct Limits {
     pub drain: Duration,
     /// `upgrade-idle`: how long a connection that was upgraded may stand still.
     pub upgrade_idle: Duration,
+    /// `old-versions`: how long exchanges may go on that began on something that is served no longer.
+    pub old_versions: Duration,
     /// `body-limit`: how many bytes a request's body may have, where its route does not say.
     pub body_limit: Option<u64>,
     /// `http2-streams`: how many requests of one HTTP/2 connection may be open at once.
@@ -117,6 +119,7 @@ impl Default for Limits {
             body_idle: Duration::from_secs(20),
             drain: Duration::from_secs(30),
             upgrade_idle: Duration::from_secs(300),
+            old_versions: Duration::from_secs(3600),
             body_limit: None,
             http2_streams: 128,
             overload: Overload::default(),

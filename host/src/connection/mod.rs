@@ -81,6 +81,16 @@ impl Connection {
         idle
     }
 
+    /// Ends the connection if it has exchanges that began on that generation of what is served, or on an older one, and says how
+    /// many. WebSockets are told first, within the time that a drain takes.
+    pub fn cut_until(&self, generation: u64) -> u32 {
+        let exchanges = self.activity.exchanges_until(generation);
+        if exchanges > 0 {
+            self.cut();
+        }
+        exchanges
+    }
+
     fn cut(&self) {
         self.cut.set(true);
         self.stop.cancel();

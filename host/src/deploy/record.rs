@@ -43,8 +43,6 @@ pub enum Stage {
     Pause,
     /// Changes are taken again.
     Resume,
-    /// Exchanges on a version that is too old were cut.
-    Cut,
 }
 
 impl Stage {
@@ -68,7 +66,6 @@ impl Stage {
             Self::Unpin => "unpin",
             Self::Pause => "pause",
             Self::Resume => "resume",
-            Self::Cut => "cut",
         }
     }
 

@@ -52,7 +52,7 @@ struct Access {
 
 impl ExchangeEnd {
     pub(super) fn new(view: Rc<View>, client: &Arc<ClientInfo>, activity: Rc<Activity>, head: &request::Parts) -> Self {
-        activity.exchange_begins();
+        activity.exchange_begins(view.snapshot.generation);
         view.exchange_begins();
         let access = view.snapshot.access_log.then(|| {
             // HTTP/2 has it in `:authority`.
@@ -186,7 +186,7 @@ fn filter_times(run: &Run) -> String {
 
 impl Drop for ExchangeEnd {
     fn drop(&mut self) {
-        self.activity.exchange_ends();
+        self.activity.exchange_ends(self.view.snapshot.generation);
         self.view.exchange_ends();
         match &self.target {
             Some(target) => {

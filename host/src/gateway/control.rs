@@ -92,7 +92,10 @@ async fn do_chores(pages: &Admin, stop: &CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => break,
             _ = memory.tick() => pages.snapshot().iter().for_each(|snapshot| look_after_memory(snapshot)),
-            _ = instances.tick() => pages.snapshot().iter().for_each(|snapshot| tend_filters(snapshot)),
+            _ = instances.tick() => {
+                pages.metrics.gateway.set_snapshots(pages.snapshots());
+                pages.snapshot().iter().for_each(|snapshot| tend_filters(snapshot));
+            }
             _ = sweep.tick() => pages.snapshot().iter().for_each(|snapshot| sweep_state(snapshot)),
         }
     }

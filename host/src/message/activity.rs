@@ -1,6 +1,6 @@
 //! What a downstream connection is doing, so that idle and slow ones can be found without a timer for each request.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -13,8 +13,7 @@ pub struct Activity {
     clock: Seconds,
     phase: Cell<Phase>,
     since: Cell<u32>,
-    /// How many exchanges are open: more than one on HTTP/2 only.
-    exchanges: Cell<u32>,
+    exchanges: Open,
     /// Since when the client has taken nothing although there is something for it.
     blocked: Cell<Option<u32>>,
 }
@@ -36,7 +35,7 @@ impl Activity {
     #[must_use]
     pub fn new(clock: Seconds) -> Self {
         let since = Cell::new(clock.get());
-        Self { clock, phase: Cell::new(Phase::New), since, exchanges: Cell::new(0), blocked: Cell::new(None) }
+        Self { clock, phase: Cell::new(Phase::New), since, exchanges: Open::default(), blocked: Cell::new(None) }
     }
 
     /// Bytes have come.
@@ -56,18 +55,23 @@ impl Activity {
         }
     }
 
-    /// An exchange has begun.
-    pub fn exchange_begins(&self) {
-        self.exchanges.set(self.exchanges.get() + 1);
+    /// An exchange has begun on that generation of what is served.
+    pub fn exchange_begins(&self, generation: u64) {
+        self.exchanges.begin(generation);
         self.phase.set(Phase::Exchange);
     }
 
-    /// An exchange has ended.
-    pub fn exchange_ends(&self) {
-        self.exchanges.set(self.exchanges.get().saturating_sub(1));
-        if self.exchanges.get() == 0 {
+    /// An exchange that began on that generation has ended.
+    pub fn exchange_ends(&self, generation: u64) {
+        if self.exchanges.end(generation) {
             self.enter(Phase::Idle);
         }
+    }
+
+    /// How many exchanges are open that began on that generation of what is served, or on an older one.
+    #[must_use]
+    pub fn exchanges_until(&self, generation: u64) -> u32 {
+        self.exchanges.until(generation)
     }
 
     /// The client takes nothing more for now.
@@ -121,6 +125,48 @@ impl Activity {
     }
 }
 
+/// How many exchanges are open, by the generation that they began on: one at a time on HTTP/1.1, and of a few generations
+/// while what is served changes.
+#[derive(Debug, Default)]
+struct Open {
+    newest: Cell<(u64, u32)>,
+    older: RefCell<Vec<(u64, u32)>>,
+}
+
+impl Open {
+    fn begin(&self, generation: u64) {
+        let (newest, count) = self.newest.get();
+        if newest == generation {
+            return self.newest.set((newest, count + 1));
+        }
+        if count > 0 {
+            self.older.borrow_mut().push((newest, count));
+        }
+        self.newest.set((generation, 1));
+    }
+
+    /// Says whether that was the last.
+    fn end(&self, generation: u64) -> bool {
+        let (newest, count) = self.newest.get();
+        if newest == generation {
+            self.newest.set((newest, count.saturating_sub(1)));
+            return count <= 1 && self.older.borrow().is_empty();
+        }
+        let mut older = self.older.borrow_mut();
+        if let Some((_, count)) = older.iter_mut().find(|(known, _)| *known == generation) {
+            *count = count.saturating_sub(1);
+        }
+        older.retain(|(_, count)| *count > 0);
+        count == 0 && older.is_empty()
+    }
+
+    fn until(&self, generation: u64) -> u32 {
+        let older = self.older.borrow();
+        let all = older.iter().copied().chain([self.newest.get()]);
+        all.filter(|(known, _)| *known <= generation).map(|(_, count)| count).sum()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,10 +180,10 @@ mod tests {
         assert!(!overdue());
         clock.set(11);
         assert!(overdue(), "the first head is late");
-        activity.exchange_begins();
+        activity.exchange_begins(1);
         clock.set(1_000);
         assert!(!overdue(), "an exchange has bounds of its own");
-        activity.exchange_ends();
+        activity.exchange_ends(1);
         clock.set(1_075);
         assert!(!overdue());
         activity.received();
@@ -155,12 +201,12 @@ mod tests {
         activity.opened();
         clock.set(75);
         assert!(!overdue(), "it may take its time for the first request");
-        activity.exchange_begins();
-        activity.exchange_begins();
-        activity.exchange_ends();
+        activity.exchange_begins(1);
+        activity.exchange_begins(1);
+        activity.exchange_ends(1);
         clock.set(1_000);
         assert!(!overdue(), "one of two has not ended");
-        activity.exchange_ends();
+        activity.exchange_ends(1);
         clock.set(1_076);
         assert!(overdue());
     }
@@ -190,12 +236,30 @@ mod tests {
         assert!(idle());
         activity.received();
         assert!(!idle(), "a head is on its way");
-        activity.exchange_begins();
+        activity.exchange_begins(1);
         clock.set(1_000);
         assert!(!idle());
-        activity.exchange_ends();
+        activity.exchange_ends(1);
         assert!(!idle(), "it has only just become idle");
         clock.set(1_002);
+        assert!(idle());
+    }
+
+    #[test]
+    fn exchanges_are_counted_by_the_generation_that_they_began_on() {
+        let activity = Activity::new(Seconds::default());
+        let idle = || activity.is_overdue(Duration::ZERO, Duration::MAX) || activity.phase.get() == Phase::Idle;
+        activity.exchange_begins(1);
+        activity.exchange_begins(1);
+        activity.exchange_begins(3);
+        assert_eq!([0, 1, 2, 3].map(|generation| activity.exchanges_until(generation)), [0, 2, 2, 3]);
+        activity.exchange_ends(3);
+        assert!(!idle(), "older ones are open");
+        activity.exchange_begins(4);
+        activity.exchange_ends(1);
+        activity.exchange_ends(1);
+        assert_eq!((activity.exchanges_until(3), activity.exchanges_until(4), idle()), (0, 1, false));
+        activity.exchange_ends(4);
         assert!(idle());
     }
 }

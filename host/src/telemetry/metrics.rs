@@ -135,6 +135,8 @@ pub struct GatewayMetrics {
     generation: AtomicU64,
     instances: AtomicU64,
     last_known_good: AtomicU64,
+    snapshots: AtomicU64,
+    cut_for_age: AtomicU64,
     log: LogPace,
 }
 
@@ -202,6 +204,16 @@ impl GatewayMetrics {
         self.last_known_good.store(u64::from(does), Ordering::Relaxed);
     }
 
+    /// How many snapshots there are: the one that serves, and those that exchanges began on and go on with.
+    pub fn set_snapshots(&self, snapshots: usize) {
+        self.snapshots.store(snapshots as u64, Ordering::Relaxed);
+    }
+
+    /// Exchanges were cut because what they began on is served no longer.
+    pub fn cut_for_age(&self, exchanges: u32) {
+        self.cut_for_age.fetch_add(exchanges.into(), Ordering::Relaxed);
+    }
+
     /// How many exchanges are open.
     #[must_use]
     pub fn exchanges_open(&self) -> u64 {
@@ -239,6 +251,10 @@ impl GatewayMetrics {
         let help = "whether the last known good configuration serves in the place of one that is no good";
         page.family(names::LAST_KNOWN_GOOD, "gauge", help);
         page.sample(names::LAST_KNOWN_GOOD, &[], self.last_known_good.load(Ordering::Relaxed));
+        page.family(names::SNAPSHOTS, "gauge", "what serves, and what served and has exchanges that go on");
+        page.sample(names::SNAPSHOTS, &[], self.snapshots.load(Ordering::Relaxed));
+        page.family(names::CUT_FOR_AGE, "counter", "exchanges cut because what they began on is served no longer");
+        page.sample(names::CUT_FOR_AGE, &[], self.cut_for_age.load(Ordering::Relaxed));
         page.family(names::FILTER_INSTANCES, "gauge", "instances of filters");
         page.sample(names::FILTER_INSTANCES, &[], self.instances.load(Ordering::Relaxed));
     }
