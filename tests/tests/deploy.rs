@@ -507,3 +507,35 @@ mod a_self_test {
         assert!(told.contains("policies/10-m.cases.toml:2: cases[0].nam: unknown key"), "{told}");
     }
 }
+
+mod a_digest {
+    use super::*;
+
+    #[test]
+    fn that_is_named_lets_no_other_module_in() {
+        let upstream = Upstream::start();
+        let files = TestGateway::new().upstream(&upstream).module("10-m", guest("misbehave"));
+        let gateway = files.start();
+        let digest = gateway.policy("10-m")["digest"].as_str().unwrap().to_owned();
+        gateway.change(|gateway| gateway.write_policy("10-m", &format!("sha256 = {digest:?}\n")));
+        assert_eq!(gateway.policy("10-m")["state"], "live");
+        let before = gateway.policy("10-m")["version"].clone();
+        gateway.change(|gateway| gateway.replace_module("10-m", RawFilter::new(1).build()));
+        let policy = gateway.policy("10-m");
+        assert_eq!((&policy["state"], &policy["version"]), (&"kept".into(), &before));
+        let error = gateway.relative(policy["last-error"].as_str().unwrap());
+        assert!(error.starts_with("policies/10-m.toml:1: sha256: the module of \"10-m\" is another one, "), "{error}");
+        let newest = gateway.admin("/history").json()["history"][0].clone();
+        assert_eq!((&newest["stage"], &newest["outcome"]), (&"verify".into(), &"failed".into()));
+    }
+
+    #[test]
+    fn that_is_none_is_told() {
+        let upstream = Upstream::start();
+        let files = TestGateway::new().upstream(&upstream).policy("10-headers", "sha256 = \"abc\"\n");
+        let told = files.check().unwrap_err();
+        let expected =
+            "policies/10-headers.toml:1: sha256: is no SHA-256 digest; write the 64 digits that sha256sum prints";
+        assert_eq!(told, expected);
+    }
+}

@@ -238,6 +238,8 @@ pub struct Policy {
     pub name: String,
     /// The code to run.
     pub filter: FilterSource,
+    /// `sha256`: the digest that the module must have, and where that is written.
+    pub sha256: Option<(String, Place)>,
     /// `[config]`: what the filter is configured with; always an object, empty by default. May hold secrets.
     pub config: serde_json::Value,
     /// `on-fault`: what a request gets when the filter fails.

@@ -17,6 +17,7 @@ use super::{
 pub(super) struct PolicyTable {
     /// `filter`.
     pub(super) filter: Option<At<String>>,
+    sha256: Option<At<String>>,
     config: Option<At<Value>>,
     on_fault: OnFault,
     isolation: Isolation,
@@ -44,6 +45,7 @@ impl PolicyTable {
         let written = grants.as_ref().and_then(Item::written);
         Self {
             filter: section.take("filter").and_then(Item::string),
+            sha256: section.take("sha256").and_then(read_digest),
             config: section.take("config").and_then(Item::json),
             on_fault: section.take("on-fault").and_then(on_fault::read).unwrap_or_default(),
             isolation: section.take("isolation").and_then(read_isolation).unwrap_or_default(),
@@ -69,9 +71,14 @@ impl PolicyTable {
             Some(At { value, key, line }) => (value, Place { file: place.file, line: Some(line), key: Some(key) }),
             None => (Value::Object(Map::new()), place),
         };
+        let sha256 = self.sha256.map(|at| {
+            let At { value, key, line } = at;
+            (value, Place { file: place.file.clone(), line: Some(line), key: Some(key) })
+        });
         Policy {
             name,
             filter,
+            sha256,
             config,
             on_fault: self.on_fault,
             isolation: self.isolation,
@@ -102,6 +109,18 @@ fn absent_grants(policy: &Place) -> Place {
     });
     let line = policy.line.filter(|_| key.as_deref() != Some("grants"));
     Place { file: policy.file.clone(), line, key }
+}
+
+/// The SHA-256 digest of a module, as `sha256sum` and `/policies` write it.
+fn read_digest(item: Item<'_>) -> Option<At<String>> {
+    let report: &Report = item.report();
+    let text = item.string()?;
+    let digits = text.value.strip_prefix("sha256:").unwrap_or(&text.value).to_ascii_lowercase();
+    if digits.len() == 64 && digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return Some(text.map(|_| digits));
+    }
+    report.at(&text, "is no SHA-256 digest", "write the 64 digits that sha256sum prints");
+    None
 }
 
 fn read_isolation(item: Item<'_>) -> Option<Isolation> {

@@ -97,6 +97,9 @@ pub enum ModuleError {
     #[error("imports {0}, which filters are not granted; build without the feature that needs it")]
     RefusedImport(String),
     /// Above the bound.
+    #[error("takes longer than {} s to be compiled; make its functions smaller, or build it with less inlining", .0.as_secs())]
+    TooSlow(std::time::Duration),
+    /// Above the bound.
     #[error("{0} bytes are more than the {MAX_MODULE} that are read; build it in release mode and strip it")]
     TooLarge(u64),
 }

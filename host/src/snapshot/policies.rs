@@ -165,7 +165,7 @@ impl PolicyMaker {
     ) -> Result<(Arc<Policy>, Version), Vec<Problem>> {
         let module = Digest::of(&content);
         let version = Version::of(policy, module);
-        let made = self.is_wanted(policy, version).and_then(|()| {
+        let made = verify(policy, module).and_then(|()| self.is_wanted(policy, version)).and_then(|()| {
             let made = self.prepare_from(policy, &content, stores, older)?;
             if older.is_none_or(|older| !Arc::ptr_eq(older, &made)) {
                 self.self_test(policy, version, module)?;
@@ -277,7 +277,7 @@ impl PolicyMaker {
 fn stage_of(error: &ModuleError) -> Stage {
     match error {
         ModuleError::TooLarge(_) => Stage::Verify,
-        ModuleError::Malformed(_) => Stage::Compile,
+        ModuleError::Malformed(_) | ModuleError::TooSlow(_) => Stage::Compile,
         ModuleError::NoMetadata(_) | ModuleError::WrongWorld(_) | ModuleError::RefusedImport(_) => Stage::TypeCheck,
     }
 }
@@ -329,6 +329,19 @@ fn read(policy: &config::Policy) -> Result<Vec<u8>, Problem> {
         FilterSource::Bundled { name } => {
             bundled::module(name).map(<[u8]>::to_vec).ok_or_else(|| module_problem(policy, "is not bundled"))
         }
+    }
+}
+
+/// Whether the module is the one that the entry names by its digest, if it does.
+fn verify(policy: &config::Policy, module: Digest) -> Result<(), Vec<Problem>> {
+    match &policy.sha256 {
+        Some((wanted, place)) if *wanted != module.to_string() => {
+            let config::Place { file, line, key } = place.clone();
+            let message = format!("the module of {:?} is another one, {module}", policy.filter.name());
+            let remedy = "see where it comes from; if it is as it should be, write that".to_owned();
+            Err(vec![Problem { file, line, key, message, remedy }])
+        }
+        _ => Ok(()),
     }
 }
 
