@@ -261,20 +261,20 @@ fn prepare(dir: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    /// Nothing but a module, which takes some time to be compiled.
+    /// A module, and no filter.
     const MODULE: &[u8] = &[0, b'a', b's', b'm', 1, 0, 0, 0];
 
     #[test]
     fn what_takes_too_long_is_given_up_and_tried_again_when_it_has_ended() {
         let sandbox = Sandbox::new().unwrap();
         let cache = ModuleCache::new(sandbox, None).within(Duration::ZERO);
-        // It may be that fast, and then it is found to be no filter.
-        let first = cache.load(MODULE).err().unwrap();
-        assert!(matches!(first, ModuleError::TooSlow(_) | ModuleError::NoMetadata(_)), "{first}");
+        // Unless it is that fast, it is too slow.
+        let _ = cache.load(MODULE);
         while given_up(&cache.given_up).contains(&Digest::of(MODULE)) {
             std::thread::yield_now();
         }
         let cache = cache.within(COMPILE_TIME);
-        assert!(matches!(cache.load(MODULE).err().unwrap(), ModuleError::NoMetadata(_)));
+        let why = cache.load(MODULE).err().unwrap();
+        assert!(!matches!(why, ModuleError::TooSlow(_)), "{why}");
     }
 }
