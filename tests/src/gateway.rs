@@ -239,6 +239,8 @@ impl TestGateway {
         if let Some(text) = &self.config {
             self.folder.write("tollgate.toml", self.fill(text));
         }
+        // Made before the folder is aged, too.
+        self.state();
         // What has been written just before the start might have changed while it was read, so it would be read again.
         self.folder.age();
         self.source_as_is()

@@ -177,6 +177,8 @@ mod descriptors {
         let files = TestGateway::new().upstream(&upstream).config(&limited("connections = 1000"));
         let binary = files.run_after("ulimit -n 80", &ADMIN);
         binary.line(&["WARN", "there cannot be that many connections", "limits.connections"]);
+        // Which takes descriptors for a moment.
+        binary.line(&["what serves is written down"]);
         // Opened before there is no descriptor for it.
         let mut admin = Connection::open(binary.admin_address());
         let mut count = |name: &str| metric(&admin.request(Request::get("/metrics")).text(), name);

@@ -1,23 +1,25 @@
 //! From a change of a file to a new snapshot: settle, read, verify, build, swap, or keep the old one and say why. All on a
 //! thread of its own with low priority: nothing on the way of a request waits for any of it.
 
+mod live;
 mod operate;
 mod settle;
 mod watch;
 
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
+use self::live::Files;
+pub use self::live::Live;
 use self::operate::Request;
 pub use self::operate::{OperateError, Operated, Operations};
 use self::settle::{Changes, Settled};
 use self::watch::Watch;
 use crate::bundled;
-use crate::config::{self, Config, Files as ConfigFiles, Overrides, Problem, Recording, Source};
+use crate::config::{self, Files as ConfigFiles, Overrides, Problem, Source};
 use crate::deploy::{DEFAULT_SIZE, Deploy, Fresh, Operation, Record, Serving, Stage, Version};
 use crate::snapshot::{Builder, Built, PolicyStatus, Snapshot, SnapshotStore};
 use crate::telemetry::{Metrics, service_manager};
@@ -40,30 +42,6 @@ pub struct Reloader {
     pub deploy: Arc<Deploy>,
     /// What is live.
     pub live: Live,
-}
-
-/// What is live, as it was read.
-pub struct Live {
-    /// The configuration.
-    pub config: Config,
-    /// The texts that it was read from.
-    pub recording: Recording,
-    /// Versions of policies in it that are not kept yet.
-    pub fresh: Vec<Fresh>,
-}
-
-impl Live {
-    /// Takes what has been read; says whether anything but policies in files of their own is another than before.
-    fn take(&mut self, config: Config, recording: Recording) -> bool {
-        let dir = config.policies_dir.as_ref().and_then(|dir| std::path::absolute(dir).ok());
-        let is_other = |one: &Recording, other: &Recording| {
-            let mut texts = one.texts.iter().filter(|(path, _)| path.parent() != dir.as_deref());
-            texts.any(|(path, text)| other.texts.get(path) != Some(text))
-        };
-        let changed = is_other(&recording, &self.recording) || is_other(&self.recording, &recording);
-        (self.config, self.recording) = (config, recording);
-        changed
-    }
 }
 
 /// What the latest reload came to, for the admin pages.
@@ -153,49 +131,13 @@ impl Drop for Reload {
     }
 }
 
-/// What the configuration was read from.
-struct Files {
-    files: Vec<PathBuf>,
-    /// Directories rather than files are watched: editors replace files. The parent of the policies directory is among
-    /// them, as that may be replaced as well.
-    directories: Vec<PathBuf>,
-}
-
-impl Files {
-    fn of(source: &Source, config: &Config) -> Self {
-        let config_file = match source {
-            Source::File(path) => Some(path),
-            Source::Flags(_) => None,
-        };
-        let within = config_file.into_iter().chain(&config.policies_dir).chain(&config.files).map(|path| parent(path));
-        let named = config.policies_dir.clone().into_iter().chain(within);
-        // Absolute, as the events of a directory and of its parent must name it in the same way.
-        let mut directories: Vec<_> = named.map(|path| std::path::absolute(&path).unwrap_or(path)).collect();
-        directories.sort();
-        directories.dedup();
-        Self { files: config.files.clone(), directories }
-    }
-
-    fn changed_since(&self, moment: SystemTime) -> bool {
-        // File systems stamp with the time of the latest timer interrupt.
-        let moment = moment - Duration::from_millis(20);
-        let changed =
-            |path: &PathBuf| std::fs::metadata(path).and_then(|found| found.modified()).is_ok_and(|at| at >= moment);
-        self.directories.iter().chain(&self.files).any(changed)
-    }
-}
-
-fn parent(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
-    }
-}
-
 impl Reloader {
     fn run(mut self, events: &Receiver<Event>, watch: &mut Watch, files: &mut Files, again: &Sender<Event>) {
         let fresh = std::mem::take(&mut self.live.fresh);
         self.written_down(fresh);
+        if let Some(home) = self.deploy.home() {
+            tracing::info!(folder = %home.path().display(), "what serves is written down");
+        }
         while let Some(settled) = Changes::default().wait(events, |event| watch.concerns(event)) {
             let Settled { took, changed, requests } = settled;
             let read_at = SystemTime::now();
