@@ -46,11 +46,14 @@ pub(super) async fn serve(
     let streams = Streams::new(limits.body_idle);
     let handover = Rc::clone(&known.handover);
     let service = service_fn(|request: http::Request<hyper::body::Incoming>| {
-        let request = request.map(|body| Body::incoming(body.map_err(BodyError::Peer)));
+        let (mut head, body) = request.into_parts();
+        let body = Body::incoming(body.map_err(BodyError::Peer));
         let (view, front, activity) = (view(), Rc::clone(&front), Rc::clone(&known.activity));
         let (streams, handover) = (streams.clone(), Rc::clone(&handover));
         async move {
-            let served = exchange::serve(view, &front.client, &front.settings, activity, &handover, request);
+            let (client, settings) = (&front.client, &front.settings);
+            // Pinned where it is made: it is large, and every move would be a copy.
+            let served = pin!(exchange::serve(view, client, settings, activity, &handover, &mut head, body));
             let mut response = served.await;
             if response.body().is_cut() {
                 // The stream is reset.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{Method, Request, Response, Uri, Version, header, request};
+use http::{Method, Response, Uri, Version, header, request};
 
 use super::deadline::Deadline;
 use super::end::{ExchangeBody, ExchangeEnd};
@@ -17,7 +17,7 @@ use super::{grpc, identity, proxy_headers, redirect, trace};
 use crate::callout::Outlet;
 use crate::chain::{Aborted, Run, Step, Verdict};
 use crate::framing::Violation;
-use crate::message::{Activity, Body, ClientInfo, Exchange, Reply};
+use crate::message::{Activity, Body, ClientInfo, Exchange, Reply, blank_request};
 use crate::route::{self, Action, Forward, Lookup, PathError, PathRules};
 use crate::snapshot::{ListenerSettings, Target, View};
 use crate::telemetry::Trace;
@@ -30,27 +30,27 @@ pub async fn serve(
     settings: &ListenerSettings,
     activity: Rc<Activity>,
     handover: &Handover,
-    request: Request<Body>,
+    head: &mut request::Parts,
+    body: Body,
 ) -> Response<ExchangeBody> {
-    let (mut head, body) = request.into_parts();
-    let upgrade = Upgrade::of(&mut head, &body);
-    let is_grpc = grpc::is_call(&head);
+    let upgrade = Upgrade::of(head, &body);
+    let is_grpc = grpc::is_call(head);
     let answer = |response| if is_grpc { grpc::translate(response) } else { response };
-    let mut end = ExchangeEnd::new(Rc::clone(&view), client, activity, &head);
-    let trace = view.snapshot.tracing.as_ref().map(|tracing| trace::begin(tracing, &mut head));
-    end.set_trace(trace.clone(), &head);
+    let mut end = ExchangeEnd::new(Rc::clone(&view), client, activity, head);
+    let trace = view.snapshot.tracing.as_ref().map(|tracing| trace::begin(tracing, head));
+    end.set_trace(trace.clone(), head);
 
     if let Err(refusal) = view.admit() {
         return end.respond(answer(refuse(&view, &ExchangeError::Overloaded(refusal))));
     }
-    if let Err(error) = check_head(&mut head, &view) {
+    if let Err(error) = check_head(head, &view) {
         return end.respond(respond(error.reply()));
     }
     if let Some(redirect) = settings.options.redirect_https {
-        let reply = host(&head).and_then(|host| redirect::to_https(redirect.status, redirect.port, host, &head.uri));
+        let reply = host(head).and_then(|host| redirect::to_https(redirect.status, redirect.port, host, &head.uri));
         return end.respond(respond(reply.unwrap_or_else(|error| error.reply())));
     }
-    let route = match find_route(&view, client, &head) {
+    let route = match find_route(&view, client, head) {
         Ok(route) => route,
         Err(error) => return end.respond(answer(refuse(&view, &error))),
     };
@@ -60,7 +60,7 @@ pub async fn serve(
         return end.respond(answer(respond(ExchangeError::Method.reply())));
     }
     let upgrade = upgrade.filter(|_| target.upgrades);
-    proxy_headers::to_upstream(&mut head, client);
+    proxy_headers::to_upstream(head, client);
     if let Some(forwarded) = &target.forward_identity {
         identity::remove(&mut head.headers, forwarded);
     }
@@ -73,8 +73,8 @@ pub async fn serve(
 
     if target.chain.policies().is_empty() {
         let response = match deadline {
-            None => way.act(&mut head, body, None).await,
-            Some(deadline) => deadline.bound(Box::pin(way.act(&mut head, body, None))).await,
+            None => way.act(head, body, None).await,
+            Some(deadline) => deadline.bound(Box::pin(way.act(head, body, None))).await,
         };
         let response = response.unwrap_or_else(|error| refuse(&view, &error));
         return conclude(end, answer(response), upgrade, handover);
@@ -83,7 +83,7 @@ pub async fn serve(
         client: Arc::clone(client),
         route: Arc::clone(&target.name),
         trace: trace.as_ref().map(|trace| trace.context),
-        request: head,
+        request: std::mem::replace(head, blank_request()),
         response: None,
         context: Default::default(),
     });
@@ -126,7 +126,7 @@ pub fn decline(
     activity: Rc<Activity>,
     violation: Violation,
 ) -> Response<ExchangeBody> {
-    let (mut head, ()) = Request::new(()).into_parts();
+    let mut head = blank_request();
     // A token that is no method's name.
     head.method = Method::from_bytes(b"-").unwrap_or_default();
     let end = ExchangeEnd::new(view, client, activity, &head);

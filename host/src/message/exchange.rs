@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, request, response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, request, response};
 
 use super::principal::Principal;
 use super::tls::{Identity, TlsInfo};
@@ -96,6 +96,12 @@ pub struct Exchange {
     pub response: Option<response::Parts>,
     /// What filters have found out.
     pub context: Context,
+}
+
+/// The head of a request that says nothing yet.
+#[must_use]
+pub fn blank_request() -> request::Parts {
+    Request::new(()).into_parts().0
 }
 
 impl Exchange {

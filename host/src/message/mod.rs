@@ -13,7 +13,7 @@ mod upgraded;
 pub use activity::{Activity, Seconds};
 pub use body::{Body, BodyError, IdleTimeout};
 pub use edit::{Change, Edit, EditError};
-pub use exchange::{ClientInfo, Context, Exchange, MadeHere, Message, Reply};
+pub use exchange::{ClientInfo, Context, Exchange, MadeHere, Message, Reply, blank_request};
 pub use fact::{Fact, FactError};
 pub use principal::{Principal, joined};
 pub use tls::{Identity, TlsInfo};

@@ -4,11 +4,11 @@ use std::error::Error;
 use std::rc::Rc;
 use std::time::Duration;
 
-use http::{HeaderMap, Response, StatusCode, header, request};
+use http::{HeaderMap, Response, StatusCode, header, request, response};
 use hyper::body::Incoming;
 
 use super::client::{Connection, Custody, Http2Stream, Pool};
-use super::http1::{Answer, Failure};
+use super::http1::Failure;
 use super::local::{Lease, Local, LocalSet};
 use super::pick::{Tried, Wish, set_cookie};
 use super::{Endpoint, UpstreamError};
@@ -41,16 +41,15 @@ pub(super) struct Answered {
 }
 
 /// A response's head, and what the rest of it will come on.
-#[allow(clippy::large_enum_variant, reason = "it is moved once; a box for the usual one would cost more")]
 pub(super) enum Reply {
-    Http1(Answer, Connection),
+    Http1(response::Parts, Box<Connection>),
     Http2(Response<Incoming>, Http2Stream),
 }
 
 impl Answered {
     pub(super) fn status(&self) -> StatusCode {
         match &self.reply {
-            Reply::Http1(answer, _) => answer.head.status,
+            Reply::Http1(head, _) => head.status,
             Reply::Http2(response, _) => response.status(),
         }
     }
@@ -220,7 +219,7 @@ impl Pool {
             };
             connected.wire.set_patience(first_byte);
             let failure = match connected.wire.call(head, body).await {
-                Ok(answer) => return Ok(Answered { reply: Reply::Http1(answer, connected), lease }),
+                Ok(head) => return Ok(Answered { reply: Reply::Http1(head, connected), lease }),
                 Err(failure) => failure,
             };
             match connected.wire.take_unsent(&head.method, &failure) {

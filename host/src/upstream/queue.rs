@@ -18,7 +18,7 @@ impl Pool {
         &self,
         local: &Rc<Local>,
         within: Duration,
-    ) -> Result<Connection, UpstreamError> {
+    ) -> Result<Box<Connection>, UpstreamError> {
         let Some(connections) = &self.upstream.limits.connections else {
             return self.connect(local, None, within).await;
         };
@@ -34,7 +34,7 @@ impl Pool {
         local: &Rc<Local>,
         connections: &Connections,
         within: Duration,
-    ) -> Result<Connection, UpstreamError> {
+    ) -> Result<Box<Connection>, UpstreamError> {
         let _pending = connections.wait()?;
         let _waiting = Waiting::new(local);
         let permit = async {

@@ -4,7 +4,7 @@ mod decoder;
 mod outgoing;
 
 pub(crate) use decoder::{Decoder, Length, Malformed};
-pub(crate) use outgoing::{Coding, Outgoing, SendError, encode_field, encode_fields};
+pub(crate) use outgoing::{Coding, Outgoing, SendError, encode_field, encode_fields, encode_length};
 
 /// How large a head, or a trailer section, may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

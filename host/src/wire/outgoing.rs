@@ -269,3 +269,10 @@ pub(crate) fn encode_field(buffer: &mut Vec<u8>, name: &HeaderName, value: &Head
     buffer.extend_from_slice(value.as_bytes());
     buffer.extend_from_slice(b"\r\n");
 }
+
+/// Writes the length of content.
+pub(crate) fn encode_length(buffer: &mut Vec<u8>, length: u64) {
+    buffer.extend_from_slice(b"content-length: ");
+    buffer.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
+    buffer.extend_from_slice(b"\r\n");
+}

@@ -174,6 +174,7 @@ fn take(received: &mut BytesMut, length: usize) -> BytesMut {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::blank_request;
 
     const PIPELINE: &str = "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n\r\n\
         POST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello\
@@ -205,7 +206,11 @@ mod tests {
                     taken.push(std::mem::take(&mut content));
                 }
                 match intake.next_head() {
-                    Ok(Some(head)) => taken.push(super::super::head::parse(&head).unwrap().0.uri.to_string()),
+                    Ok(Some(head)) => {
+                        let mut parts = blank_request();
+                        super::super::head::parse(&head, &mut parts).unwrap();
+                        taken.push(parts.uri.to_string());
+                    }
                     Ok(None) => break,
                     Err(violation) => return (taken, Some(violation)),
                 }

@@ -14,7 +14,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Response, request};
 use http_body::Body as _;
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt;
@@ -26,7 +26,7 @@ use super::transport::Transport;
 use super::{Connection, Front};
 use crate::exchange::{self, ExchangeBody};
 use crate::framing::Violation;
-use crate::message::Body;
+use crate::message::{Body, blank_request};
 use crate::snapshot::View;
 use crate::telemetry::Metrics;
 use crate::wire::{Coding, Outgoing, SendError};
@@ -49,9 +49,9 @@ pub(super) enum Ended {
 }
 
 /// What has come on the connection.
-#[allow(clippy::large_enum_variant, reason = "it is moved once; a box for the usual one would cost more")]
 enum Arrived {
-    Request(Request<Body>, Terms),
+    /// A request, whose head is where it was wanted.
+    Request(Terms, Body),
     /// Something that is not passed on.
     Refused(Violation),
 }
@@ -67,11 +67,13 @@ pub(super) async fn serve(
     let _cut = CutAtEnd(wire);
     let mut outgoing = Outgoing::default();
     loop {
-        let Some(arrived) = poll_fn(|cx| poll_request(wire, known, cx)).await? else { return Ok(()) };
+        let mut head = blank_request();
+        let Some(arrived) = poll_fn(|cx| poll_request(wire, known, &mut head, cx)).await? else { return Ok(()) };
         let (view, activity) = (view(), Rc::clone(&known.activity));
         let (mut response, terms) = match arrived {
-            Arrived::Request(request, terms) => {
-                let served = exchange::serve(view, &front.client, &front.settings, activity, &known.handover, request);
+            Arrived::Request(terms, body) => {
+                let (client, settings) = (&front.client, &front.settings);
+                let served = exchange::serve(view, client, settings, activity, &known.handover, &mut head, body);
                 // Pinned where it is made: it is large, and every move would be a copy.
                 let served = pin!(served);
                 match while_there(wire, known, served).await {
@@ -99,11 +101,16 @@ pub(super) async fn serve(
 }
 
 /// The next request, once its head is whole. None if the connection ends before one.
-fn poll_request(wire: &Rc<Wire>, known: &Connection, cx: &mut Context<'_>) -> Poll<Result<Option<Arrived>, Ended>> {
+fn poll_request(
+    wire: &Rc<Wire>,
+    known: &Connection,
+    head: &mut request::Parts,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Option<Arrived>, Ended>> {
     loop {
-        let head = wire.intake.borrow_mut().next_head();
-        match head {
-            Ok(Some(head)) => return Poll::Ready(Ok(Some(arrive(wire, head::parse(&head))))),
+        let next = wire.intake.borrow_mut().next_head();
+        match next {
+            Ok(Some(bytes)) => return Poll::Ready(Ok(Some(arrive(wire, head::parse(&bytes, head))))),
             Ok(None) => {}
             Err(violation) => return Poll::Ready(Ok(Some(Arrived::Refused(violation)))),
         }
@@ -116,15 +123,15 @@ fn poll_request(wire: &Rc<Wire>, known: &Connection, cx: &mut Context<'_>) -> Po
     }
 }
 
-fn arrive(wire: &Rc<Wire>, head: Option<(http::request::Parts, Terms)>) -> Arrived {
-    let Some((head, terms)) = head else {
+fn arrive(wire: &Rc<Wire>, terms: Option<Terms>) -> Arrived {
+    let Some(terms) = terms else {
         return Arrived::Refused(wire.intake.borrow_mut().refuse(Violation::Target));
     };
     let body = match wire.intake.borrow().is_in_content() {
         true => Body::incoming(Content::new(Rc::clone(wire), terms.expects_continue)),
         false => Body::Empty,
     };
-    Arrived::Request(Request::from_parts(head, body), terms)
+    Arrived::Request(terms, body)
 }
 
 fn note_violation(wire: &Wire, front: &Front, metrics: &Metrics) {

@@ -1,7 +1,6 @@
 //! The head of a response on its way to the client (RFC 9112, sections 4 and 6).
 
 use std::cell::RefCell;
-use std::io::Write;
 use std::time::SystemTime;
 
 use http::{HeaderName, StatusCode, header, response};
@@ -9,7 +8,7 @@ use http_body::Body as HttpBody;
 use hyper::ext::ReasonPhrase;
 
 use super::head::Terms;
-use crate::wire::{Coding, encode_field};
+use crate::wire::{Coding, encode_field, encode_length};
 
 /// Fields that the connection writes itself.
 const OWN: [HeaderName; 3] = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION];
@@ -90,11 +89,6 @@ fn reason(head: &response::Parts) -> &[u8] {
         Some(reason) => reason.as_bytes(),
         None => head.status.canonical_reason().unwrap_or_default().as_bytes(),
     }
-}
-
-fn encode_length(buffer: &mut Vec<u8>, length: u64) {
-    // Writing to memory does not fail.
-    let _ = write!(buffer, "content-length: {length}\r\n");
 }
 
 /// The time of the response (RFC 9110, section 6.6.1), made once a second.

@@ -7,15 +7,13 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
-use super::stream::Stream;
-use super::{Custody, Origin, Pool};
+use super::{Connection, Custody, Pool};
 use crate::message::{BodyError, IdleTimeout};
-use crate::upstream::http1::Conversation;
 
 /// The content of a response. Dropped before its end, it closes its connection: what is left of it would be taken for
 /// the next response.
 pub(super) struct PooledBody {
-    pub(super) inner: Option<(IdleTimeout<Conversation<Stream>>, Origin)>,
+    pub(super) inner: Option<IdleTimeout<Box<Connection>>>,
     pub(super) home: Rc<Pool>,
     pub(super) custody: Custody,
 }
@@ -26,7 +24,7 @@ impl HttpBody for PooledBody {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
-        let Some((inner, _)) = &mut this.inner else { return Poll::Ready(None) };
+        let Some(inner) = &mut this.inner else { return Poll::Ready(None) };
         let frame = Pin::new(&mut *inner).poll_frame(cx);
         let is_over = match &frame {
             Poll::Ready(Some(Ok(_))) => inner.is_end_stream(),
@@ -34,17 +32,34 @@ impl HttpBody for PooledBody {
             Poll::Pending => false,
         };
         // After an error it is not usable, and closed here.
-        if is_over && let Some((inner, origin)) = this.inner.take() {
-            this.home.bring_home(&this.custody, inner.into_inner(), origin);
+        if is_over && let Some(inner) = this.inner.take() {
+            this.home.bring_home(&this.custody, inner.into_inner());
         }
         frame
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.as_ref().is_none_or(|(inner, _)| inner.is_end_stream())
+        self.inner.as_ref().is_none_or(HttpBody::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.as_ref().map_or_else(|| SizeHint::with_exact(0), |(inner, _)| inner.size_hint())
+        self.inner.as_ref().map_or_else(|| SizeHint::with_exact(0), HttpBody::size_hint)
+    }
+}
+
+impl HttpBody for Connection {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        Pin::new(&mut self.get_mut().wire).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.wire.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.wire.size_hint()
     }
 }

@@ -22,7 +22,7 @@ use self::body::PooledBody;
 use self::stream::Stream;
 use super::budget::Budget;
 use super::call::Reply;
-use super::http1::{self, Conversation};
+use super::http1;
 use super::limits::Counted;
 use super::local::{Lease, Local, LocalSet};
 use super::pick::Picker;
@@ -44,20 +44,15 @@ pub struct Pool {
 
 /// An unused connection.
 pub(super) struct Idle {
-    connection: Connection,
+    connection: Box<Connection>,
     since: Instant,
 }
 
-/// A connection to an endpoint.
+/// A connection to an endpoint. Boxed once, for as long as it stands: it changes hands several times for each request.
 pub(super) struct Connection {
     pub(super) wire: http1::Connection<Stream>,
-    origin: Origin,
-}
-
-/// What goes with a connection for as long as it stands.
-struct Origin {
     born: Instant,
-    _permit: Option<OwnedSemaphorePermit>,
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 /// What goes with a request until its response has ended.
@@ -114,12 +109,12 @@ impl Pool {
     fn is_fit(&self, idle: &mut Idle) -> bool {
         idle.connection.wire.is_usable()
             && idle.since.elapsed() < self.upstream.settings.idle_timeout
-            && !self.is_old(&idle.connection.origin)
+            && !self.is_old(&idle.connection)
     }
 
-    fn is_old(&self, origin: &Origin) -> bool {
+    fn is_old(&self, connection: &Connection) -> bool {
         let bound = self.upstream.settings.options.max_lifetime;
-        bound.is_some_and(|bound| origin.born.elapsed() >= bound)
+        bound.is_some_and(|bound| connection.born.elapsed() >= bound)
     }
 
     /// A stream on a connection of HTTP/2 to the endpoint, one that stands or a new one.
@@ -128,28 +123,29 @@ impl Pool {
     }
 
     /// A connection to the endpoint: the one used last, else a new one, else the first that becomes free.
-    pub(super) async fn connection(&self, local: &Rc<Local>, within: Duration) -> Result<Connection, UpstreamError> {
+    pub(super) async fn connection(
+        &self,
+        local: &Rc<Local>,
+        within: Duration,
+    ) -> Result<Box<Connection>, UpstreamError> {
         match self.take_idle(local) {
             Some(connection) => Ok(connection),
             None => Box::pin(self.new_connection(local, within)).await,
         }
     }
 
-    pub(super) fn take_idle(&self, local: &Local) -> Option<Connection> {
+    pub(super) fn take_idle(&self, local: &Local) -> Option<Box<Connection>> {
         let mut idle = local.idle.borrow_mut();
         loop {
             let mut connection = idle.pop_back()?.connection;
-            if connection.wire.is_usable() && !self.is_old(&connection.origin) {
+            if connection.wire.is_usable() && !self.is_old(&connection) {
                 return Some(connection);
             }
         }
     }
 
-    pub(super) fn put_idle(&self, local: &Local, connection: Connection) {
-        if self.is_old(&connection.origin) {
-            return;
-        }
-        if !self.may_keep(local) {
+    pub(super) fn put_idle(&self, local: &Local, connection: Box<Connection>) {
+        if self.is_old(&connection) || !self.may_keep(local) {
             return;
         }
         let mut idle = local.idle.borrow_mut();
@@ -159,9 +155,9 @@ impl Pool {
     }
 
     /// Puts back a connection that a response has come on, if it can serve another request.
-    fn bring_home(&self, custody: &Custody, conversation: Conversation<Stream>, origin: Origin) {
-        if let Some(wire) = conversation.into_idle() {
-            self.put_idle(custody.lease.local(), Connection { wire, origin });
+    fn bring_home(&self, custody: &Custody, mut connection: Box<Connection>) {
+        if connection.wire.settle() {
+            self.put_idle(custody.lease.local(), connection);
         }
     }
 
@@ -171,7 +167,7 @@ impl Pool {
         local: &Local,
         permit: Option<OwnedSemaphorePermit>,
         within: Duration,
-    ) -> Result<Connection, UpstreamError> {
+    ) -> Result<Box<Connection>, UpstreamError> {
         let connection = dial(&self.upstream, &self.opener, &local.endpoint, permit, within).await?;
         self.upstream.metrics.connected();
         Ok(connection)
@@ -179,22 +175,22 @@ impl Pool {
 
     /// The response, whose content brings the connection back when it has ended.
     pub(super) fn response(self: &Rc<Self>, custody: Custody, reply: Reply, idle: Duration) -> (response::Parts, Body) {
-        let (answer, connection) = match reply {
-            Reply::Http1(answer, connection) => (answer, connection),
+        let (head, mut connection) = match reply {
+            Reply::Http1(head, connection) => (head, connection),
             Reply::Http2(response, stream) => return stream.response(response, custody, idle),
         };
-        let (head, mut conversation) = connection.wire.converse(answer);
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
-            let (stream, read) = conversation.into_stream();
-            let upgraded = Upgraded::new(TokioIo::new(stream), read).with((custody, connection.origin));
+            let Connection { wire, permit, .. } = *connection;
+            let (stream, read) = wire.into_stream();
+            let upgraded = Upgraded::new(TokioIo::new(stream), read).with((custody, permit));
             return (head, Body::Upgraded(Box::new(upgraded)));
         }
-        if let Some(content) = conversation.take_whole() {
-            self.bring_home(&custody, conversation, connection.origin);
+        if let Some(content) = connection.wire.take_whole() {
+            self.bring_home(&custody, connection);
             return (head, Body::full(content));
         }
-        let inner = IdleTimeout::new(conversation, idle);
-        (head, Body::boxed(PooledBody { inner: Some((inner, connection.origin)), home: Rc::clone(self), custody }))
+        let inner = IdleTimeout::new(connection, idle);
+        (head, Body::boxed(PooledBody { inner: Some(inner), home: Rc::clone(self), custody }))
     }
 }
 
@@ -205,9 +201,9 @@ pub(super) async fn dial(
     endpoint: &Endpoint,
     permit: Option<OwnedSemaphorePermit>,
     within: Duration,
-) -> Result<Connection, UpstreamError> {
+) -> Result<Box<Connection>, UpstreamError> {
     let settings = &upstream.settings;
     let stream = opener.open(settings, endpoint, within).await?;
     let wire = http1::Connection::new(stream, settings.head, settings.first_byte_timeout);
-    Ok(Connection { wire, origin: Origin { born: Instant::now(), _permit: permit } })
+    Ok(Box::new(Connection { wire, born: Instant::now(), permit }))
 }

@@ -4,10 +4,8 @@
 mod body;
 mod head;
 
-pub(super) use body::Conversation;
-
 use std::future::poll_fn;
-use std::io::{self, Write};
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -20,7 +18,7 @@ use tokio_util::io::poll_read_buf;
 use self::head::HeadReader;
 use super::patience::Patience;
 use crate::message::{Body, BodyError};
-use crate::wire::{Coding, Decoder, HeadLimits, Malformed, Outgoing, SendError, encode_fields};
+use crate::wire::{Coding, Decoder, HeadLimits, Length, Malformed, Outgoing, SendError, encode_fields, encode_length};
 
 /// The least and the most that is read at once, in bytes. Bodies that fill what is asked for are asked for more of.
 const READ: std::ops::RangeInclusive<usize> = 8 << 10..=128 << 10;
@@ -32,7 +30,8 @@ const KEPT: usize = 8 << 10;
 /// (RFC 9110, section 10.1.4).
 const OWN: [HeaderName; 4] = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION, header::TE];
 
-/// A connection that serves one request after another.
+/// A connection that serves one request after another. Once a response's head has come it is a body: the response's content,
+/// while what is left of the request goes out. Large: whoever holds one boxes it.
 pub(super) struct Connection<S> {
     stream: S,
     /// What has come and was not yet taken.
@@ -42,6 +41,10 @@ pub(super) struct Connection<S> {
     limits: HeadLimits,
     outgoing: Outgoing<Body>,
     patience: Patience,
+    /// What is to come of the content of the response at hand.
+    content: Decoder,
+    /// Whether the upstream keeps the connection after that.
+    persistent: bool,
     /// Whether it has served a request before.
     reused: bool,
 }
@@ -82,13 +85,6 @@ fn asks_to_switch(head: &request::Parts) -> bool {
     head.headers.contains_key(header::UPGRADE)
 }
 
-/// A response's head and the way of its content.
-pub(super) struct Answer {
-    pub(super) head: response::Parts,
-    decoder: Decoder,
-    persistent: bool,
-}
-
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) fn new(stream: S, limits: HeadLimits, first_byte_timeout: Duration) -> Self {
         Self {
@@ -99,6 +95,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             limits,
             outgoing: Outgoing::default(),
             patience: Patience::new(first_byte_timeout),
+            content: Decoder::new(Length::Known(0), limits),
+            persistent: true,
             reused: false,
         }
     }
@@ -115,16 +113,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Sends a request and waits for the head of the response, within the time-out from the request's latest progress.
-    pub(super) async fn call(&mut self, head: &request::Parts, body: Body) -> Result<Answer, Failure> {
+    pub(super) async fn call(&mut self, head: &request::Parts, body: Body) -> Result<response::Parts, Failure> {
         let coding = Coding::of(&body);
         self.outgoing.begin(coding, body, |buffer| encode(buffer, head, coding));
         self.head.begin();
         let answer = poll_fn(|cx| self.poll_call(cx, &head.method)).await;
         self.patience.end();
         match answer {
-            Ok(Answer { head: answer, .. })
-                if answer.status == StatusCode::SWITCHING_PROTOCOLS && !asks_to_switch(head) =>
-            {
+            Ok(answer) if answer.status == StatusCode::SWITCHING_PROTOCOLS && !asks_to_switch(head) => {
                 Err(BadResponse("a switch of protocols that nobody asked for").into())
             }
             answer => answer,
@@ -145,7 +141,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         (self.reused && closed && unseen).then(|| self.outgoing.take_body()).flatten()
     }
 
-    fn poll_call(&mut self, cx: &mut Context<'_>, method: &Method) -> Poll<Result<Answer, Failure>> {
+    fn poll_call(&mut self, cx: &mut Context<'_>, method: &Method) -> Poll<Result<response::Parts, Failure>> {
         let broken = match self.outgoing.poll(&mut self.stream, cx) {
             Poll::Ready(Err(SendError::Body(error))) => return Poll::Ready(Err(Failure::Request(error))),
             // The upstream may have answered before it stopped to listen.
@@ -157,12 +153,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         loop {
             if let Some((head, framing)) = self.head.take(&mut self.received, method)? {
-                let persistent = framing.persistent;
-                return Poll::Ready(Ok(Answer {
-                    head,
-                    decoder: Decoder::new(framing.length, self.limits),
-                    persistent,
-                }));
+                (self.content, self.persistent) = (Decoder::new(framing.length, self.limits), framing.persistent);
+                return Poll::Ready(Ok(head));
             }
             match self.poll_receive(cx) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(broken.map_or(Failure::Closed, Failure::Broken))),
@@ -210,7 +202,7 @@ fn encode(buffer: &mut Vec<u8>, head: &request::Parts, coding: Coding) {
         buffer.extend_from_slice(b"connection: upgrade\r\n");
     }
     match coding {
-        Coding::Length(length) => drop(write!(buffer, "content-length: {length}\r\n")),
+        Coding::Length(length) => encode_length(buffer, length),
         Coding::Chunked => buffer.extend_from_slice(b"transfer-encoding: chunked\r\n"),
         // A request that said it has no content says so again; others say nothing.
         Coding::Complete if head.headers.contains_key(header::CONTENT_LENGTH) => {

@@ -103,7 +103,7 @@ async fn ask(
     }
     let opener = Opener::new(&upstream.settings);
     let mut connection = dial(upstream, &opener, endpoint, None, within).await?;
-    Ok(connection.wire.call(&head, Body::Empty).await?.head.status)
+    Ok(connection.wire.call(&head, Body::Empty).await?.status)
 }
 
 /// An error with its causes.
