@@ -79,6 +79,8 @@ fn prepare(cache: &ModuleCache, name: &str, configuration: &str, isolation: Isol
         recycle: None,
         callouts: Arc::default(),
         instances: 1,
+        tick_cpu: Duration::from_millis(100),
+        tick_timeout: Duration::from_secs(10),
         limiter: Arc::new(Limiter::default()),
         metrics: Arc::default(),
         spaces: Arc::new(Spaces::default()),

@@ -27,6 +27,7 @@ use crate::sandbox::{ModuleCache, Sandbox};
 pub(crate) use crate::snapshot::default_state_dir;
 use crate::snapshot::{self, Builder, Built, Explanation, Snapshot, SnapshotStore};
 use crate::telemetry::Metrics;
+use crate::tick::Ticker;
 use crate::worker;
 
 /// A running gateway. Dropped, it stops at once; `shutdown` lets exchanges end.
@@ -38,6 +39,7 @@ pub struct Gateway {
     drain: CancellationToken,
     workers: Vec<JoinHandle<()>>,
     control: Control,
+    _ticker: Ticker,
 }
 
 /// Why a gateway could not start.
@@ -93,6 +95,8 @@ impl Gateway {
         metrics.gateway.set_generation(built.snapshot.generation);
         reload::promoted(&deploy, &built.snapshot);
         let store = SnapshotStore::new(Arc::clone(&built.snapshot));
+        let ticker = Ticker::start(Arc::clone(&store)).map_err(system)?;
+        ticker.get_ready()(&built.snapshot);
 
         let drain = CancellationToken::new();
         let workers = (0..count).map(|index| worker::start(index, Arc::clone(&store), drain.clone()));
@@ -100,14 +104,24 @@ impl Gateway {
         pages.show(Arc::clone(&store));
         let control = control.map_or_else(start_control, Ok).map_err(system)?;
         let (outcome, metrics) = (Arc::clone(&pages.outcome), Arc::clone(&pages.metrics));
+        let get_ready = Box::new(ticker.get_ready());
         let live = Live { config: first.config, recording: first.recording, fresh: built.fresh };
-        let reloader =
-            Reloader { source, overrides, builder, store: Arc::clone(&store), metrics, outcome, deploy, live };
+        let reloader = Reloader {
+            source,
+            overrides,
+            builder,
+            store: Arc::clone(&store),
+            get_ready,
+            metrics,
+            outcome,
+            deploy,
+            live,
+        };
         let home = reloader.deploy.home().cloned();
         let reload = Reload::start(reloader, read_at).map_err(system)?;
         admit_operators(&pages, home.as_ref(), &reload);
         let reload = Some(reload);
-        Ok(Self { store, pages, admin, reload, drain, workers, control })
+        Ok(Self { store, pages, admin, reload, drain, workers, control, _ticker: ticker })
     }
 
     /// Does everything that `start` does except to bind addresses and to serve.

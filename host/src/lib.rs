@@ -4,6 +4,7 @@
 //!
 //! - the assembler: [`gateway`]
 //! - the path: [`worker`] → [`listener`] → [`connection`] → [`exchange`] → [`chain`], [`callout`] → [`upstream`]
+//!   and beside it, what filters do for no exchange: [`tick`]
 //! - the ground it stands on: [`message`], [`framing`], [`wire`], [`route`], [`sandbox`]
 //! - control: [`config`] → [`snapshot`] → [`reload`], [`deploy`], [`handover`], and [`admin`], [`telemetry`], [`bundled`]
 //!
@@ -17,6 +18,7 @@ pub mod chain;
 pub mod connection;
 pub mod exchange;
 pub mod listener;
+pub mod tick;
 pub mod upstream;
 pub mod worker;
 

@@ -11,7 +11,7 @@ const HOOKS: &str = "tollgate:filter/hooks@0.1.0";
 
 /// What a filter exports by default: it subscribes to hooks and lets everything pass. An answer that is all zeros is a good
 /// one: no error, forward or pass, no edits.
-const EXPORTS: [(&str, &str, &str); 9] = [
+const EXPORTS: [(&str, &str, &str); 10] = [
     ("configure", "(param $text i32) (param $length i32) (result i32)", "(i32.const 1024)"),
     (
         "on-request-head",
@@ -36,6 +36,7 @@ const EXPORTS: [(&str, &str, &str); 9] = [
     ),
     ("on-response-trailers", "(param $id i32) (param $fields i32) (param $count i32) (result i32)", "(i32.const 2048)"),
     ("on-exchange-end", "(param $id i32)", ""),
+    ("on-tick", "(result i32)", "(i32.const 2048)"),
     // Room for a piece of a body, above everything that is written down here; it is used again and again.
     (
         "cabi_realloc",
@@ -51,6 +52,7 @@ const EXPORTS: [(&str, &str, &str); 9] = [
 #[derive(Clone, Default)]
 pub struct RawFilter {
     subscription: u32,
+    tick_ms: u32,
     bodies: BTreeMap<String, String>,
     more: String,
 }
@@ -60,6 +62,13 @@ impl RawFilter {
     #[must_use]
     pub fn new(subscription: u32) -> Self {
         Self { subscription, ..Self::default() }
+    }
+
+    /// Asks for ticks, so many milliseconds apart.
+    #[must_use]
+    pub fn every(mut self, tick_ms: u32) -> Self {
+        self.tick_ms = tick_ms;
+        self
     }
 
     /// Gives an export another body. Its parameters are `$id`, `$data` …; those of `cabi_realloc` are `$old`, `$had`,
@@ -82,8 +91,10 @@ impl RawFilter {
     pub fn text(&self) -> String {
         let mut text = format!(
             "(module {} (memory (export \"memory\") 4) (global $next (mut i32) (i32.const 0))
-            (data (i32.const 1028) \"\\{:02x}\")",
-            self.more, self.subscription
+            (data (i32.const 1028) \"\\{:02x}\") (data (i32.const 1052) \"{}\")",
+            self.more,
+            self.subscription,
+            self.tick_ms.to_le_bytes().map(|byte| format!("\\{byte:02x}")).concat()
         );
         for (name, signature, body) in EXPORTS {
             let body = self.bodies.get(name).map_or(body, String::as_str);

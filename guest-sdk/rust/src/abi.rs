@@ -251,6 +251,10 @@ impl<F: Installed> generated::Guest for Glue<F> {
     fn on_exchange_end(exchange: u32) {
         F::slot().runtime().end(exchange);
     }
+
+    fn on_tick() -> Result<(), String> {
+        F::slot().runtime().on_tick().map_err(Fault::into_message)
+    }
 }
 
 pub use crate::bindings::export_bindings;
@@ -340,6 +344,11 @@ macro_rules! __export_hooks {
                 abi::has::<$filter>(Hook::ResponseTrailers),
                 _export_on_response_trailers_cabi, __post_return_on_response_trailers, Glue<$filter>,
                 (exchange: i32, fields: *mut u8, length: usize)
+            }
+            $crate::__export_hooks! {
+                "tollgate:filter/hooks@0.1.0#on-tick", "cabi_post_tollgate:filter/hooks@0.1.0#on-tick",
+                abi::has::<$filter>(Hook::Tick), _export_on_tick_cabi, __post_return_on_tick, Glue<$filter>,
+                ()
             }
 
             #[unsafe(export_name = "tollgate:filter/hooks@0.1.0#on-exchange-end")]

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Body, BodyOutcome, Hook, Interest, Next, Outcome, Piece, Request, Response, Tail, Trailers, TrailersOutcome,
+    Body, BodyOutcome, Fault, Hook, Interest, Next, Outcome, Piece, Request, Response, Tail, Trailers, TrailersOutcome,
 };
 
 /// A filter: its fields are its configuration, its methods the hooks that the gateway calls.
@@ -115,5 +115,16 @@ pub trait Filter: DeserializeOwned + Sized + 'static {
     /// wants its state dropped does not need it.
     fn on_end(&self, state: Self::State) {
         drop(state);
+    }
+
+    /// Called every [`Interest::every`], and first before the filter serves: the place to fetch what the hooks of
+    /// exchanges are to find. There is one instance for it in the whole gateway, which sees no exchanges; what it finds is
+    /// handed on in the [`store`](crate::store). Calls never overlap, and no exchange waits for one.
+    ///
+    /// # Errors
+    ///
+    /// A fault. The next call comes sooner then.
+    fn on_tick(&self) -> Result<(), Fault> {
+        Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::bindings::tollgate::filter::types;
 
-/// A hook of [`Filter`](crate::Filter): a moment of an exchange at which the gateway calls the filter.
+/// A hook of [`Filter`](crate::Filter): a moment at which the gateway calls the filter.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Hook {
     /// [`on_request`](crate::Filter::on_request)
@@ -19,6 +19,8 @@ pub enum Hook {
     ResponseTrailers,
     /// [`on_end`](crate::Filter::on_end)
     End,
+    /// [`on_tick`](crate::Filter::on_tick)
+    Tick,
 }
 
 impl Hook {
@@ -31,6 +33,8 @@ impl Hook {
             Self::ResponseBody => types::Hooks::RESPONSE_BODY,
             Self::ResponseTrailers => types::Hooks::RESPONSE_TRAILERS,
             Self::End => types::Hooks::EXCHANGE_END,
+            // It belongs to no exchange; how often it comes is said elsewhere.
+            Self::Tick => types::Hooks::empty(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What a filter wants to see, declared once.
 
+use std::time::Duration;
+
 use crate::Hook;
 
 /// The facts that a filter's hooks will read, and the hooks that its configuration makes needless.
@@ -25,6 +27,7 @@ pub struct Interest {
     pub(crate) response: Names,
     pub(crate) without: Vec<Hook>,
     pub(crate) whole: Vec<Hook>,
+    pub(crate) every: Option<Duration>,
 }
 
 impl Interest {
@@ -60,6 +63,13 @@ impl Interest {
     /// The head waits meanwhile, so the body hook can edit it or reply.
     pub fn whole(mut self, hook: Hook) -> Self {
         self.whole.push(hook);
+        self
+    }
+
+    /// How often [`on_tick`](crate::Filter::on_tick) is called: every minute unless this says otherwise, and every 100 ms at
+    /// most.
+    pub fn every(mut self, period: Duration) -> Self {
+        self.every = Some(period);
         self
     }
 

@@ -161,6 +161,40 @@
 //!
 //! While a hook waits, the instance is its own, so each waiting exchange has one; `&self` is not shared between them.
 //!
+//! # Between exchanges
+//!
+//! [`Filter::on_tick`] is called every now and then, once in the whole gateway and for no exchange: to fetch keys or lists, say.
+//! What it finds reaches the hooks of exchanges through the [`store`].
+//!
+//! ```
+//! use std::time::Duration;
+//! use tollgate_filter::prelude::*;
+//!
+//! #[derive(Deserialize)]
+//! struct Maintenance {}
+//!
+//! #[filter]
+//! impl Filter for Maintenance {
+//!     fn interest(&self) -> Interest {
+//!         Interest::new().every(Duration::from_secs(5))
+//!     }
+//!
+//!     fn on_tick(&self) -> Result<(), Fault> {
+//!         let state = callout::Request::get("operations", "/state").send()?;
+//!         store::own().set("state", state.body(), Duration::from_secs(60))?;
+//!         Ok(())
+//!     }
+//!
+//!     fn on_request(&self, _: &mut Request<'_>) -> Outcome {
+//!         match store::own().text("state")?.as_deref() {
+//!             Some("closed") => Ok(Reply::problem(503, "Closed for maintenance").into()),
+//!             _ => Ok(Next::Forward),
+//!         }
+//!     }
+//! }
+//! # fn main() {}
+//! ```
+//!
 //! # Grants
 //!
 //! A filter sees and changes header fields and bodies, but credentials only if its policy says so: `authorization`,

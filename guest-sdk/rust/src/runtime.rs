@@ -1,5 +1,7 @@
 //! A configured filter: calls its hooks with what the gateway hands over.
 
+use std::time::Duration;
+
 use crate::bindings::tollgate::filter::exchange::Message;
 use crate::bindings::tollgate::filter::types::{self, Field};
 use crate::configuration;
@@ -8,7 +10,8 @@ use crate::interest::Names;
 use crate::message::{Facts, Head};
 use crate::state::States;
 use crate::{
-    Body, BodyOutcome, Fault, Filter, Hook, Outcome, Piece, Request, Response, Tail, Trailers, TrailersOutcome,
+    Body, BodyOutcome, Fault, Filter, Hook, Interest, Outcome, Piece, Request, Response, Tail, Trailers,
+    TrailersOutcome,
 };
 
 pub(crate) struct Runtime<F: Filter> {
@@ -30,6 +33,7 @@ impl<F: Filter> Runtime<F> {
             response_facts: interest.response.to_list(),
             request_body: mode(&interest.whole, Hook::RequestBody),
             response_body: mode(&interest.whole, Hook::ResponseBody),
+            tick_ms: Self::tick(&interest),
         };
         let runtime = Self {
             filter,
@@ -39,6 +43,16 @@ impl<F: Filter> Runtime<F> {
             states: States::new(),
         };
         Ok((runtime, subscription))
+    }
+
+    /// Milliseconds between ticks; 0 for none.
+    fn tick(interest: &Interest) -> u32 {
+        if !F::HOOKS.contains(&Hook::Tick) || interest.without.contains(&Hook::Tick) {
+            return 0;
+        }
+        let period = interest.every.unwrap_or(Duration::from_secs(60));
+        // What is shorter than the gateway allows is for the gateway to refuse.
+        u32::try_from(period.as_millis()).unwrap_or(u32::MAX).max(1)
     }
 
     fn hooks(without: &[Hook]) -> types::Hooks {
@@ -124,6 +138,10 @@ impl<F: Filter> Runtime<F> {
     pub(crate) fn end(&mut self, exchange: u32) {
         let state = self.states.take(exchange);
         self.filter.on_end(state);
+    }
+
+    pub(crate) fn on_tick(&self) -> Result<(), Fault> {
+        self.filter.on_tick()
     }
 
     /// The answer of a trailers hook, which has no place for edits of the head.

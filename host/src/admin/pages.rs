@@ -65,7 +65,7 @@ impl Admin {
             "rejected-change": rejection,
             "certificates": { "last-error": problems(&snapshot.kept_certificates) },
             "secrets": { "last-error": problems(&snapshot.kept_secrets) },
-            "policies": snapshot.statuses.iter().map(|status| policy(status, snapshot.is_degraded(&status.name))).collect::<Vec<_>>(),
+            "policies": snapshot.statuses.iter().map(|status| policy(status, snapshot)).collect::<Vec<_>>(),
             "routes": snapshot.targets.iter().map(|target| json!({
                 "name": &*target.name,
                 "policies": target.chain.policies().iter().map(|policy| &*policy.name).collect::<Vec<_>>(),
@@ -117,7 +117,8 @@ fn starting() -> Response<String> {
     page(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "starting\n")
 }
 
-fn policy(status: &PolicyStatus, degraded: bool) -> Value {
+fn policy(status: &PolicyStatus, snapshot: &Snapshot) -> Value {
+    let degraded = snapshot.is_degraded(&status.name);
     json!({
         "name": status.name,
         "filter": status.filter,
@@ -126,6 +127,22 @@ fn policy(status: &PolicyStatus, degraded: bool) -> Value {
         "held": status.held.as_ref().map(held),
         "state": if degraded { "degraded" } else { status.state.label() },
         "last-error": problems(&status.problems),
+        "tick": tick(&status.name, snapshot),
+    })
+}
+
+/// How a policy's ticks stand, if it has any.
+fn tick(policy: &str, snapshot: &Snapshot) -> Value {
+    let policy = snapshot.policies.iter().find(|known| *known.name == *policy);
+    let Some((policy, every)) = policy.and_then(|policy| Some((policy, policy.filter.subscription.tick()?))) else {
+        return Value::Null;
+    };
+    let status = policy.metrics.ticks.status();
+    json!({
+        "every-ms": every.as_millis(),
+        "last-done": status.done_at.and_then(|at| at.duration_since(UNIX_EPOCH).ok()).map(|since| since.as_secs()),
+        "failures": status.failures,
+        "last-error": status.error,
     })
 }
 

@@ -1,6 +1,7 @@
 //! The filters on the way of an exchange: a request passes them forward, its response in reverse, and only over those
 //! that the request has passed.
 
+mod aside;
 mod body;
 mod fault;
 mod follow;

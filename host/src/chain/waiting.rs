@@ -23,7 +23,7 @@ use crate::sandbox::{
     LocalFuture, Seat, Surroundings, TrailersStep,
 };
 
-type Answers = Vec<Result<CalloutResponse, CalloutError>>;
+pub(super) type Answers = Vec<Result<CalloutResponse, CalloutError>>;
 
 /// An exchange's stay with a filter that waits: its instance, if that is to be the same for all its hooks, and how many
 /// callouts it may still make.

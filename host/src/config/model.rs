@@ -361,6 +361,10 @@ pub struct PolicyLimits {
     pub callout_body: u64,
     /// `store`: bytes of the policy's own space, 64 KiB to 64 GiB.
     pub store: u64,
+    /// `tick-cpu`: CPU time of a tick, 1 ms to 10 s.
+    pub tick_cpu: Duration,
+    /// `tick-timeout`: how long a tick may take, 1 ms to 10 minutes.
+    pub tick_timeout: Duration,
 }
 
 impl Default for PolicyLimits {
@@ -378,6 +382,8 @@ impl Default for PolicyLimits {
             callout_timeout: Duration::from_secs(1),
             callout_body: 1 << 20,
             store: store::SIZE,
+            tick_cpu: Duration::from_millis(100),
+            tick_timeout: Duration::from_secs(10),
         }
     }
 }

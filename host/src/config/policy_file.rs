@@ -161,6 +161,14 @@ fn read_limits(mut section: Section<'_>) -> PolicyLimits {
             .take("callout-body")
             .and_then(|item| item.size(0, 16 << 20))
             .unwrap_or(defaults.callout_body),
+        tick_cpu: section
+            .take("tick-cpu")
+            .and_then(|item| item.duration(milli, 10 * second))
+            .unwrap_or(defaults.tick_cpu),
+        tick_timeout: section
+            .take("tick-timeout")
+            .and_then(|item| item.duration(milli, 600 * second))
+            .unwrap_or(defaults.tick_timeout),
     };
     section.finish();
     limits

@@ -24,6 +24,9 @@ use crate::deploy::{DEFAULT_SIZE, Deploy, Fresh, Operation, Record, Serving, Sta
 use crate::snapshot::{Builder, Built, PolicyStatus, Snapshot, SnapshotStore};
 use crate::telemetry::{Metrics, service_manager};
 
+/// Does what has to be done before a snapshot serves.
+pub type GetReady = Box<dyn Fn(&Arc<Snapshot>) + Send>;
+
 /// Where the configuration comes from and what it is turned into.
 pub struct Reloader {
     /// Where to read from.
@@ -34,6 +37,8 @@ pub struct Reloader {
     pub builder: Builder,
     /// Where they go.
     pub store: Arc<SnapshotStore>,
+    /// What has to be done before one serves.
+    pub get_ready: GetReady,
     /// The counters.
     pub metrics: Arc<Metrics>,
     /// The outcome of the latest reload.
@@ -230,6 +235,7 @@ impl Reloader {
     /// Swaps, and writes down what serves from now on.
     fn go_live(&mut self, built: Built) {
         built.find_names();
+        (self.get_ready)(&built.snapshot);
         self.store.swap(Arc::clone(&built.snapshot));
         promoted(&self.deploy, &built.snapshot);
         self.written_down(built.fresh);

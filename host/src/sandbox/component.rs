@@ -109,6 +109,10 @@ pub(super) fn on_end(guest: &Filter, store: &mut Store<HostState>, id: Id) -> Re
     Ok(guest.tollgate_filter_hooks().call_on_exchange_end(store, id)?)
 }
 
+pub(super) fn on_tick(guest: &Filter, store: &mut Store<HostState>) -> Result<(), CallError> {
+    guest.tollgate_filter_hooks().call_on_tick(store)?.map_err(CallError::reported)
+}
+
 fn changes(edits: &[GuestEdit], message: Message) -> Result<Changes, CallError> {
     answer::check(edits.iter().map(|edit| Ok(edit.into())), message)
 }

@@ -52,6 +52,10 @@ pub struct FilterSettings {
     pub callouts: Arc<CalloutGrants>,
     /// How many instances a worker may have, if calls may wait.
     pub instances: usize,
+    /// CPU time that a tick may use.
+    pub tick_cpu: Duration,
+    /// How long a tick may take.
+    pub tick_timeout: Duration,
     /// The policy's rate limit cells.
     pub limiter: Arc<Limiter>,
     /// The policy's counters.
@@ -80,6 +84,8 @@ impl FilterSettings {
             && self.recycle == other.recycle
             && self.callouts == other.callouts
             && self.instances == other.instances
+            && self.tick_cpu == other.tick_cpu
+            && self.tick_timeout == other.tick_timeout
             && Arc::ptr_eq(&self.limiter, &other.limiter)
             && self.spaces.same_as(&other.spaces)
             && self.grants == other.grants
@@ -94,9 +100,16 @@ pub struct Subscription {
     pub(super) request: FactPlan,
     pub(super) response: FactPlan,
     whole: [bool; 2],
+    tick: Option<Duration>,
 }
 
 impl Subscription {
+    /// How often the filter wants a tick, if it wants any.
+    #[must_use]
+    pub fn tick(&self) -> Option<Duration> {
+        self.tick
+    }
+
     /// Whether the filter wants the request's head.
     #[must_use]
     pub fn request_head(&self) -> bool {
@@ -191,12 +204,26 @@ impl Subscription {
     pub(super) fn parse(wanted: &Wanted) -> Result<Self, String> {
         let request = FactPlan::parse(&wanted.request_facts, Message::Request)?;
         let response = FactPlan::parse(&wanted.response_facts, Message::Response)?;
-        if wanted.hooks == Hooks::default() {
+        let tick = period(wanted.tick_ms)?;
+        if wanted.hooks == Hooks::default() && tick.is_none() {
             return Err("subscribes to no hook, so it would never be called".into());
         }
         let whole = [(wanted.request_body, Hooks::REQUEST_BODY), (wanted.response_body, Hooks::RESPONSE_BODY)];
         let whole = whole.map(|(mode, hook)| mode == BodyMode::Whole && wanted.hooks.contains(hook));
-        Ok(Self { hooks: wanted.hooks, request, response, whole })
+        Ok(Self { hooks: wanted.hooks, request, response, whole, tick })
+    }
+}
+
+/// The shortest time between two ticks, in milliseconds.
+const SHORTEST_TICK: u32 = 100;
+
+fn period(tick_ms: u32) -> Result<Option<Duration>, String> {
+    match tick_ms {
+        0 => Ok(None),
+        short @ 1..SHORTEST_TICK => {
+            Err(format!("asks for a tick every {short} ms, and there is one every {SHORTEST_TICK} ms at most"))
+        }
+        ms => Ok(Some(Duration::from_millis(ms.into()))),
     }
 }
 
@@ -264,6 +291,15 @@ impl Filter {
             self.wanted.fetch_add(1, Ordering::Relaxed);
         }
         spare
+    }
+
+    /// A configured instance for ticks, which is called for nothing else. Runs `configure`: not for workers.
+    ///
+    /// # Errors
+    /// If there is no room for one or it faults over a configuration that it accepted before.
+    pub fn ticking_instance(&self) -> Result<Instance, Fault> {
+        let made = self.make().map_err(|fault| Fault::new(FaultClass::Instantiate, fault.to_string()));
+        made.map(|instance| instance.for_ticks(&self.settings))
     }
 
     /// Makes the spare instances that were asked for. Runs `configure`: not for workers.

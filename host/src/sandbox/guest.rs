@@ -16,7 +16,7 @@ pub(super) type Id = u32;
 
 pub(super) enum Guest {
     Core(Box<CoreGuest>),
-    Component(bindings::Filter),
+    Component(Box<bindings::Filter>),
     /// Its hooks may wait, so that they are called by `Instance::…_waiting` and not here.
     Suspending(Box<bindings::suspending::Suspending>),
 }
@@ -84,6 +84,18 @@ impl Guest {
         fields: &[FieldParam<'_>],
     ) -> Result<TrailersAnswer, CallError> {
         either!(self.on_trailers(store, message, id, fields))
+    }
+
+    /// Whether it exports what ticks call; components always do.
+    pub(super) fn can_tick(&self) -> bool {
+        match self {
+            Self::Core(guest) => guest.can_tick(),
+            Self::Component(_) | Self::Suspending(_) => true,
+        }
+    }
+
+    pub(super) fn on_tick(&self, store: &mut Store<HostState>) -> Result<(), CallError> {
+        either!(self.on_tick(store))
     }
 
     pub(super) fn on_end(&self, store: &mut Store<HostState>, id: Id) -> Result<(), CallError> {

@@ -89,8 +89,10 @@ pub(super) struct HostState {
     pub(super) found: Vec<Found>,
     /// Whether `configure` has been called.
     pub(super) is_configured: bool,
+    /// Whether the instance is there for ticks, which may do what hooks of an exchange may.
+    pub(super) ticks: bool,
     pub(super) memory: MemoryLimit,
-    /// The exchange whose hook runs; none while `configure` does.
+    /// The exchange whose hook runs; none while `configure` does, or a tick.
     pub(super) running: Option<Running>,
     pub(super) log_lines_left: u32,
     /// The latest error that the filter logged during this hook: a panic's message, if it then traps.
@@ -124,7 +126,7 @@ pub struct Instance {
     pub(super) store: Store<HostState>,
     pub(super) guest: Guest,
     pub(super) clock: Arc<EpochClock>,
-    deadline: std::time::Duration,
+    pub(super) deadline: std::time::Duration,
     /// What the next hook may use, if that is less.
     left: Option<std::time::Duration>,
     /// Whether the next hook is to be measured in any case.
@@ -148,6 +150,9 @@ impl Instance {
             guest.configure(store, &settings.configuration)
         })?;
         let subscription = Subscription::parse(&wanted).map_err(|message| Fault::new(FaultClass::Answer, message))?;
+        if subscription.tick().is_some() && !instance.guest.can_tick() {
+            return Err(Fault::new(FaultClass::Answer, "asks for ticks, but does not export `on-tick`"));
+        }
         instance.set_out(settings);
         instance.configured = instance.store.data().memory.current;
         Ok((instance, subscription))
@@ -205,6 +210,7 @@ impl Instance {
             follows: settings.follows,
             found: Vec::new(),
             is_configured: false,
+            ticks: false,
             memory: MemoryLimit::new(settings.memory),
             running: None,
             log_lines_left: LOG_LINES,
@@ -366,7 +372,7 @@ impl Instance {
         (running.exchange, answer)
     }
 
-    fn call<T>(
+    pub(super) fn call<T>(
         &mut self,
         hook: impl FnOnce(&Guest, &mut Store<HostState>, &Packed) -> Result<T, CallError>,
     ) -> Result<T, Fault> {

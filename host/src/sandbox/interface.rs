@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn the_interface_of_this_release_is_read() {
         let names: Vec<_> = OURS.keys().map(String::as_str).collect();
-        assert_eq!(names.len(), 34, "{names:?}");
+        assert_eq!(names.len(), 35, "{names:?}");
         assert!(names.contains(&"tollgate:filter/hooks@0.1.0#on-request-head"));
         assert_eq!(
             OURS["tollgate:filter/log@0.1.0#write"],

@@ -28,6 +28,7 @@ mod secret;
 mod sources;
 mod suspend;
 mod suspending;
+mod tick;
 mod waiting;
 
 pub use cache::{Digest, ModuleCache};

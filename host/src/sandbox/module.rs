@@ -151,7 +151,7 @@ impl Module {
 
     pub(super) fn instantiate(&self, store: &mut Store<HostState>) -> wasmtime::Result<Guest> {
         match &self.pre {
-            Pre::Component(pre) => pre.instantiate(store).map(Guest::Component),
+            Pre::Component(pre) => pre.instantiate(store).map(Box::new).map(Guest::Component),
             Pre::Suspending(pre) => at_once(pre.instantiate_async(store)).map(Box::new).map(Guest::Suspending),
             Pre::Core(pre) => {
                 let instance = pre.instantiate(&mut *store)?;

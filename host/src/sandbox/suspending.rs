@@ -72,3 +72,7 @@ pub(super) async fn on_trailers(
 pub(super) fn on_end(guest: &Filter, store: &mut Store<HostState>, id: Id) -> Result<(), CallError> {
     Ok(at_once(guest.tollgate_filter_hooks().call_on_exchange_end(store, id))?)
 }
+
+pub(super) async fn on_tick(guest: &Filter, store: &mut Store<HostState>) -> Result<(), CallError> {
+    guest.tollgate_filter_hooks().call_on_tick(store).await?.map_err(CallError::reported)
+}

@@ -94,10 +94,24 @@ impl Instance {
         around: &Rc<dyn Surroundings>,
         call: impl AsyncFnOnce(&Exports, &mut Store<HostState>, &Packed) -> Result<T, CallError>,
     ) -> Result<(Box<Exchange>, Result<T, Fault>), Fault> {
+        let (running, answer) = self.wait(Some(running), around, call).await;
+        match running {
+            Some(running) => Ok((running.exchange, answer)),
+            None => Err(answer.err().unwrap_or_else(no_exchange)),
+        }
+    }
+
+    /// One call to its end, on behalf of an exchange or of none.
+    pub(super) async fn wait<T>(
+        &mut self,
+        running: Option<Running>,
+        around: &Rc<dyn Surroundings>,
+        call: impl AsyncFnOnce(&Exports, &mut Store<HostState>, &Packed) -> Result<T, CallError>,
+    ) -> (Option<Running>, Result<T, Fault>) {
         self.begin();
         let desk = Desk::default();
         let state = self.store.data_mut();
-        state.running = Some(running);
+        state.running = running;
         state.desk = Some(desk.clone());
         state.deadline.resume();
         let answer = match &self.guest {
@@ -111,11 +125,7 @@ impl Instance {
         (self.exact, self.spent) = (false, Some(Spent { cpu, host: Duration::ZERO, hooks: 1 }));
         state.desk = None;
         let running = state.running.take();
-        let answer = self.ended(answer);
-        match running {
-            Some(running) => Ok((running.exchange, answer)),
-            None => Err(answer.err().unwrap_or_else(no_exchange)),
-        }
+        (running, self.ended(answer))
     }
 }
 

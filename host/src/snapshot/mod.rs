@@ -83,6 +83,18 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Whether this very policy, as it is, is part of it.
+    #[must_use]
+    pub fn has(&self, policy: &Arc<Policy>) -> bool {
+        self.policies.iter().any(|known| Arc::ptr_eq(known, policy))
+    }
+
+    /// The upstream of that name.
+    #[must_use]
+    pub fn upstream_named(&self, name: &str) -> Option<&Arc<Upstream>> {
+        self.upstreams.iter().find(|upstream| upstream.name() == name)
+    }
+
     /// Whether the policy is in quarantine for its faults.
     #[must_use]
     pub fn is_degraded(&self, policy: &str) -> bool {

@@ -263,6 +263,8 @@ impl PolicyMaker {
             recycle: policy.limits.recycle,
             callouts: Arc::new(callouts(policy)),
             instances: policy.limits.instances,
+            tick_cpu: policy.limits.tick_cpu,
+            tick_timeout: policy.limits.tick_timeout,
             metrics: self.metrics.filter(&policy.name),
             limiter: self.state.limiter(&policy.name),
             spaces: self.state.spaces(policy, stores),

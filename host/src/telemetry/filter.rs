@@ -10,6 +10,7 @@ use super::fault::FaultClass;
 use super::metrics::Page;
 use super::names;
 use super::pace::{LogBudget, LogPace};
+use super::ticks::{self, TickMetrics};
 
 const CALLS: usize = 0;
 const REPLIES: usize = 1;
@@ -27,6 +28,8 @@ pub struct FilterMetrics {
     in_quarantine: AtomicU64,
     /// The filter's own requests.
     pub callouts: CalloutMetrics,
+    /// Its ticks.
+    pub ticks: TickMetrics,
     log: LogPace,
     own_log: LogBudget,
     /// Those that the filter defines.
@@ -125,6 +128,7 @@ pub(super) fn render_filters(page: &mut Page, filters: &[(String, Arc<FilterMetr
     }
     gauge(page, filters, names::FILTER_MEMORY, "the most memory that an instance of the policy had", |of| &of.memory);
     callouts::render(page, filters.iter().map(|(policy, metrics)| (policy.as_str(), &metrics.callouts)));
+    ticks::render(page, filters.iter().map(|(policy, metrics)| (policy.as_str(), &metrics.ticks)));
     let help = "whether a policy is in quarantine for its faults";
     gauge(page, filters, names::FILTER_IN_QUARANTINE, help, |of| &of.in_quarantine);
 }

@@ -39,6 +39,8 @@ pub(super) const FILTER_ROUTE_REPLIES: &str = "tollgate_filter_route_replies_tot
 pub(super) const FILTER_ROUTE_FAULTS: &str = "tollgate_filter_route_faults_total";
 pub(super) const FILTER_REFUSED: &str = "tollgate_filter_refused_exchanges_total";
 pub(super) const FILTER_MEMORY: &str = "tollgate_filter_memory_high_water_bytes";
+pub(super) const FILTER_TICKS: &str = "tollgate_filter_ticks_total";
+pub(super) const FILTER_TICK_CPU: &str = "tollgate_filter_tick_cpu_seconds_total";
 pub(super) const UPSTREAM_REQUESTS: &str = "tollgate_upstream_requests_total";
 pub(super) const UPSTREAM_CONNECTS: &str = "tollgate_upstream_connects_total";
 pub(super) const UPSTREAM_FAILURES: &str = "tollgate_upstream_failures_total";
@@ -87,6 +89,8 @@ pub(super) const OF_FILTERS: &[&str] = &[
     FILTER_ROUTE_FAULTS,
     FILTER_REFUSED,
     FILTER_MEMORY,
+    FILTER_TICKS,
+    FILTER_TICK_CPU,
 ];
 
 #[cfg(test)]

@@ -43,6 +43,9 @@ fn cases() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ),
         ("configure-takes", configure(take).fields(limiter).build(), "while no hook of an exchange runs"),
         ("no-hooks", RawFilter::new(0).build(), "subscribes to no hook"),
+        ("ticks-all-the-time", good().every(1).build(), "a tick every 1 ms"),
+        ("ticks-without-one", edited(good().every(500), "#on-tick", "#on-nothing"), "does not export `on-tick`"),
+        ("ticks-of-another-shape", edited(good().every(500), "on-tick\") (result i32) (i32", "on-tick\") (result i64) (i64"), "on-tick"),
         ("unknown-hooks", RawFilter::new(128).build(), "subscribes to no hook"),
         ("realloc-nowhere", good().export("cabi_realloc", "(i32.const -8)").build(), "gave no room"),
         ("unknown-import", import(r#"(import "env" "exit" (func))"#), "env"),
@@ -58,17 +61,17 @@ fn cases() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ),
         ("a-memory-from-outside", import(r#"(import "tollgate:filter/log@0.1.0" "m" (memory 1))"#), "does not fit"),
         ("our-names", good().fields("(global (export \"tollgate:global/0\") (mut i32) (i32.const 0))").build(), "tollgate:global/"),
-        ("huge-memory", edited("(memory (export \"memory\") 4)", "(memory (export \"memory\") 4096)"), "limits.memory"),
-        ("no-memory", edited("(memory (export \"memory\") 4)", "(memory 4)"), "exports no memory"),
-        ("no-realloc", edited("\"cabi_realloc\"", "\"something\""), "cabi_realloc"),
-        ("half-of-the-hooks", edited("#on-response-body", "#on-nothing"), "on-response-body"),
-        ("a-hook-of-another-shape", edited("(param $id i32) )", "(param $id i64))"), "on-exchange-end"),
+        ("huge-memory", edited(good(), "(memory (export \"memory\") 4)", "(memory (export \"memory\") 4096)"), "limits.memory"),
+        ("no-memory", edited(good(), "(memory (export \"memory\") 4)", "(memory 4)"), "exports no memory"),
+        ("no-realloc", edited(good(), "\"cabi_realloc\"", "\"something\""), "cabi_realloc"),
+        ("half-of-the-hooks", edited(good(), "#on-response-body", "#on-nothing"), "on-response-body"),
+        ("a-hook-of-another-shape", edited(good(), "(param $id i32) )", "(param $id i64))"), "on-exchange-end"),
     ]
 }
 
-/// A good filter in whose text something is another.
-fn edited(from: &str, to: &str) -> Vec<u8> {
-    let text = RawFilter::new(1).text();
+/// A filter in whose text something is another.
+fn edited(filter: RawFilter, from: &str, to: &str) -> Vec<u8> {
+    let text = filter.text();
     assert!(text.contains(from), "{from}: {text}");
     RawFilter::of_text(&text.replace(from, to))
 }

@@ -75,6 +75,7 @@ fn variant(method: &str) -> Option<&'static str> {
         "on_response_body" => "ResponseBody",
         "on_response_trailers" => "ResponseTrailers",
         "on_end" => "End",
+        "on_tick" => "Tick",
         _ => return None,
     })
 }

@@ -39,7 +39,7 @@ type Answer = Box<dyn Fn(&Callout) -> Result<Response, Error>>;
 pub(super) struct Callouts {
     answer: RefCell<Option<Answer>>,
     sent: RefCell<Vec<Callout>>,
-    /// Of the running exchange.
+    /// Of the running exchange, or, without one, tick.
     made: Cell<(Option<u32>, u32)>,
 }
 
@@ -52,27 +52,36 @@ impl Callouts {
         self.sent.borrow().clone()
     }
 
-    pub(super) fn send_all(&self, exchange: u32, requests: &[raw::Request]) -> Vec<Result<raw::Response, Error>> {
+    /// A tick begins, which may make as many as an exchange.
+    pub(super) fn begin(&self) {
+        self.made.set((None, 0));
+    }
+
+    pub(super) fn send_all(
+        &self,
+        exchange: Option<u32>,
+        requests: &[raw::Request],
+    ) -> Vec<Result<raw::Response, Error>> {
         if requests.len() > MAX_AT_ONCE {
             return requests.iter().map(|_| Err(Error::TooMany)).collect();
         }
         requests.iter().map(|request| self.send(exchange, request)).collect()
     }
 
-    fn send(&self, exchange: u32, request: &raw::Request) -> Result<raw::Response, Error> {
+    fn send(&self, exchange: Option<u32>, request: &raw::Request) -> Result<raw::Response, Error> {
         let answer = self.answer.borrow();
         let answer = answer.as_ref().ok_or(Error::NotGranted)?;
         if !request.path.starts_with('/') {
             return Err(Error::Invalid("the path is not valid, or does not begin with \"/\"".into()));
         }
         let made = match self.made.get() {
-            (Some(last), made) if last == exchange => made,
+            (last, made) if last == exchange => made,
             _ => 0,
         };
         if made == PER_EXCHANGE {
             return Err(Error::TooMany);
         }
-        self.made.set((Some(exchange), made + 1));
+        self.made.set((exchange, made + 1));
         let callout = Callout {
             upstream: request.upstream.clone(),
             method: request.method.clone(),

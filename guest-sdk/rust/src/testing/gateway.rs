@@ -13,7 +13,7 @@ use crate::bindings::tollgate::filter::store as wit;
 use crate::bindings::tollgate::filter::types::Subscription;
 use crate::log::Level;
 use crate::runtime::Runtime;
-use crate::{Filter, Hook, callout, store};
+use crate::{Fault, Filter, Hook, callout, store};
 
 /// A gateway with one policy: the filter `F` with its configuration.
 pub struct TestGateway<F: Filter>(Rc<Shared<F>>);
@@ -55,6 +55,20 @@ impl<F: Filter> TestGateway<F> {
     /// dropped.
     pub fn request(&self, request: Request) -> Exchange<F> {
         begin(Rc::clone(&self.0), request)
+    }
+
+    /// Calls the filter's [`on_tick`](crate::Filter::on_tick), as the gateway does every now and then.
+    ///
+    /// # Errors
+    ///
+    /// The fault's message.
+    ///
+    /// # Panics
+    ///
+    /// If the filter, as configured, wants no ticks.
+    pub fn tick(&self) -> Result<(), String> {
+        assert_ne!(self.0.subscription.tick_ms, 0, "the filter wants no ticks");
+        self.0.world.tick(|| self.0.runtime.borrow().on_tick()).map_err(Fault::into_message)
     }
 
     /// Moves the clocks, those of the limiter and of the store as well, which otherwise stand still.
@@ -161,6 +175,9 @@ impl<F: Filter> TestGateway<F> {
 
 impl<F: Filter> Shared<F> {
     pub(super) fn subscribed(&self, hook: Hook) -> bool {
-        self.subscription.hooks.bits() & hook.flag().bits() != 0
+        match hook {
+            Hook::Tick => self.subscription.tick_ms != 0,
+            hook => self.subscription.hooks.bits() & hook.flag().bits() != 0,
+        }
     }
 }

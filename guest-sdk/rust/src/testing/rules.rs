@@ -14,7 +14,10 @@ pub(super) fn subscription(subscription: &Subscription) -> Result<(), String> {
         }
         facts.iter().try_for_each(|name| fact(name, message))?;
     }
-    Ok(())
+    match subscription.tick_ms {
+        short @ 1..100 => Err(format!("a tick every {short} ms is asked for, every 100 ms is possible")),
+        _ => Ok(()),
+    }
 }
 
 /// Whether a fact of that name can be read.

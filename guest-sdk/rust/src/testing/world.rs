@@ -21,8 +21,9 @@ pub(super) struct World {
     pub(super) spaces: RefCell<Spaces>,
     pub(super) logs: RefCell<Vec<(Level, String)>>,
     pub(super) metrics: RefCell<Metrics>,
-    /// The exchange and message that the running hook looks at; none while the filter is configured.
+    /// The exchange and message that the running hook looks at; none while the filter is configured, or in a tick.
     running: Cell<Option<(u32, Message)>>,
+    ticks: Cell<bool>,
     written: Cell<usize>,
     pub(super) is_configured: Cell<bool>,
 }
@@ -53,6 +54,15 @@ impl World {
         self.written.set(0);
         let result = filter();
         self.running.set(None);
+        result
+    }
+
+    /// As `run`, for a tick.
+    pub(super) fn tick<T>(self: &Rc<Self>, filter: impl FnOnce() -> T) -> T {
+        self.ticks.set(true);
+        self.callouts.begin();
+        let result = self.run(None, filter);
+        self.ticks.set(false);
         result
     }
 
@@ -153,9 +163,8 @@ pub(crate) mod imports {
 
     pub(crate) fn send_all(requests: &[callout::Request]) -> Vec<Result<callout::Response, callout::Error>> {
         let world = world("callout.send-all");
-        let Some((exchange, _)) = world.running.get() else {
-            panic!("trap: callouts are not possible in `check`");
-        };
+        let exchange = world.running.get().map(|(exchange, _)| exchange);
+        assert!(exchange.is_some() || world.ticks.get(), "trap: callouts are not possible in `check`");
         world.callouts.send_all(exchange, requests)
     }
 
@@ -264,7 +273,8 @@ pub(crate) mod imports {
 
     fn in_any_hook(import: &str) -> Rc<World> {
         let world = world(import);
-        assert!(world.running.get().is_some(), "trap: {import} is only possible in a hook of an exchange");
+        let is_possible = world.running.get().is_some() || world.ticks.get();
+        assert!(is_possible, "trap: {import} is only possible in a hook of an exchange or in a tick");
         world
     }
 

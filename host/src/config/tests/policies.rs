@@ -60,7 +60,7 @@ fn limits_are_within_bounds() {
              write a size from \"64KiB\" to \"1GiB\", in KiB, MiB or GiB, or a plain number of bytes",
             "policies/b.toml:7: limits.fuel: unknown key; \
              known keys: body, callout-body, callout-timeout, callouts, configure, cpu, \
-             exchange-cpu, exchanges, instances, memory, recycle, store",
+             exchange-cpu, exchanges, instances, memory, recycle, store, tick-cpu, tick-timeout",
         ]
     );
 }

@@ -35,6 +35,7 @@ pub(super) fn subscription(view: View<'_>, at: u32) -> Result<Wanted, CallError>
         response_facts: strings(view, next(at, 12)?)?,
         request_body: mode(view, next(at, 20)?)?,
         response_body: mode(view, next(at, 21)?)?,
+        tick_ms: view.word(next(at, 24)?)?,
     })
 }
 
@@ -85,6 +86,11 @@ pub(super) fn trailers_answer(view: View<'_>, at: u32) -> Result<TrailersAnswer,
     };
     let edits = view.elements(next(at, 24)?, EDIT)?;
     Ok(TrailersAnswer { action, changes: answer::check_bare(edits.map(|at| edit(view, at)))? })
+}
+
+/// `result<_, string>`.
+pub(super) fn tick_answer(view: View<'_>, at: u32) -> Result<(), CallError> {
+    succeeded(view, at).map(drop)
 }
 
 /// The edits of a list that stands somewhere else, as `exchange.apply` is given it.

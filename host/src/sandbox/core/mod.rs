@@ -40,6 +40,8 @@ pub(super) struct CoreGuest {
     bodies: [Hook<(Id, u32, u32, u32)>; 2],
     trailers: [Hook<(Id, u32, u32)>; 2],
     end: TypedFunc<Id, ()>,
+    /// Only those that ask for ticks need it.
+    tick: Option<Hook<()>>,
     guest: Arc<Guest>,
     /// Those that the guest can change, if memory is all that it can change besides.
     pub(super) globals: Vec<Global>,
@@ -68,6 +70,10 @@ impl CoreGuest {
             bodies: [hook(store, instance, "on-request-body")?, hook(store, instance, "on-response-body")?],
             trailers: [hook(store, instance, "on-request-trailers")?, hook(store, instance, "on-response-trailers")?],
             end: function(store, instance, &export("on-exchange-end"))?,
+            tick: match instance.get_func(&mut *store, &export("on-tick")) {
+                Some(_) => Some(hook(store, instance, "on-tick")?),
+                None => None,
+            },
             guest,
             globals: state::globals(store, instance),
         })
@@ -135,6 +141,17 @@ impl CoreGuest {
 
     pub(super) fn on_end(&self, store: &mut Store<HostState>, id: Id) -> Result<(), CallError> {
         Ok(self.end.call(store, id)?)
+    }
+
+    pub(super) fn can_tick(&self) -> bool {
+        self.tick.is_some()
+    }
+
+    pub(super) fn on_tick(&self, store: &mut Store<HostState>) -> Result<(), CallError> {
+        match &self.tick {
+            Some(tick) => tick.run(store, &self.guest.memory, (), layout::tick_answer),
+            None => Ok(()),
+        }
     }
 }
 

@@ -73,8 +73,8 @@ impl HostState {
     }
 
     fn spaces(&self) -> Result<&Spaces> {
-        if self.running.is_none() {
-            bail!("the store may not be called while no hook of an exchange runs");
+        if self.running.is_none() && !self.ticks {
+            bail!("the store may not be called while no hook of an exchange runs, and no tick");
         }
         Ok(&self.spaces)
     }

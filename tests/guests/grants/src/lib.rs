@@ -1,6 +1,8 @@
 //! Uses what has to be granted: `{ "use": ["now", "random", "secret:NAME", "read:NAME", "fields", "apply:NAME", "edit:NAME",
 //! "cookie"] }`. What came of it is in the reply to each request, or in the edits.
 
+use std::time::Duration;
+
 use tollgate_filter::prelude::*;
 
 #[derive(Deserialize)]
@@ -20,6 +22,9 @@ struct Grants {
     /// Whether to ask for random numbers while it is configured.
     #[serde(default)]
     early: bool,
+    /// Whether it uses them in a tick, of which requests are told by `ticked`.
+    #[serde(default)]
+    tick: bool,
 }
 
 #[filter]
@@ -36,7 +41,13 @@ impl Filter for Grants {
 
     fn interest(&self) -> Interest {
         let interest = Interest::new().request_each(&self.declare);
-        if self.body { interest } else { interest.without(Hook::RequestBody) }
+        let interest = if self.body { interest } else { interest.without(Hook::RequestBody) };
+        if self.tick { interest } else { interest.without(Hook::Tick) }
+    }
+
+    fn on_tick(&self) -> Result<(), Fault> {
+        let lines: Vec<_> = self.uses.iter().filter_map(|thing| Some(format!("{thing}={}", found(thing)?))).collect();
+        Ok(store::own().set("ticked", lines.join(" "), Duration::ZERO)?)
     }
 
     fn on_request(&self, request: &mut Request<'_>) -> Outcome {
@@ -62,20 +73,15 @@ impl Filter for Grants {
 
 impl Grants {
     fn tell(&self, thing: &str, request: &mut Request<'_>) -> String {
+        if let Some(found) = found(thing) {
+            return found;
+        }
         match thing.split_once(':') {
-            None if thing == "now" => clock::now().as_secs().to_string(),
-            None if thing == "monotonic" => (clock::monotonic() <= clock::monotonic()).to_string(),
-            None if thing == "random" => format!("{:x}", random::number()),
-            None if thing == "bytes" => random::bytes(1024).len().to_string(),
-            None if thing == "too-many" => random::bytes(1025).len().to_string(),
+            None if thing == "ticked" => store::own().text("ticked").ok().flatten().unwrap_or_default(),
             None => {
                 let fields = request.fields();
                 fields.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>().join(" ")
             }
-            Some(("secret", name)) => match secrets::get(name) {
-                Some(secret) => secret.escape_ascii().to_string(),
-                None => "none".to_owned(),
-            },
             Some(("apply", name)) => {
                 request.set(name, "applied");
                 request.apply().map_or_else(|fault| fault.message().to_owned(), |()| "done".to_owned())
@@ -85,4 +91,20 @@ impl Grants {
             }
         }
     }
+}
+
+/// What does not take an exchange.
+fn found(thing: &str) -> Option<String> {
+    Some(match thing.split_once(':') {
+        None if thing == "now" => clock::now().as_secs().to_string(),
+        None if thing == "monotonic" => (clock::monotonic() <= clock::monotonic()).to_string(),
+        None if thing == "random" => format!("{:x}", random::number()),
+        None if thing == "bytes" => random::bytes(1024).len().to_string(),
+        None if thing == "too-many" => random::bytes(1025).len().to_string(),
+        Some(("secret", name)) => match secrets::get(name) {
+            Some(secret) => secret.escape_ascii().to_string(),
+            None => "none".to_owned(),
+        },
+        _ => return None,
+    })
 }
