@@ -25,7 +25,7 @@ use crate::listener::Inherited;
 use crate::reload::{self, Live, Rejection, Reload, Reloader};
 use crate::sandbox::{ModuleCache, Sandbox};
 pub(crate) use crate::snapshot::default_state_dir;
-use crate::snapshot::{self, Builder, Built, Explanation, Snapshot, SnapshotStore};
+use crate::snapshot::{self, Builder, Built, Explanation, PolicyStatus, Snapshot, SnapshotStore};
 use crate::telemetry::Metrics;
 use crate::tick::Ticker;
 use crate::worker;
@@ -128,11 +128,11 @@ impl Gateway {
     ///
     /// # Errors
     /// As `start`.
-    pub fn check(source: &Source, overrides: &Overrides) -> Result<Config, StartError> {
+    pub fn check(source: &Source, overrides: &Overrides) -> Result<(Config, Vec<PolicyStatus>), StartError> {
         let config = config::load(source, overrides, &bundled::names()).map_err(StartError::Problems)?;
         let mut builder = builder(&config, Arc::default(), 1, Arc::default())?;
-        builder.check(&config).map_err(StartError::Problems)?;
-        Ok(config)
+        let statuses = builder.check(&config).map_err(StartError::Problems)?;
+        Ok((config, statuses))
     }
 
     /// Which route a request takes that comes in on a listener, the first if none is named; nothing but the configuration is

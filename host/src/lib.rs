@@ -5,7 +5,7 @@
 //! - the assembler: [`gateway`]
 //! - the path: [`worker`] → [`listener`] → [`connection`] → [`exchange`] → [`chain`], [`callout`] → [`upstream`]
 //!   and beside it, what filters do for no exchange: [`tick`]
-//! - the ground it stands on: [`message`], [`framing`], [`wire`], [`route`], [`sandbox`]
+//! - the ground it stands on: [`message`], [`framing`], [`wire`], [`route`], [`manifest`], [`sandbox`]
 //! - control: [`config`] → [`snapshot`] → [`reload`], [`deploy`], [`handover`], and [`admin`], [`telemetry`], [`bundled`]
 //!
 //! A request takes one immutable [`snapshot::Snapshot`] at its start and keeps it to its end; a reload only swaps a pointer.
@@ -23,6 +23,7 @@ pub mod upstream;
 pub mod worker;
 
 pub mod framing;
+pub mod manifest;
 pub mod message;
 pub mod route;
 pub mod sandbox;

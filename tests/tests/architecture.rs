@@ -42,7 +42,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("wire", &["framing", "message"]),
     ("message", &[]),
     ("route", &["message"]),
-    ("sandbox", &["message", "store"]),
+    ("manifest", &[]),
+    ("sandbox", &["manifest", "message", "store"]),
     ("store", &[]),
     // Control.
     ("admin", &["config", "deploy", "listener", "reload", "snapshot"]),
@@ -55,8 +56,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "snapshot",
         &[
-            "bundled", "capture", "chain", "config", "deploy", "framing", "listener", "route", "sandbox", "store",
-            "upstream", "wire",
+            "bundled", "capture", "chain", "config", "deploy", "framing", "listener", "manifest", "route", "sandbox",
+            "store", "upstream", "wire",
         ],
     ),
     ("telemetry", &[]),

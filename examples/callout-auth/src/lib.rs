@@ -7,21 +7,24 @@ use tollgate_filter::prelude::*;
 /// Fields of the service's answer that a client who is refused gets to see.
 const OF_A_REFUSAL: [&str; 2] = ["www-authenticate", "location"];
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Schema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Authorization {
     /// The upstream to ask; the policy must be granted it.
     upstream: String,
     /// Its path.
+    #[schema(default = "/", pattern = "^/")]
     #[serde(default = "root")]
     path: String,
     /// The request's fields that the service gets to see.
+    #[schema(default = ["authorization", "cookie"])]
     #[serde(default = "credentials")]
     fields: Vec<FieldName>,
     /// The field of its answer that says who the consumer is.
     #[serde(default)]
     consumer: Option<FieldName>,
     /// How long to wait for it.
+    #[schema(default = 500)]
     #[serde(default = "half_a_second")]
     timeout_ms: u64,
 }
@@ -38,7 +41,11 @@ fn half_a_second() -> u64 {
     500
 }
 
-#[filter]
+#[filter(
+    documentation = "README.md",
+    needs(callouts("asks the authorization service about each request")),
+    uses(read("authorization", "shows it to the service"), read("cookie", "shows it to the service"))
+)]
 impl Filter for Authorization {
     fn interest(&self) -> Interest {
         Interest::new().request([":method", ":path"]).request_each(self.fields.iter().map(|name| &**name))

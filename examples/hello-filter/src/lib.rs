@@ -2,13 +2,14 @@
 
 use tollgate_filter::prelude::*;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Schema)]
 #[serde(deny_unknown_fields)]
 struct Stamp {
+    /// The stamp.
     value: String,
 }
 
-#[filter]
+#[filter(documentation = "README.md")]
 impl Filter for Stamp {
     fn on_request(&self, request: &mut Request<'_>) -> Outcome {
         request.set("x-stamp", &self.value);

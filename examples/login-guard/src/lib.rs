@@ -4,14 +4,17 @@ use std::time::Duration;
 
 use tollgate_filter::prelude::*;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Schema)]
 #[serde(deny_unknown_fields)]
 struct LoginGuard {
     /// How many failures are too many.
+    #[schema(minimum = 1)]
     attempts: i64,
     /// In how many seconds; also how long a client is barred at most.
+    #[schema(minimum = 1)]
     window: u64,
     /// The response statuses that are failures.
+    #[schema(default = ["401", "403"])]
     #[serde(default = "failures")]
     failures: Vec<String>,
 }
@@ -20,7 +23,7 @@ fn failures() -> Vec<String> {
     vec!["401".to_owned(), "403".to_owned()]
 }
 
-#[filter]
+#[filter(documentation = "README.md")]
 impl Filter for LoginGuard {
     fn check(&mut self) -> Result<(), String> {
         match self {

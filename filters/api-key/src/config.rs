@@ -7,17 +7,26 @@ use std::{fmt, mem};
 use serde::de::{Deserializer, Error, Visitor};
 use subtle::ConstantTimeEq;
 use tollgate_filter::FieldName;
-use tollgate_filter::prelude::Deserialize;
+use tollgate_filter::prelude::{Deserialize, Schema};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Schema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ApiKey {
+    /// The header field that the key is in.
+    #[schema(default = "x-api-key")]
     #[serde(default = "x_api_key")]
     pub(crate) header: FieldName,
+    /// The query parameter that the key may be in instead.
+    #[schema(pattern = "^[A-Za-z0-9._~-]+$", title = "the name of a parameter")]
     pub(crate) query: Option<String>,
+    /// Whether the key stays in the request.
+    #[schema(default = false)]
     #[serde(default)]
     pub(crate) forward: bool,
+    /// The known keys.
+    ///
     /// In the order of their digests once they are prepared.
+    #[schema(min_items = 1)]
     #[expect(clippy::vec_box, reason = "sorting pointers is a tenth of the code of sorting keys")]
     keys: Vec<Box<Key>>,
     /// The value of `www-authenticate`.
@@ -28,18 +37,24 @@ pub(crate) struct ApiKey {
     pub(crate) missing: String,
 }
 
+/// A known key.
+///
 /// Keys are ordered by their digests.
-#[derive(Deserialize)]
+#[derive(Deserialize, Schema)]
 #[serde(deny_unknown_fields)]
 struct Key {
+    /// Whose key it is.
+    #[schema(min_length = 1)]
     consumer: String,
+    /// The digest of the key, as `printf %s KEY | sha256sum` prints it.
     sha256: Digest,
     /// Where it is in the configuration, for messages.
     #[serde(skip)]
     position: usize,
 }
 
-#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd, Schema)]
+#[schema(as = "String", pattern = "^[0-9A-Fa-f]{64}$", title = "64 hexadecimal digits")]
 struct Digest([u8; 32]);
 
 impl ApiKey {

@@ -8,7 +8,7 @@ use tollgate_filter::prelude::*;
 
 use config::ApiKey;
 
-#[filter]
+#[filter(documentation = "README.md", cases = "cases.toml")]
 impl Filter for ApiKey {
     fn check(&mut self) -> Result<(), String> {
         self.prepare()

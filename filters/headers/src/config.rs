@@ -1,16 +1,17 @@
 //! The configuration: as written, and as it is run on.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use tollgate_filter::FieldName;
-use tollgate_filter::prelude::Deserialize;
+use tollgate_filter::prelude::{Deserialize, Schema};
 
 use crate::template::{Direction, Template};
 
 /// What becomes of both messages.
-#[derive(Deserialize)]
+#[derive(Deserialize, Schema)]
 #[serde(try_from = "Written")]
 pub(crate) struct Headers {
     pub(crate) request: Changes,
@@ -25,29 +26,37 @@ pub(crate) struct Changes {
     pub(crate) add: Vec<(FieldName, Template)>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Schema)]
 #[serde(deny_unknown_fields)]
 struct Written {
+    /// What becomes of requests.
     #[serde(default)]
     request: WrittenChanges,
+    /// What becomes of responses.
     #[serde(default)]
     response: WrittenChanges,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, Schema)]
 #[serde(deny_unknown_fields)]
 struct WrittenChanges {
+    /// Gives fields another name.
     #[serde(default)]
     rename: Table<FieldName>,
+    /// Removes fields.
     #[serde(default)]
     remove: Vec<FieldName>,
+    /// Replaces fields by values, which may quote facts.
     #[serde(default)]
     set: Table<String>,
+    /// Appends fields.
     #[serde(default)]
     add: Table<String>,
 }
 
 /// Fields in the order of the configuration, each of them once.
+#[derive(Schema)]
+#[schema(as = "BTreeMap<FieldName, T>")]
 struct Table<T>(Vec<(FieldName, T)>);
 
 impl Changes {

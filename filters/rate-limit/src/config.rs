@@ -5,22 +5,36 @@ use std::fmt;
 use serde::de::{Deserializer, Error, Visitor};
 use tollgate_filter::FieldName;
 use tollgate_filter::limiter::Limit;
-use tollgate_filter::prelude::Deserialize;
+use tollgate_filter::prelude::{Deserialize, Schema};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Schema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RateLimit {
+    /// Requests in each period, on average.
+    #[schema(minimum = 1)]
     requests: u32,
+    /// The period, at most a year.
     per: Period,
+    /// Requests at once; as many as `requests` without it.
+    #[schema(minimum = 1)]
     burst: Option<u32>,
+    /// What requests are counted by.
+    #[schema(default = "client-address")]
     #[serde(default)]
     pub(crate) key: Key,
+    /// Whether allowed responses carry `RateLimit` fields too.
+    #[schema(default = false)]
     #[serde(default)]
     pub(crate) headers: bool,
 }
 
 /// What requests are counted by.
-#[derive(Default)]
+#[derive(Default, Schema)]
+#[schema(
+    as = "String",
+    pattern = "^(client-address|consumer|subject|header:.+)$",
+    title = "\"client-address\", \"consumer\", \"subject\" or \"header:NAME\""
+)]
 pub(crate) enum Key {
     #[default]
     ClientAddress,
@@ -30,7 +44,8 @@ pub(crate) enum Key {
 }
 
 /// Milliseconds.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Schema)]
+#[schema(as = "String", pattern = "^[0-9]+(ms|s|m|h)$", examples = ["1s", "500ms", "1h"])]
 struct Period(u64);
 
 impl Key {

@@ -11,7 +11,7 @@ use config::{Key, RateLimit};
 #[derive(Default)]
 struct Decided(Option<Decision>);
 
-#[filter]
+#[filter(documentation = "README.md", cases = "cases.toml")]
 impl Filter for RateLimit {
     type State = Decided;
 

@@ -2,6 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
+use crate::manifest::Object;
 use crate::{
     Body, BodyOutcome, Fault, Hook, Interest, Next, Outcome, Piece, Request, Response, Tail, Trailers, TrailersOutcome,
 };
@@ -22,6 +23,10 @@ pub trait Filter: DeserializeOwned + Sized + 'static {
 
     /// The hooks that are implemented. Written by `#[filter]`.
     const HOOKS: &'static [Hook];
+
+    /// What the module says about itself. Written by `#[filter]`.
+    #[doc(hidden)]
+    const MANIFEST: &'static Object = &Object { base: None, own: &[] };
 
     /// Called once after the configuration has been read: the place to check what serde cannot, and to compute what
     /// the hooks would otherwise compute each time (a field with `#[serde(skip)]` can keep it).

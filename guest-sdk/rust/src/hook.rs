@@ -24,6 +24,22 @@ pub enum Hook {
 }
 
 impl Hook {
+    /// As a manifest names it: the method's name, as `wit/` writes names.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Request => "on-request",
+            Self::RequestBody => "on-request-body",
+            Self::RequestTrailers => "on-request-trailers",
+            Self::Response => "on-response",
+            Self::ResponseBody => "on-response-body",
+            Self::ResponseTrailers => "on-response-trailers",
+            Self::End => "on-end",
+            Self::Tick => "on-tick",
+        }
+    }
+
     pub(crate) fn flag(self) -> types::Hooks {
         match self {
             Self::Request => types::Hooks::REQUEST_HEAD,

@@ -242,6 +242,10 @@
 //! [`metrics`], [`random`], [`secrets`] and [`store`]. Allocation goes through a small
 //! allocator of this crate, which the feature `allocator` (on by default) can leave out.
 
+// What macros write names this crate as its users do.
+#[cfg(test)]
+extern crate self as tollgate_filter;
+
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
 pub mod abi;
@@ -261,12 +265,15 @@ mod identity;
 mod interest;
 pub mod limiter;
 pub mod log;
+#[doc(hidden)]
+pub mod manifest;
 mod message;
 pub mod metrics;
 #[cfg(target_arch = "wasm32")]
 mod panic;
 pub mod random;
 mod runtime;
+mod schema;
 pub mod secrets;
 mod state;
 pub mod store;
@@ -282,7 +289,8 @@ pub use hook::Hook;
 pub use identity::Identity;
 pub use interest::Interest;
 pub use message::{Head, Request, Response};
-pub use tollgate_filter_macros::filter;
+pub use schema::Schema;
+pub use tollgate_filter_macros::{Schema, filter};
 pub use trailers::Trailers;
 pub use value::Value;
 
@@ -292,8 +300,8 @@ pub mod prelude {
 
     pub use crate::{
         Body, BodyOutcome, Fault, FieldName, Filter, Hook, Identity, Interest, Next, Outcome, Piece, Reply, Request,
-        Response, Tail, Trailers, TrailersOutcome, Value, callout, clock, filter, limiter, log, metrics, random,
-        secrets, store,
+        Response, Schema, Tail, Trailers, TrailersOutcome, Value, callout, clock, filter, limiter, log, metrics,
+        random, secrets, store,
     };
 }
 

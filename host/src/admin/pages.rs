@@ -122,6 +122,7 @@ fn policy(status: &PolicyStatus, snapshot: &Snapshot) -> Value {
     json!({
         "name": status.name,
         "filter": status.filter,
+        "module": status.title.as_ref().map(|title| json!({ "name": title.name, "version": title.version })),
         "digest": status.digest.map(|digest| format!("sha256:{digest}")),
         "version": status.version.map(|version| version.to_string()),
         "held": status.held.as_ref().map(held),

@@ -15,9 +15,17 @@ pub(super) struct Check {
 impl Check {
     pub(super) fn run(self) -> Result<(), String> {
         let (source, overrides) = self.source.into_source(false);
-        let config = Gateway::check(&source, &overrides).map_err(|error| error.to_string())?;
+        let (config, policies) = Gateway::check(&source, &overrides).map_err(|error| error.to_string())?;
         let counts = (config.listeners.len(), config.routes.len(), config.policies.len(), config.upstreams.len());
         say(&format!("ok: {} listeners, {} routes, {} policies, {} upstreams", counts.0, counts.1, counts.2, counts.3));
+        for policy in policies {
+            let title = policy.title.map(|title| format!("{} {}", title.name, title.version));
+            say(&format!(
+                "policy {}: {}",
+                policy.name,
+                title.as_deref().unwrap_or("a module that does not say what it is")
+            ));
+        }
         Ok(())
     }
 }

@@ -23,6 +23,7 @@ mod flags;
 mod forward_identity;
 mod grants;
 mod json;
+mod lines;
 mod listener;
 mod model;
 mod moment;
@@ -51,6 +52,7 @@ mod tracing;
 mod transport;
 mod units;
 mod upstream;
+mod written_grants;
 
 #[cfg(test)]
 mod tests;
@@ -66,6 +68,7 @@ pub use self::{
     files::{Files, Recording},
     forward_identity::{ForwardIdentity, IdentityPart},
     grants::{FieldPattern, Grant, Grants, StoreGrant},
+    lines::Lines,
     listener::{ListenerOptions, ProxyProtocol, RedirectHttps},
     model::{
         Config, EncodedSlash, Endpoint, EndpointSource, FilterSource, HeaderMatch, HostPattern, Isolation, Limits,
@@ -73,6 +76,7 @@ pub use self::{
         UpstreamTimeouts, ValueMatch,
     },
     moment::show_moment,
+    names::suggest,
     network::Network,
     on_fault::{FaultAnswer, OnFault},
     overload::Overload,
@@ -87,6 +91,7 @@ pub use self::{
     toml_text::{quote, toml_text},
     tracing::{Collector, Tracing},
     transport::{Transport, UpstreamTls},
+    written_grants::grants_with,
 };
 
 /// Where the configuration comes from.

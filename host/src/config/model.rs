@@ -16,8 +16,8 @@ use regex::Regex;
 
 use super::store;
 use super::{
-    CallOptions, Capture, Grant, Grants, ListenerOptions, OnFault, Overload, Problem, Quarantine, SecretEntry, Store,
-    Tracing, Transport, UpstreamOptions,
+    CallOptions, Capture, Grant, Grants, Lines, ListenerOptions, OnFault, Overload, Problem, Quarantine, SecretEntry,
+    Store, Tracing, Transport, UpstreamOptions,
 };
 use crate::route::Action;
 
@@ -242,6 +242,8 @@ pub struct Policy {
     pub sha256: Option<(String, Place)>,
     /// `[config]`: what the filter is configured with; always an object, empty by default. May hold secrets.
     pub config: serde_json::Value,
+    /// Where its parts are written.
+    pub lines: Lines,
     /// `on-fault`: what a request gets when the filter fails.
     pub on_fault: OnFault,
     /// `isolation`: which exchanges share a sandbox.
@@ -277,6 +279,25 @@ impl Policy {
             remedy: remedy.into(),
         }
     }
+
+    /// A problem with a part of it, which a JSON pointer names.
+    pub fn config_problem_at(&self, pointer: &str, message: impl Into<String>, remedy: impl Into<String>) -> Problem {
+        let problem = self.config_problem(message, remedy);
+        // The key of a policy in the config file that has no `config`, as its name is the key of its place then.
+        let own = self.place.key.as_deref().unwrap_or("config");
+        let key = if self.has_config() { own.to_owned() } else { config_key(own) };
+        let (key, line) = self.lines.find(&key, pointer);
+        Problem { key: Some(key), line: line.or(problem.line), ..problem }
+    }
+
+    fn has_config(&self) -> bool {
+        self.lines != Lines::default()
+    }
+}
+
+/// The key of the configuration of a policy that has none, whose place is that of its table or of the key itself.
+fn config_key(own: &str) -> String {
+    if own == "config" { own.to_owned() } else { format!("{own}.config") }
 }
 
 /// Where something is written.

@@ -34,7 +34,7 @@ pub(super) fn find<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone)
 }
 
 /// The remedy for an unknown name: the likeliest one, else all of them. `kind` is a plural such as `upstreams`.
-pub(super) fn suggest<'a>(name: &str, kind: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+pub fn suggest<'a>(name: &str, kind: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
     if let Some(likely) = closest(name, known.clone()) {
         return format!("did you mean {likely:?}?");
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::{
-    Capture, FilterSource, Grant, Grants, Isolation, OnFault, Place, Policy, PolicyLimits, Quarantine, capture, grants,
-    on_fault, quarantine,
+    Capture, FilterSource, Grant, Grants, Isolation, Lines, OnFault, Place, Policy, PolicyLimits, Quarantine, capture,
+    grants, on_fault, quarantine,
     report::{At, Report},
     section::{Item, Section, join},
     store,
@@ -18,7 +18,7 @@ pub(super) struct PolicyTable {
     /// `filter`.
     pub(super) filter: Option<At<String>>,
     sha256: Option<At<String>>,
-    config: Option<At<Value>>,
+    config: Option<(At<Value>, Lines)>,
     on_fault: OnFault,
     isolation: Isolation,
     quarantine: Option<Quarantine>,
@@ -67,9 +67,11 @@ impl PolicyTable {
             }
             None => (Grants::default(), absent_grants(&place)),
         };
-        let (config, place) = match self.config {
-            Some(At { value, key, line }) => (value, Place { file: place.file, line: Some(line), key: Some(key) }),
-            None => (Value::Object(Map::new()), place),
+        let (config, lines, place) = match self.config {
+            Some((At { value, key, line }, lines)) => {
+                (value, lines, Place { file: place.file, line: Some(line), key: Some(key) })
+            }
+            None => (Value::Object(Map::new()), Lines::default(), place),
         };
         let sha256 = self.sha256.map(|at| {
             let At { value, key, line } = at;
@@ -80,6 +82,7 @@ impl PolicyTable {
             filter,
             sha256,
             config,
+            lines,
             on_fault: self.on_fault,
             isolation: self.isolation,
             quarantine: self.quarantine,

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::{FilterSource, Place, Policy, Problem, document::Document, policy_file::PolicyTable, toml_text::toml_text};
+use super::{
+    FilterSource, Lines, Place, Policy, Problem, document::Document, policy_file::PolicyTable, toml_text::toml_text,
+};
 
 /// What makes a policy, whatever files say by now.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,7 +55,8 @@ impl WrittenPolicy {
             Some(table) if problems.is_empty() => {
                 let policy = table.build(self.name.clone(), filter, self.place.clone());
                 // The text is another one, so its lines mean nothing.
-                Ok(Policy { place: self.place.clone(), grants_place: self.place.clone(), ..policy })
+                let (place, grants_place) = (self.place.clone(), self.place.clone());
+                Ok(Policy { place, grants_place, lines: Lines::default(), ..policy })
             }
             _ => Err(problems),
         }

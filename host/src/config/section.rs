@@ -8,7 +8,9 @@ use toml::de::{DeTable, DeValue};
 use super::{
     Share,
     document::Document,
-    json, moment, names,
+    json,
+    lines::Lines,
+    moment, names,
     report::{At, Report},
     units,
 };
@@ -286,15 +288,16 @@ impl<'a> Item<'a> {
         Some(elements.into_iter().filter_map(Item::string).collect())
     }
 
-    /// A table as JSON, whatever is in it.
-    pub(super) fn json(self) -> Option<At<Value>> {
+    /// A table as JSON, whatever is in it, and the lines of all that.
+    pub(super) fn json(self) -> Option<(At<Value>, Lines)> {
         if !self.value.is_table() {
             let remedy = format!("write [{0}], or {0} = {{ … }}", self.key);
             return self.mismatch("a table", &remedy);
         }
+        let lines = Lines::of(self.document, self.line, &self.value);
         let convert = json::Convert { document: self.document };
         let value = convert.value(&self.key, self.line, self.value)?;
-        Some(At { value, key: self.key, line: self.line })
+        Some((At { value, key: self.key, line: self.line }, lines))
     }
 
     /// As JSON what is there, without a word about what JSON cannot hold.

@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::engine::Sandbox;
 use super::module::{Compiled, Module, ModuleError, Reach};
+use crate::manifest::Carried;
 
 /// The SHA-256 digest of a module as it was read.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -104,7 +105,8 @@ impl ModuleCache {
             Some(component) => self.compiled(component, Digest::of(component))?,
             None => self.compiled(content, digest)?,
         };
-        let module = Module::link(&self.sandbox, &compiled, digest, reach)?;
+        let carried = Carried::read(content)?;
+        let module = Module::link(&self.sandbox, &compiled, carried, digest, reach)?;
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         live.retain(|_, module| module.strong_count() > 0);
         live.insert((digest, reach), Arc::downgrade(&module));

@@ -17,6 +17,7 @@ use super::host_wasi;
 use super::instance::HostState;
 use super::interface::{self, Mismatch};
 use super::suspend::at_once;
+use crate::manifest::{Carried, Manifest, ManifestError};
 
 /// The largest module that is read, in bytes.
 pub(super) const MAX_MODULE: u64 = 64 << 20;
@@ -60,6 +61,7 @@ pub struct Module {
     pub(super) is_restorable: bool,
     /// Whether its calls may be suspended, as it imports something that waits.
     pub suspends: bool,
+    carried: Carried,
     pre: Pre,
     pub(super) sandbox: Sandbox,
 }
@@ -102,6 +104,9 @@ pub enum ModuleError {
     /// Above the bound.
     #[error("{0} bytes are more than the {MAX_MODULE} that are read; build it in release mode and strip it")]
     TooLarge(u64),
+    /// What it says about itself cannot be read.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
 }
 
 impl Module {
@@ -117,6 +122,7 @@ impl Module {
     pub(super) fn link(
         sandbox: &Sandbox,
         compiled: &Compiled,
+        carried: Carried,
         digest: Digest,
         reach: Reach,
     ) -> Result<Arc<Self>, ModuleError> {
@@ -127,7 +133,20 @@ impl Module {
         let reads_exchange = imports.interfaces.contains(&"exchange");
         let is_restorable = matches!(compiled, Compiled::Core(module) if core::is_exposed(module));
         let suspends = matches!(pre, Pre::Suspending(_));
-        Ok(Arc::new(Self { digest, reads_exchange, imports, is_restorable, suspends, pre, sandbox: sandbox.clone() }))
+        let sandbox = sandbox.clone();
+        Ok(Arc::new(Self { digest, reads_exchange, imports, is_restorable, suspends, carried, pre, sandbox }))
+    }
+
+    /// What it says about itself, if it does.
+    #[must_use]
+    pub fn manifest(&self) -> Option<&Manifest> {
+        self.carried.manifest.as_ref()
+    }
+
+    /// The cases that it carries, as in a file of cases.
+    #[must_use]
+    pub fn cases(&self) -> Option<&str> {
+        self.carried.cases.as_deref()
     }
 
     /// Whether the module imports that interface of ours.

@@ -161,16 +161,17 @@ impl Builder {
         self.policies.recovery = if may { Recovery::Broken } else { Recovery::None };
     }
 
-    /// Does everything that `build` does for a first snapshot except to bind addresses.
+    /// Does everything that `build` does for a first snapshot except to bind addresses, and says how policies would stand.
     ///
     /// # Errors
     /// All problems.
-    pub fn check(&mut self, config: &Config) -> Result<(), Vec<Problem>> {
+    pub fn check(&mut self, config: &Config) -> Result<Vec<PolicyStatus>, Vec<Problem>> {
         let settings = listener_settings(config, None).err().unwrap_or_default();
         let dry = Config { listeners: Vec::new(), ..config.clone() };
-        let built = self.build(&dry, None).err().unwrap_or_default();
-        let problems: Vec<_> = settings.into_iter().chain(built).collect();
-        if problems.is_empty() { Ok(()) } else { Err(problems) }
+        match self.build(&dry, None) {
+            Ok(built) if settings.is_empty() => Ok(built.snapshot.statuses.clone()),
+            built => Err(settings.into_iter().chain(built.err().unwrap_or_default()).collect()),
+        }
     }
 
     /// What traces go on in as long as nobody changes how.

@@ -1,8 +1,8 @@
 //! From what a policy's entry grants to what its filter is granted.
 
 use super::secrets::Secrets;
-use crate::config::{self, FilterSource, Place, Problem};
-use crate::sandbox::{FieldPattern, FieldRule, GrantedSecret, Grants, Need};
+use crate::config::{self, FilterSource, Problem};
+use crate::sandbox::{FieldPattern, FieldRule, GrantedSecret, Grants};
 
 /// What is granted. A bundled filter is a part of the gateway: it may use clocks, random numbers and the header fields that
 /// its configuration names, unless its policy says otherwise.
@@ -57,16 +57,4 @@ fn rule(patterns: &[config::FieldPattern]) -> FieldRule {
         config::FieldPattern::Name(name) => FieldPattern::Name(name.clone()),
     };
     FieldRule::These(patterns.iter().map(pattern).collect())
-}
-
-/// What to say where a filter needs more than it is granted.
-pub(super) fn missing(policy: &config::Policy, grants: &Grants, needs: &[Need]) -> Problem {
-    let Place { file, line, key } = policy.grants_place.clone();
-    let named: Vec<_> = needs.iter().map(ToString::to_string).collect();
-    let written = grants.written_with(needs);
-    let remedy = match key {
-        Some(_) => format!("if it may have that, write {written}"),
-        None => format!("if it may have that, write {written} to {}.toml beside it", policy.name),
-    };
-    Problem { file, line, key, message: format!("the filter is not granted {}", named.join(", ")), remedy }
 }

@@ -8,6 +8,7 @@ use super::Snapshot;
 use super::captures::Captures;
 use super::grants;
 use super::held::Recovery;
+use super::requirements::{self, Lack};
 use super::secrets::Secrets;
 use super::self_test::Tester;
 use super::state::StateMaker;
@@ -45,6 +46,22 @@ impl PolicyState {
     }
 }
 
+/// What a module calls itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Title {
+    /// Its name.
+    pub name: String,
+    /// Its version, as its author counts.
+    pub version: String,
+}
+
+impl Title {
+    fn of(module: &Module) -> Option<Self> {
+        let manifest = module.manifest()?;
+        Some(Self { name: manifest.name.clone(), version: manifest.version.clone() })
+    }
+}
+
 /// What there is to say about a policy.
 #[derive(Clone, Debug)]
 pub struct PolicyStatus {
@@ -60,6 +77,8 @@ pub struct PolicyStatus {
     pub is_new: bool,
     /// Why another version than the one that is written serves, if somebody wanted that.
     pub held: Option<Held>,
+    /// What the module that serves calls itself, if it has a manifest.
+    pub title: Option<Title>,
     /// How it stands.
     pub state: PolicyState,
     /// Why the latest change was rejected.
@@ -134,7 +153,11 @@ impl PolicyMaker {
         let (policy, version) = made.unzip();
         let digest = policy.as_ref().map(|policy| policy.filter.module.digest);
         let (is_new, held) = (version != was, self.told.deploy.held(&entry.name));
-        (policy, PolicyStatus { name: entry.name.clone(), filter, digest, version, is_new, held, state, problems })
+        let title = policy.as_ref().and_then(|policy| Title::of(&policy.filter.module));
+        (
+            policy,
+            PolicyStatus { name: entry.name.clone(), filter, digest, title, version, is_new, held, state, problems },
+        )
     }
 
     /// The policy as its entry says, with its version. What becomes of each stage is told.
@@ -226,18 +249,20 @@ impl PolicyMaker {
             vec![module_problem(policy, &error.to_string())]
         })?;
         self.told.steps.enter(Stage::TypeCheck);
-        let mut needs = module.needs();
-        needs.retain(|need| !grants.meets(need));
-        if !needs.is_empty() {
-            return Err(vec![grants::missing(policy, &grants, &needs)]);
+        let ungranted = requirements::ungranted(policy, &grants, &module);
+        if ungranted.is_none() {
+            self.told.steps.enter(Stage::Configure);
         }
-        self.told.steps.enter(Stage::Configure);
+        let unmet: Vec<_> = ungranted.into_iter().chain(requirements::unfit(policy, &module)).collect();
+        if !unmet.is_empty() {
+            return Err(unmet);
+        }
         let name = Arc::clone(&settings.name);
         let filter =
             Filter::prepare(module, settings, self.workers).map_err(|fault| vec![configure_problem(policy, &fault)])?;
-        let missing = filter.missing_grants();
+        let missing: Vec<_> = filter.missing_grants().iter().map(Lack::from).collect();
         if !missing.is_empty() {
-            return Err(vec![grants::missing(policy, &grants, &missing)]);
+            return Err(vec![requirements::missing(policy, &missing)]);
         }
         let metrics = self.metrics.filter(&name);
         metrics.set_in_quarantine(false);

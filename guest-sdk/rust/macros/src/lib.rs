@@ -1,23 +1,44 @@
-//! The `#[filter]` attribute. Its documentation for authors is in `tollgate-filter`.
+//! `#[filter]` and `#[derive(Schema)]`. Their documentation for authors is in `tollgate-filter`.
+
+mod manifest;
+mod schema;
 
 use proc_macro::TokenStream;
 use proc_macro2::TokenStream as Tokens;
 use quote::{format_ident, quote};
 use syn::{Error, Ident, ImplItem, ItemImpl, Result, Type, parse_quote};
 
+use self::manifest::Arguments;
+
 /// Makes `impl Filter for …` the filter of this crate.
 ///
 /// Subscribes to the hooks that the `impl` has, adds `type State = ();` where it is missing, and exports the filter
 /// when compiled to WebAssembly. A crate can have one filter.
+///
+/// The module gets a manifest: the name, the version and the description of the crate, its hooks, and the schema of its
+/// configuration if that derives `Schema`. All arguments are optional, and files are relative to `Cargo.toml`:
+///
+/// - `documentation = "README.md"`: what operators should know, in Markdown.
+/// - `cases = "cases.toml"`: cases for `tollgate filter test`, which the module carries along.
+/// - `needs(clock("tokens expire"), callouts("auth", "asks who may pass"))`: what it has to be granted, and why. `body`,
+///   `clock` and `random` have no name; `callouts`, `read`, `secrets`, `store` and `write` have one, unless the configuration
+///   says it.
+/// - `uses(…)`: the same for what it can do without.
+/// - `schema = "schema.json"`: the JSON Schema of the configuration, where it cannot be derived.
 #[proc_macro_attribute]
 pub fn filter(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand(arguments.into(), item.into()).unwrap_or_else(Error::into_compile_error).into()
 }
 
+/// Says what a configuration of this type looks like. The documentation is at the trait.
+#[proc_macro_derive(Schema, attributes(schema, serde))]
+pub fn schema(item: TokenStream) -> TokenStream {
+    let expanded = syn::parse(item).and_then(|input| schema::expand(&input));
+    expanded.unwrap_or_else(Error::into_compile_error).into()
+}
+
 fn expand(arguments: Tokens, item: Tokens) -> Result<Tokens> {
-    if !arguments.is_empty() {
-        return Err(Error::new_spanned(arguments, "#[filter] takes no arguments"));
-    }
+    let arguments: Arguments = syn::parse2(arguments)?;
     let mut item: ItemImpl = syn::parse2(item)?;
     let name = type_name(&item)?;
     let hooks = hooks(&item);
@@ -26,12 +47,18 @@ fn expand(arguments: Tokens, item: Tokens) -> Result<Tokens> {
             type State = ();
         ));
     }
+    let hooks: Vec<_> = hooks.iter().map(|hook| quote!(::tollgate_filter::Hook::#hook)).collect();
     item.items.push(parse_quote! {
-        const HOOKS: &'static [::tollgate_filter::Hook] = &[#(::tollgate_filter::Hook::#hooks),*];
+        const HOOKS: &'static [::tollgate_filter::Hook] = &[#(#hooks),*];
+    });
+    let (manifest, sections) = (arguments.manifest(&name, &hooks), arguments.sections(&name));
+    item.items.push(parse_quote! {
+        const MANIFEST: &'static ::tollgate_filter::manifest::Object = #manifest;
     });
     Ok(quote! {
         #item
         ::tollgate_filter::__export!(#name);
+        #sections
     })
 }
 
@@ -85,7 +112,11 @@ mod tests {
     use super::*;
 
     fn expanded(item: Tokens) -> String {
-        expand(Tokens::new(), item).map_or_else(|error| error.to_string(), |tokens| tokens.to_string())
+        expanded_with(Tokens::new(), item)
+    }
+
+    fn expanded_with(arguments: Tokens, item: Tokens) -> String {
+        expand(arguments, item).map_or_else(|error| error.to_string(), |tokens| tokens.to_string())
     }
 
     #[test]
@@ -106,5 +137,21 @@ mod tests {
         assert!(expanded(quote! { impl Stamp {} }).contains("impl Filter for"));
         assert!(expanded(quote! { impl<T> Filter for Stamp<T> {} }).contains("generic"));
         assert!(expanded(quote! { impl Filter for (u8, u8) {} }).contains("named without a path"));
+    }
+
+    #[test]
+    fn what_a_filter_needs_is_a_grant_with_a_reason() {
+        let stamp = || quote! { impl Filter for Stamp {} };
+        let good = expanded_with(
+            quote! { documentation = "README.md", needs(clock("to wait"), secrets("key", "to sign"),), uses(read("who")) },
+            stamp(),
+        );
+        for part in ["README.md", "\"secrets\"", "\"key\"", "\"to sign\"", "\"optional\""] {
+            assert!(good.contains(part), "{good}");
+        }
+        assert!(expanded_with(quote! { name = "a" }, stamp()).contains("write documentation"));
+        assert!(expanded_with(quote! { needs(clocks("a")) }, stamp()).contains("`clocks` is no grant"));
+        assert!(expanded_with(quote! { needs(clock("a", "b")) }, stamp()).contains("write clock(\"WHY\")"));
+        assert!(expanded_with(quote! { needs(secrets()) }, stamp()).contains("or secrets(\"WHY\")"));
     }
 }

@@ -3,13 +3,14 @@
 use tollgate_filter::prelude::*;
 
 /// The `[config]` of the policy.
-#[derive(Deserialize)]
+#[derive(Deserialize, Schema)]
 #[serde(deny_unknown_fields)]
 struct Stamp {
+    /// The stamp.
     value: String,
 }
 
-#[filter]
+#[filter(documentation = "README.md", cases = "cases.toml")]
 impl Filter for Stamp {
     fn interest(&self) -> Interest {
         Interest::new().request(["x-stamp"])

@@ -8,7 +8,7 @@ use std::{
 use serde_json::Value;
 
 use crate::config::{
-    FilterSource, Place, Policy, filters,
+    FilterSource, Lines, Place, Policy, filters,
     filters::Filters,
     policy_file::PolicyTable,
     report::{At, Report},
@@ -87,9 +87,9 @@ impl Chain {
     }
 }
 
-fn configure(policy: &mut Policy, config: At<Value>) {
+fn configure(policy: &mut Policy, (config, lines): (At<Value>, Lines)) {
     policy.place = Place { file: policy.place.file.clone(), line: Some(config.line), key: Some(config.key) };
-    policy.config = config.value;
+    (policy.config, policy.lines) = (config.value, lines);
 }
 
 fn read_chain(item: Item<'_>, bundled: &[&str], module: Option<&Path>) -> Chain {
