@@ -305,7 +305,10 @@ fn stage_of(error: &ModuleError) -> Stage {
     match error {
         ModuleError::TooLarge(_) => Stage::Verify,
         ModuleError::Malformed(_) | ModuleError::TooSlow(_) => Stage::Compile,
-        ModuleError::NoMetadata(_) | ModuleError::WrongWorld(_) | ModuleError::RefusedImport(_) => Stage::TypeCheck,
+        ModuleError::NoMetadata(_)
+        | ModuleError::WrongWorld(_)
+        | ModuleError::Manifest(_)
+        | ModuleError::RefusedImport(_) => Stage::TypeCheck,
     }
 }
 
