@@ -55,6 +55,7 @@ pub struct RawFilter {
     tick_ms: u32,
     bodies: BTreeMap<String, String>,
     more: String,
+    sections: Vec<(String, Vec<u8>)>,
 }
 
 impl RawFilter {
@@ -86,6 +87,13 @@ impl RawFilter {
         self
     }
 
+    /// Adds a custom section behind everything else.
+    #[must_use]
+    pub fn section(mut self, name: &str, content: impl AsRef<[u8]>) -> Self {
+        self.sections.push((name.to_owned(), content.as_ref().to_vec()));
+        self
+    }
+
     /// The text, without metadata.
     #[must_use]
     pub fn text(&self) -> String {
@@ -109,7 +117,11 @@ impl RawFilter {
     #[must_use]
     #[track_caller]
     pub fn build(&self) -> Vec<u8> {
-        Self::of_text(&self.text())
+        let mut module = Self::of_text(&self.text());
+        for (name, content) in &self.sections {
+            append_section(&mut module, name, content);
+        }
+        module
     }
 
     /// A module of any text, with the metadata.
@@ -124,4 +136,24 @@ impl RawFilter {
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("it is a module");
         module
     }
+}
+
+/// Appends a custom section to a module or a component.
+pub fn append_section(module: &mut Vec<u8>, name: &str, content: &[u8]) {
+    let mut section = leb128(name.len());
+    section.extend_from_slice(name.as_bytes());
+    section.extend_from_slice(content);
+    module.push(0);
+    module.extend(leb128(section.len()));
+    module.extend(section);
+}
+
+fn leb128(mut number: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while number >= 0x80 {
+        bytes.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+    bytes
 }

@@ -51,7 +51,12 @@ mod check_command {
             "policies-dir = \"policies\"\n{FIRST}{ROUTE}[policies.stamp]\nfilter = \"headers\"\nconfig = {{ response = {{ remove = [\"server\"] }} }}\n"
         ));
         let finished = check(&gateway.policy("10-headers", "config = { request = { remove = [\"cookie\"] } }"));
-        assert_eq!(finished.stdout, "ok: 1 listeners, 1 routes, 2 policies, 1 upstreams\n", "{finished:?}");
+        assert_eq!(
+            finished.stdout,
+            "ok: 1 listeners, 1 routes, 2 policies, 1 upstreams\n\
+             policy 10-headers: headers 0.1.0\npolicy stamp: headers 0.1.0\n",
+            "{finished:?}"
+        );
         assert!(finished.status.success() && finished.stderr.is_empty());
     }
 
@@ -98,8 +103,8 @@ mod check_command {
     #[test]
     fn modules_and_their_configuration_are_checked_in_both_forms() {
         let text = format!("{FIRST}{ROUTE}[policies.key]\nfilter = \"api-key\"\n[policies.key.config]\nkeys = []\n");
-        let expected = "keys: is empty, so nobody could pass; add `consumer` and `sha256` of a key";
-        assert_eq!(problems(&text), format!("tollgate.toml:9: policies.key.config: {expected}"));
+        let expected = "is empty; add at least one";
+        assert_eq!(problems(&text), format!("tollgate.toml:10: policies.key.config.keys: {expected}"));
         let upstream = "127.0.0.1:9000".parse().unwrap();
         let gateway = TestGateway::new().upstream_at(upstream).policy("10-api-key", "\n[config]\nkeys = []\n");
         let finished = check(&gateway.module("20-broken", "not a module"));
@@ -108,7 +113,7 @@ mod check_command {
         assert_eq!(
             told,
             [
-                format!("policies/10-api-key.toml:2: config: {expected}"),
+                format!("policies/10-api-key.toml:3: config.keys: {expected}"),
                 "policies/20-broken.wasm: not a WebAssembly component: it does not begin as a WebAssembly file does; \
                  rebuild it, or check that the file was copied whole"
                     .to_owned(),
@@ -242,21 +247,25 @@ mod messages {
     #[test]
     fn of_the_standard_filters_name_the_key_and_no_secret() {
         for (filter, config, told) in [
-            ("api-key", "", "missing field `keys`"),
+            ("api-key", "", "2: config.keys: is missing; write a list of a table with consumer, sha256"),
             (
                 "api-key",
                 "keys = [{ consumer = \"a\", sha256 = \"hunter2\" }]",
-                "keys[0].sha256: is not a SHA-256 digest; write the 64 hexadecimal digits that `printf %s KEY | sha256sum` prints",
+                "3: config.keys[0].sha256: does not look as it should; write 64 hexadecimal digits",
             ),
-            ("rate-limit", "requests = 1", "missing field `per`"),
-            ("rate-limit", "requests = 0\nper = \"1s\"", "requests: is 0"),
-            ("rate-limit", "requests = 1\nper = \"1s\"\nkey = \"ip\"", "key: "),
-            ("headers", "request = { set = { host = \"a\" } }", "request.set: `host` frames the message"),
-            ("headers", "request = { set = { x-a = \"{consumr}\" } }", "request.set.x-a: "),
-            ("headers", "requests = {}", "unknown field `requests`, expected "),
+            ("rate-limit", "requests = 1", "2: config.per: is missing; write text such as \"1s\""),
+            ("rate-limit", "requests = 0\nper = \"1s\"", "3: config.requests: is less than 1"),
+            (
+                "rate-limit",
+                "requests = 1\nper = \"1s\"\nkey = \"ip\"",
+                "5: config.key: does not look as it should; write \"client-address\", ",
+            ),
+            ("headers", "request = { set = { host = \"a\" } }", "2: config: request.set: `host` frames the message"),
+            ("headers", "request = { set = { x-a = \"{consumr}\" } }", "2: config: request.set.x-a: "),
+            ("headers", "requests = {}", "3: config.requests: unknown key; did you mean \"request\"?"),
         ] {
             let message = problems_of_policy("10-x", &format!("filter = \"{filter}\"\n[config]\n{config}\n"));
-            let told = format!("policies/10-x.toml:2: config: {told}");
+            let told = format!("policies/10-x.toml:{told}");
             assert!(message.starts_with(&told) && !message.contains("hunter2"), "{message}\nis not: {told}");
         }
     }

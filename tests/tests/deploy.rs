@@ -43,7 +43,7 @@ mod history {
         assert_eq!(failed.last().unwrap(), &("configure".to_owned(), "failed".to_owned()), "{failed:?}");
         let newest = gateway.admin("/history").json()["history"][0].clone();
         let reason = gateway.relative(newest["reason"].as_str().unwrap());
-        assert!(reason.starts_with("policies/10-headers.toml:1: config: request: "), "{newest}");
+        assert!(reason.starts_with("policies/10-headers.toml:2: config.request: is a number"), "{newest}");
         assert!(newest["ms"].as_f64().unwrap() > 0.0 && newest["version"] != gateway.policy("10-headers")["version"]);
     }
 
@@ -172,7 +172,10 @@ mod after_a_restart {
         assert_eq!(version(&gateway).as_deref(), Some("1"));
         let policy = gateway.policy("10-headers");
         let error = gateway.relative(policy["last-error"].as_str().unwrap());
-        assert!(policy["state"] == "kept" && error.starts_with("policies/10-headers.toml:1: config:"), "{policy}");
+        assert!(
+            policy["state"] == "kept" && error.starts_with("policies/10-headers.toml:2: config.request:"),
+            "{policy}"
+        );
         gateway.change(|gateway| gateway.write_policy("10-headers", &mark("2")));
         assert_eq!(
             (version(&gateway).as_deref(), gateway.policy("10-headers")["state"].as_str()),

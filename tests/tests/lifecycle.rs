@@ -227,7 +227,7 @@ mod admin_pages {
         let policy = gateway.policy("10-api-key");
         assert_eq!(policy["state"], "kept");
         let error = gateway.relative(policy["last-error"].as_str().unwrap());
-        assert!(error.starts_with("policies/10-api-key.toml:1: config: keys: is empty"), "{error}");
+        assert!(error.starts_with("policies/10-api-key.toml:2: config.keys: is empty"), "{error}");
         assert_eq!(gateway.get("/?key=alice-key").status, 200, "what was there serves on");
     }
 

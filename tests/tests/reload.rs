@@ -157,7 +157,7 @@ mod a_file {
         for (broken, reason) in [
             ("[config", "policies/10-headers.toml:1: "),
             ("filtre = \"headers\"", "policies/10-headers.toml:1: filtre: unknown key; did you mean \"filter\"?"),
-            ("[config]\nrequest = 7", "policies/10-headers.toml:1: config: request: "),
+            ("[config]\nrequest = 7", "policies/10-headers.toml:2: config.request: is a number, not a table; "),
         ] {
             gateway.change(|gateway| gateway.write_policy("10-headers", broken));
             let policy = gateway.policy("10-headers");

@@ -6,9 +6,10 @@
 //! ```
 //! use tollgate_filter::prelude::*;
 //!
-//! #[derive(Deserialize)]
+//! #[derive(Deserialize, Schema)]
 //! #[serde(deny_unknown_fields)]
 //! struct Stamp {
+//!     /// What is put on requests.
 //!     value: String,
 //! }
 //!
@@ -27,6 +28,29 @@
 //! Its fields are read with serde from the `[config]` of the policy that uses the filter; `deny_unknown_fields` turns
 //! typing errors into messages. [`Filter::check`] looks at what serde cannot know. The crate needs `serde` itself with
 //! the feature `derive`, and `crate-type = ["cdylib"]`.
+//!
+//! With [`Schema`](trait@Schema) derived, the module carries the schema of its configuration, written by the compiler from the
+//! same struct and its comments: the gateway tells operators the line and the key of everything that does not fit. Name,
+//! version and description come from `Cargo.toml`; what else operators should know, such as what the filter has to be granted
+//! and why, is said to [`#[filter]`](macro@filter):
+//!
+//! ```
+//! use tollgate_filter::prelude::*;
+//!
+//! #[derive(Deserialize, Schema)]
+//! struct OnTime {
+//!     /// Until when requests pass, in seconds since 1970.
+//!     until: u64,
+//! }
+//!
+//! #[filter(needs(clock("knows by it when it is too late")))]
+//! impl Filter for OnTime {
+//!     fn on_request(&self, _: &mut Request<'_>) -> Outcome {
+//!         if clock::now().as_secs() <= self.until { Ok(Next::Forward) } else { Ok(Reply::new(410).into()) }
+//!     }
+//! }
+//! # fn main() {}
+//! ```
 //!
 //! # Hooks
 //!

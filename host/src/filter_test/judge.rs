@@ -69,6 +69,12 @@ fn attempt(case: &Case, cuttings: &Cuttings, bench: &mut Bench, report: &mut Cas
     Ok((all, failures))
 }
 
+/// What is wrong, with the key within the configuration if it is about one: what the schema says has it apart.
+fn refusal(problem: &Problem) -> String {
+    let inside = problem.key.as_deref().and_then(|key| key.rsplit_once("config.")).map(|(_, inside)| inside);
+    inside.map_or_else(|| problem.message.clone(), |inside| format!("{inside}: {}", problem.message))
+}
+
 /// The filter has refused its configuration, or is none.
 fn refused(case: &Case, problems: &[Problem]) -> Attempt {
     let expected = case.steps.iter().flat_map(|step| &step.expect.expectations);
@@ -81,7 +87,7 @@ fn refused(case: &Case, problems: &[Problem]) -> Attempt {
         };
         return Err(problems.iter().map(failure).collect());
     }
-    let messages: Vec<_> = problems.iter().map(|problem| problem.message.as_str()).collect();
+    let messages: Vec<_> = problems.iter().map(refusal).collect();
     let got = Some(vec![messages.join("; ").into_bytes()]);
     let failures: Vec<_> = expected.filter_map(|expectation| shortfall(expectation, got.clone())).collect();
     if failures.is_empty() { Ok((Vec::new(), failures)) } else { Err(failures) }

@@ -3,7 +3,6 @@
 //! trust: sizes are bounded, and all that people get to see is plain text.
 
 mod form;
-mod keys;
 mod needs;
 mod schema;
 mod sections;
@@ -13,7 +12,6 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub use self::{
-    keys::Key,
     needs::{GrantKind, NeededGrant},
     schema::Schema,
     violation::Violation,
@@ -139,12 +137,6 @@ impl Manifest {
             documentation: written.documentation,
         })
     }
-
-    /// Name and version, for people.
-    #[must_use]
-    pub fn title(&self) -> String {
-        format!("{} {}", self.name, self.version)
-    }
 }
 
 /// Whether a text can be shown in a line of a terminal or a log.
@@ -179,7 +171,7 @@ mod tests {
         let text = r#"{"format":1,"name":"a","version":"1.2.3","later":{},"description":"",
             "needs":[{"grant":"clock","why":"w"},{"grant":"secrets","name":"k","why":"w","optional":true}]}"#;
         let manifest = Manifest::parse(text.as_bytes()).unwrap();
-        assert_eq!((manifest.title().as_str(), manifest.description), ("a 1.2.3", None));
+        assert_eq!((manifest.name.as_str(), manifest.version.as_str(), manifest.description), ("a", "1.2.3", None));
         assert_eq!(manifest.needs[1].kind, GrantKind::Secrets);
         assert!(manifest.needs[1].optional && !manifest.needs[0].optional);
     }

@@ -1,7 +1,5 @@
 //! What a manifest says that its filter needs.
 
-use std::fmt;
-
 use http::HeaderName;
 use serde::Deserialize;
 
@@ -72,15 +70,6 @@ impl GrantKind {
     #[must_use]
     pub fn has_names(self) -> bool {
         !matches!(self, Self::Body | Self::Clock | Self::Random)
-    }
-}
-
-impl fmt::Display for NeededGrant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.name {
-            Some(name) => write!(f, "{} {name:?}", self.kind.key()),
-            None => f.write_str(self.kind.key()),
-        }
     }
 }
 
