@@ -42,5 +42,6 @@ pub mod telemetry;
 
 pub mod cli;
 pub mod filter_test;
+pub mod inspect;
 
 pub use gateway::{Gateway, StartError};

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 /// Each module with those that it may name. All may use `telemetry`, and their own children.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
-    ("cli", &["config", "deploy", "filter_test", "gateway", "handover"]),
-    ("filter_test", &["bundled", "chain", "config", "message", "sandbox", "snapshot", "store"]),
+    ("cli", &["config", "deploy", "filter_test", "gateway", "handover", "inspect"]),
+    ("inspect", &["bundled", "config", "manifest", "sandbox", "snapshot"]),
+    ("filter_test", &["bundled", "chain", "config", "manifest", "message", "sandbox", "snapshot", "store"]),
     (
         "gateway",
         &[

@@ -282,3 +282,221 @@ mod hostile_manifests {
         assert_eq!((&policy["state"], &policy["digest"]), (&json!("kept"), &before), "{policy}");
     }
 }
+
+mod carried_cases {
+    use super::*;
+
+    const MARKS: &str = "[[cases]]\nname = \"marks requests\"\n[cases.expect]\noutcome = \"forwarded\"\n\
+                         upstream = { fields = { x-begun = \"1\" } }\n";
+
+    fn marking() -> Vec<u8> {
+        let mut module = guest("misbehave");
+        append_section(&mut module, "tollgate:cases", MARKS.as_bytes());
+        module
+    }
+
+    fn carrying(cases: &str) -> Vec<u8> {
+        RawFilter::new(REQUEST_HEAD).section("tollgate:cases", cases).build()
+    }
+
+    #[test]
+    fn are_run_before_a_version_is_live() {
+        let upstream = Upstream::start();
+        let gateway = TestGateway::new().upstream(&upstream).module("10-m", marking()).start();
+        let page = gateway.admin("/history").json();
+        let tested = page["history"].as_array().unwrap().iter().find(|record| record["stage"] == "self-test");
+        assert_eq!(tested.map(|record| &record["reason"]), Some(&json!("1 cases")), "{page:#}");
+        let before = gateway.policy("10-m")["digest"].clone();
+        // Lets everything pass as it is.
+        gateway.change(|gateway| gateway.replace_module("10-m", carrying(MARKS)));
+        let policy = gateway.policy("10-m");
+        assert_eq!((&policy["state"], &policy["digest"]), (&json!("kept"), &before));
+        let error = gateway.relative(policy["last-error"].as_str().unwrap());
+        assert!(error.starts_with("policies/10-m.wasm:1: the case \"marks requests\" fails: "), "{error}");
+    }
+
+    #[test]
+    fn and_those_beside_the_module_count_together() {
+        let upstream = Upstream::start();
+        let files = TestGateway::new().upstream(&upstream).module("10-m", marking());
+        let gateway = files.file("policies/10-m.cases.toml", MARKS).start();
+        let page = gateway.admin("/history").json();
+        let tested = page["history"].as_array().unwrap().iter().find(|record| record["stage"] == "self-test");
+        assert_eq!(tested.map(|record| &record["reason"]), Some(&json!("2 cases")), "{page:#}");
+    }
+
+    #[test]
+    fn can_be_run_by_hand() {
+        let folder = nowhere().module("10-m", marking()).module("20-other", guest("misbehave"));
+        let run = |module: &str| Binary::finish(&folder.folder().path().join("policies"), &["filter", "test", module]);
+        let (good, none) = (run("10-m.wasm"), run("20-other.wasm"));
+        assert!(good.status.success() && good.stdout.ends_with("1 passed, 0 failed\n"), "{good:?}");
+        assert!(!none.status.success() && none.stdout.starts_with("20-other.wasm: carries no cases; "), "{none:?}");
+    }
+
+    #[test]
+    fn that_go_too_far_are_refused() {
+        let one = |more: &str| format!("[[cases]]\nname = \"a\"\nexpect = {{ outcome = \"forwarded\" }}\n{more}");
+        let large = "request = { method = \"POST\", body = { repeat = \"xxxx\", times = 1000000 } }\n";
+        let cases = [
+            ("[[cases]]\nnam = 1\n".to_owned(), "policies/10-m.wasm:2: cases[0].nam: unknown key"),
+            (
+                one("request = { body = { file = \"/etc/hostname\" } }\n"),
+                "policies/10-m.wasm:4: cases[0].request.body.file: is a file, and cases in a module can read none",
+            ),
+            (
+                format!("[[chain]]\nfilter = \"../other.wasm\"\n{}", one("")),
+                "policies/10-m.wasm:1: chain: has other filters, and a module carries cases of itself alone",
+            ),
+            (one(large), "policies/10-m.wasm: what it carries is too much once it is read"),
+            (
+                one(&"[[cases.then]]\nexpect = { outcome = \"forwarded\" }\n".repeat(300)),
+                "policies/10-m.wasm: what it carries is too much once it is read",
+            ),
+        ];
+        for (text, expected) in cases {
+            let told = problems(carrying(&text), "config = {}");
+            assert!(told.iter().any(|problem| problem.starts_with(expected)), "{expected}: {told:?}");
+        }
+    }
+
+    #[test]
+    fn of_bundled_filters_are_those_of_their_projects() {
+        let folder = nowhere();
+        for name in ["api-key", "headers", "rate-limit"] {
+            let finished = Binary::finish(folder.folder().path(), &["filter", "inspect", name, "--json"]);
+            let told: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
+            assert!(told["cases"].as_array().is_some_and(|cases| !cases.is_empty()), "{told:#}");
+            assert_eq!(told["cases-problems"], json!([]));
+        }
+    }
+}
+
+mod inspection {
+    use super::*;
+
+    const SAYS: &str = "[[cases]]\nname = \"passes\"\nexpect = { outcome = \"forwarded\" }\n";
+
+    fn module() -> Vec<u8> {
+        let schema = json!({
+            "type": "object",
+            "properties": {
+                "limit": { "type": "integer", "minimum": 1, "default": 3 },
+                "zones": { "type": "array", "items": { "type": "object", "required": ["id"], "properties": {
+                    "id": { "type": "string", "description": "What it is\u{1b}[2J called" } } } },
+            },
+            "required": ["zones"],
+            "additionalProperties": false,
+        });
+        let manifest = json!({
+            "format": 1, "name": "raw", "version": "1.2.3", "description": "Says yes", "hooks": ["on-request"],
+            "schema": schema, "documentation": "# Raw\n\nYes.\n",
+            "needs": [
+                { "grant": "clock", "why": "tokens expire" },
+                { "grant": "callouts", "name": "auth", "why": "asks who may pass" },
+                { "grant": "random", "why": "for luck", "optional": true },
+            ],
+        });
+        let filter = RawFilter::new(REQUEST_HEAD).section("tollgate:manifest", manifest.to_string());
+        filter.section("tollgate:cases", SAYS).build()
+    }
+
+    fn inspect(gateway: &TestGateway, args: &[&str]) -> tollgate_tests::Finished {
+        let args: Vec<_> = ["filter", "inspect"].iter().chain(args).collect();
+        Binary::finish(gateway.folder().path(), &args)
+    }
+
+    #[test]
+    fn tells_what_a_module_is_and_what_to_write_for_it() {
+        let module = module();
+        let finished = inspect(&nowhere().module("raw", &module), &["policies/raw.wasm"]);
+        let told: Vec<_> = finished.stdout.lines().filter(|line| !line.starts_with("digest ")).collect();
+        let size = format!("size     {} bytes, a core module", module.len());
+        assert_eq!(
+            told,
+            [
+                "raw 1.2.3: Says yes",
+                &size,
+                "hooks    on-request",
+                "imports  none",
+                "needs    clock: tokens expire",
+                "         callouts \"auth\": asks who may pass",
+                "         random: for luck (it can do without)",
+                "cases    \"passes\"",
+                "manual   3 lines, which --json has",
+                "",
+                "[config]",
+                "  limit       a whole number, at least 1  default 3",
+                "  zones       a list of a table with id   required",
+                "  zones[].id  text                        required; What it is [2J called",
+                "",
+                "a policy has to grant clocks (tokens expire), callouts to \"auth\" (asks who may pass):",
+                "grants = { clock = true, callouts = [\"auth\"] }",
+            ],
+            "{finished:?}"
+        );
+        assert!(finished.status.success());
+    }
+
+    #[test]
+    fn tells_programs_the_same() {
+        let gateway = nowhere().module("raw", module()).module("silent", RawFilter::new(REQUEST_HEAD).build());
+        let json = |name: &str| -> serde_json::Value {
+            serde_json::from_str(&inspect(&gateway, &[name, "--json"]).stdout).unwrap()
+        };
+        let told = json("policies/raw.wasm");
+        assert_eq!((&told["name"], &told["kind"], &told["cases"]), (&json!("raw"), &json!("core"), &json!(["passes"])));
+        assert_eq!(told["lacks"], json!([{ "grant": "clock", "name": null }, { "grant": "callouts", "name": "auth" }]));
+        assert_eq!(told["schema"]["properties"]["limit"]["default"], 3);
+        let silent = json("policies/silent.wasm");
+        assert!(silent["name"].is_null() && silent["hooks"].is_null() && silent["grants"].is_null(), "{silent:#}");
+        assert!(silent["digest"].as_str().unwrap().starts_with("sha256:"));
+    }
+
+    #[test]
+    fn knows_components_and_what_imports_need() {
+        let gateway = nowhere().module("grants", guest("grants")).module("facts", guest_component("facts"));
+        let told = inspect(&gateway, &["policies/facts.wasm"]).stdout;
+        assert!(told.contains("bytes, a component\n") && told.starts_with("facts "), "{told}");
+        let told = inspect(&gateway, &["policies/grants.wasm"]).stdout;
+        assert!(told.contains("clock: it imports what gives that"), "{told}");
+    }
+
+    #[test]
+    fn says_what_a_policy_lacks() {
+        let gateway = nowhere().config(
+            "policies-dir = \"policies\"\n[[listeners]]\naddress = \"127.0.0.1:8080\"\n[upstreams.auth]\n\
+             endpoints = [\"127.0.0.1:9\"]\n[[routes]]\nupstream = \"auth\"\n",
+        );
+        let gateway = gateway
+            .module("raw", module())
+            .policy("raw", "grants = { body = false, callouts = [\"auth\"] }\n[config]\nzones = []\nlimit = 0\n");
+        let config = gateway.source_args();
+        let of = |policy: &str| inspect(&gateway, &["policies/raw.wasm", &config[0], &config[1], "--policy", policy]);
+        let finished = of("raw");
+        let told: Vec<_> = finished.stdout.lines().rev().take(3).collect();
+        let limit = gateway.relative(told[0]);
+        assert_eq!(
+            (limit.as_str(), told[1], told[2]),
+            (
+                "policies/raw.toml:4: config.limit: is less than 1; write a whole number, at least 1",
+                "grants = { clock = true, body = false, callouts = [\"auth\"] }",
+                "the policy \"raw\" has to grant clocks (tokens expire):",
+            )
+        );
+        assert!(!finished.status.success(), "{finished:?}");
+        assert!(of("row").stderr.contains("there is no policy \"row\"; did you mean \"raw\"?"));
+        let good = "grants = { clock = true, callouts = [\"auth\"] }\n[config]\nzones = []\n";
+        gateway.folder().write("policies/raw.toml", good);
+        assert!(of("raw").status.success());
+    }
+
+    #[test]
+    fn of_what_is_no_module_says_why() {
+        let gateway = nowhere().file("broken.wasm", "no module").file("deep.wasm", saying("{"));
+        let told = |name: &str| inspect(&gateway, &[name]).stderr;
+        assert!(told("broken.wasm").starts_with("broken.wasm: not a WebAssembly component: "));
+        assert!(told("deep.wasm").starts_with("deep.wasm: its section tollgate:manifest is no manifest: EOF"));
+        assert!(told("none.wasm").contains("none.wasm: cannot be read: "));
+    }
+}

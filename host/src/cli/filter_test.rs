@@ -10,7 +10,7 @@ use crate::filter_test::{Format, Tests, replay};
 // No doc comment: clap would take it for the command's description.
 #[derive(Args)]
 pub(super) struct FilterTest {
-    /// Files of cases, or folders to look for cases.toml and NAME.cases.toml in.
+    /// Files of cases, modules that carry some, or folders to look for cases.toml and NAME.cases.toml in.
     #[arg(value_name = "FILE|DIR", default_value = ".")]
     paths: Vec<PathBuf>,
     /// Only cases whose name has this in it.

@@ -5,6 +5,7 @@ mod descriptors;
 mod filter_new;
 mod filter_test;
 mod history;
+mod inspect;
 mod operate;
 mod route;
 mod run;
@@ -55,6 +56,8 @@ enum Filter {
         /// Lower-case letters, digits and hyphens.
         name: String,
     },
+    /// Tell what a module is, what it needs and how it is configured, and what a policy would lack to run it.
+    Inspect(inspect::Inspect),
     /// Run cases of filters on the gateway's own engine, and say what is not as expected.
     Test(filter_test::FilterTest),
     /// Run a case and show hook by hook what the filter is given and what it answers.
@@ -76,6 +79,7 @@ impl Cli {
             Command::Pause(of) => of.pause(),
             Command::Resume(of) => of.resume(),
             Command::Filter(Filter::New { name }) => new_filter(&name),
+            Command::Filter(Filter::Inspect(inspect)) => inspect.run(),
             Command::Filter(Filter::Test(test)) => test.run(),
             Command::Filter(Filter::Replay(replay)) => replay.run(),
         };

@@ -42,6 +42,11 @@ impl Document {
         Self::with(Report::new(file), text)
     }
 
+    /// A text that a module carries.
+    pub(super) fn carried(module: &Path, text: String) -> Self {
+        Self::with(Report::carried(module), text)
+    }
+
     fn with(report: Report, text: String) -> Self {
         let line_starts = line_starts(&text);
         Self { report, text, line_starts }

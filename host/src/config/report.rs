@@ -1,7 +1,7 @@
 //! Collects the problems of one file, so that all of them are reported at once.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     path::{Path, PathBuf},
 };
 
@@ -28,17 +28,44 @@ impl<T> At<T> {
 /// Why a value is no good: message and remedy.
 pub(super) type Wrong = (String, String);
 
+/// What the text of whoever wrote a module may take up once it is read, in bytes: it may say to repeat things.
+const ROOM: usize = 2 << 20;
+const TOO_MUCH: &str = "what it carries is too much once it is read";
+
 /// The problems of one file. Shared by all that read or check a part of it, hence the cell.
 #[derive(Debug)]
 pub(super) struct Report {
     file: PathBuf,
     problems: RefCell<Vec<Problem>>,
+    /// How much may still be taken up, if that is bounded.
+    room: Option<Cell<usize>>,
 }
 
 impl Report {
     /// No problem so far.
     pub(super) fn new(file: impl Into<PathBuf>) -> Self {
-        Self { file: file.into(), problems: RefCell::default() }
+        Self { file: file.into(), problems: RefCell::default(), room: None }
+    }
+
+    /// Of a text that a module carries: its author is not the one whose files these are.
+    pub(super) fn carried(module: impl Into<PathBuf>) -> Self {
+        Self { room: Some(Cell::new(ROOM)), ..Self::new(module) }
+    }
+
+    /// Whether the text is one that a module carries, which names no files.
+    pub(super) fn is_carried(&self) -> bool {
+        self.room.is_some()
+    }
+
+    /// Whether there is room for that many bytes, which are taken from it.
+    pub(super) fn has_room(&self, bytes: usize) -> bool {
+        let Some(room) = &self.room else { return true };
+        let rest = room.get().checked_sub(bytes);
+        room.set(rest.unwrap_or(0));
+        if rest.is_none() && !self.problems.borrow().iter().any(|problem| problem.message == TOO_MUCH) {
+            self.whole(TOO_MUCH, "shorten its cases");
+        }
+        rest.is_some()
     }
 
     /// The file that the problems are in.

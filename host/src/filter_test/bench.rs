@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::runtime::{Builder as RuntimeBuilder, Runtime};
 
@@ -26,6 +27,8 @@ pub(super) struct Bench {
     runtime: Runtime,
     /// Keeps what was compiled until the next modules.
     modules: Vec<Arc<Module>>,
+    /// Until when cases may take, if that is bounded.
+    pub(super) until: Option<Instant>,
 }
 
 /// Policies that are ready, alone in their world: what they count and keep is of one case.
@@ -57,7 +60,12 @@ impl Bench {
     /// On an engine that there is already.
     pub(super) fn on(cache: Arc<ModuleCache>) -> Result<Self, String> {
         let runtime = RuntimeBuilder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
-        Ok(Self { cache, runtime, modules: Vec::new() })
+        Ok(Self { cache, runtime, modules: Vec::new(), until: None })
+    }
+
+    /// Whether cases have taken longer than they may.
+    pub(super) fn is_late(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() > until)
     }
 
     /// Of the modules that the last case was run on.

@@ -61,6 +61,9 @@ fn attempt(case: &Case, cuttings: &Cuttings, bench: &mut Bench, report: &mut Cas
     };
     let (mut all, mut failures) = (Vec::new(), Vec::new());
     for (step, cuts) in case.steps.iter().zip(&cuttings.0) {
+        if bench.is_late() {
+            return Err(vec![Failure::new("", case.line, "all cases in time", "there is none left")]);
+        }
         let happened = ready.pass(step, [&cuts[0], &cuts[1]], bench);
         report.note(&happened.hooks);
         failures.extend(judge(step, &happened, &ready));

@@ -32,7 +32,9 @@ pub use self::trace::replay;
 
 use self::bench::Bench;
 use crate::bundled;
+use crate::config::Problem;
 use crate::config::cases::CaseFile;
+use crate::manifest::Carried;
 
 /// Which cases to run, and on what.
 #[derive(Clone, Debug)]
@@ -44,7 +46,8 @@ pub struct Tests {
 }
 
 impl Tests {
-    /// The cases of a file, or of all files in a folder and below that are named `cases.toml` or `NAME.cases.toml`.
+    /// The cases of a file, those that a module `NAME.wasm` carries, or those of all files in a folder and below that are named
+    /// `cases.toml` or `NAME.cases.toml`.
     #[must_use]
     pub fn of(path: impl AsRef<Path>) -> Self {
         Self { paths: vec![path.as_ref().to_owned()], module: None, only: None, state_dir: None }
@@ -96,7 +99,7 @@ impl Tests {
     }
 
     fn run_file(&self, file: &Path, bench: &mut Bench, report: &mut Report) {
-        let cases = match CaseFile::load(file, &bundled::names(), self.module.as_deref()) {
+        let cases = match self.load(file) {
             Ok(cases) => cases.cases,
             Err(problems) => {
                 report.problems.extend(problems.iter().map(ToString::to_string));
@@ -105,5 +108,22 @@ impl Tests {
         };
         let wanted = cases.iter().filter(|case| self.only.as_ref().is_none_or(|only| case.name.contains(only)));
         report.cases.extend(wanted.map(|case| judge::run(file, case, bench)));
+    }
+
+    /// Cases of a file, or those that a module carries.
+    fn load(&self, file: &Path) -> Result<CaseFile, Vec<Problem>> {
+        let module = self.module.as_deref();
+        if file.extension().is_none_or(|extension| extension != "wasm") {
+            return CaseFile::load(file, &bundled::names(), module);
+        }
+        let wrong = |message: String, remedy: &str| {
+            vec![Problem { file: file.to_owned(), line: None, key: None, message, remedy: remedy.to_owned() }]
+        };
+        let unreadable = |error| wrong(format!("cannot be read: {error}"), "check the path of the module");
+        let content = std::fs::read(file).map_err(unreadable)?;
+        let carried = Carried::read(&content).map_err(|error| wrong(error.to_string(), ""))?;
+        let none =
+            || wrong("carries no cases".to_owned(), "name a file of cases, or build it with #[filter(cases = \"…\")]");
+        CaseFile::carried(file, &carried.cases.ok_or_else(none)?, module)
     }
 }

@@ -1,4 +1,4 @@
-//! The cases that lie beside a module, run before a version of a policy goes live.
+//! The cases that a module carries and those that lie beside it, run before a version of a policy goes live.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::render::failure_line;
 use super::report::CaseReport;
 use crate::bundled;
 use crate::config::cases::CaseFile;
-use crate::config::{FilterSource, Policy, Problem};
+use crate::config::{FilterSource, Policy, PolicyLimits, Problem};
 use crate::sandbox::{Digest, ModuleCache};
 use crate::snapshot::SelfTest;
 
@@ -29,13 +29,13 @@ impl SelfTests {
         Self { cache }
     }
 
-    fn run_file(&self, file: &Path, module: &Path, digest: Digest) -> Result<usize, Vec<Problem>> {
-        let cases = CaseFile::load(file, &bundled::names(), Some(module))?.cases;
-        let mut bench = Bench::on(Arc::clone(&self.cache)).map_err(|error| vec![whole(file, error)])?;
-        let begun = Instant::now();
+    fn run_files(&self, files: &[CaseFile], module: &Path, digest: Digest) -> Result<usize, Vec<Problem>> {
+        let mut bench = Bench::on(Arc::clone(&self.cache)).map_err(|error| vec![whole(module, error)])?;
+        let until = Instant::now() + TIME;
+        bench.until = Some(until);
         let mut problems = Vec::new();
-        for case in &cases {
-            if begun.elapsed() > TIME {
+        for (file, case) in files.iter().flat_map(|file| file.cases.iter().map(|case| (&file.file, case))) {
+            if Instant::now() > until {
                 let message = format!("the cases take longer than {} s together", TIME.as_secs());
                 problems.push(Problem { remedy: "keep those that matter".to_owned(), ..whole(file, message) });
                 break;
@@ -47,21 +47,39 @@ impl SelfTests {
                 return Err(vec![whole(module, "changed while it was tested".to_owned())]);
             }
         }
-        if problems.is_empty() { Ok(cases.len()) } else { Err(problems) }
+        if problems.is_empty() { Ok(files.iter().map(|file| file.cases.len()).sum()) } else { Err(problems) }
     }
 }
 
 impl SelfTest for SelfTests {
-    fn run(&self, policy: &Policy, digest: Digest) -> Result<Option<usize>, Vec<Problem>> {
+    fn run(&self, policy: &Policy, digest: Digest, carried: Option<&str>) -> Result<Option<usize>, Vec<Problem>> {
         let FilterSource::Module { path, .. } = &policy.filter else { return Ok(None) };
-        let file = cases_of(path);
-        if !file.is_file() {
+        let carried = carried.map(|text| CaseFile::carried(path, text, None)).transpose()?;
+        let mut files: Vec<_> = carried.map(|file| bounded(file, &policy.limits)).into_iter().collect();
+        let beside = cases_of(path);
+        if beside.is_file() {
+            files.push(CaseFile::load(&beside, &bundled::names(), Some(path))?);
+        }
+        if files.is_empty() {
             return Ok(None);
         }
         // On a thread of its own: whoever starts a gateway may be in a runtime already, and a case needs one.
-        let ran = std::thread::scope(|scope| scope.spawn(|| self.run_file(&file, path, digest)).join());
-        ran.unwrap_or_else(|_| Err(vec![whole(&file, "the cases cannot be run".to_owned())])).map(Some)
+        let ran = std::thread::scope(|scope| scope.spawn(|| self.run_files(&files, path, digest)).join());
+        ran.unwrap_or_else(|_| Err(vec![whole(path, "its cases cannot be run".to_owned())])).map(Some)
     }
+}
+
+/// Cases of the module's author, who may not give the module more than whoever runs it does, or than there is by default.
+fn bounded(mut file: CaseFile, own: &PolicyLimits) -> CaseFile {
+    let usual = PolicyLimits::default();
+    for limits in file.cases.iter_mut().flat_map(|case| &mut case.policies).map(|policy| &mut policy.limits) {
+        limits.cpu = limits.cpu.min(own.cpu.max(usual.cpu));
+        limits.configure = limits.configure.min(own.configure.max(usual.configure));
+        limits.memory = limits.memory.min(own.memory.max(usual.memory));
+        limits.body = limits.body.min(own.body.max(usual.body));
+        limits.instances = limits.instances.min(own.instances.max(usual.instances));
+    }
+    file
 }
 
 /// `NAME.cases.toml` beside `NAME.wasm`.

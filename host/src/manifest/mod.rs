@@ -3,6 +3,7 @@
 //! trust: sizes are bounded, and all that people get to see is plain text.
 
 mod form;
+mod keys;
 mod needs;
 mod schema;
 mod sections;
@@ -12,6 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub use self::{
+    keys::Key,
     needs::{GrantKind, NeededGrant},
     schema::Schema,
     violation::Violation,

@@ -149,6 +149,17 @@ impl Module {
         self.carried.cases.as_deref()
     }
 
+    /// What it imports: interfaces of ours, and `wasi` if that is among it.
+    pub fn imported(&self) -> impl Iterator<Item = &'static str> {
+        self.imports.interfaces.iter().copied().chain(self.imports.wasi.then_some("wasi"))
+    }
+
+    /// Whether bytes are those of a component rather than of a core module, by how they begin.
+    #[must_use]
+    pub fn is_component(bytes: &[u8]) -> bool {
+        matches!(Kind::of(bytes), Some(Kind::Component))
+    }
+
     /// Whether the module imports that interface of ours.
     #[must_use]
     pub fn imports(&self, interface: &str) -> bool {

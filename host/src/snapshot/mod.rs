@@ -26,7 +26,7 @@ pub use describe::{Explanation, explain};
 pub use listener::{BoundListener, ListenerSettings};
 pub(crate) use policies::default_state_dir;
 pub use policies::{PolicyState, PolicyStatus, Title};
-pub use requirements::Lack;
+pub use requirements::{Fit, Lack};
 pub use self_test::SelfTest;
 pub use stage::Stage;
 pub use store::SnapshotStore;

@@ -191,7 +191,7 @@ impl PolicyMaker {
         let made = verify(policy, module).and_then(|()| self.is_wanted(policy, version)).and_then(|()| {
             let made = self.prepare_from(policy, &content, stores, older)?;
             if older.is_none_or(|older| !Arc::ptr_eq(older, &made)) {
-                self.self_test(policy, version, module)?;
+                self.self_test(policy, version, &made.filter.module)?;
             }
             Ok(made)
         });

@@ -5,7 +5,9 @@ use std::fmt;
 
 use http::HeaderName;
 
-use crate::config::{self, Place, Problem, grants_with, suggest};
+use super::grants;
+use super::secrets::Secrets;
+use crate::config::{self, Place, Problem, SecretEntry, grants_with, suggest};
 use crate::manifest::{GrantKind, Violation};
 use crate::sandbox::{Grants, Module, Need};
 
@@ -18,6 +20,31 @@ pub struct Lack {
     pub name: Option<String>,
     /// What for, if its author says so.
     pub why: Option<String>,
+}
+
+/// How a module goes with a policy.
+#[derive(Debug)]
+pub struct Fit {
+    /// What the policy would have to grant besides.
+    pub lacks: Vec<Lack>,
+    /// The policy's grants with these, as the configuration has them.
+    pub grants: String,
+    /// What else is wrong with the policy.
+    pub problems: Vec<Problem>,
+}
+
+impl Fit {
+    /// Of a policy whose configuration has these secrets; nothing of the module is run.
+    #[must_use]
+    pub fn of(policy: &config::Policy, secrets: &[SecretEntry], module: &Module) -> Self {
+        let mut known = Secrets::default();
+        let mut problems = known.read(secrets).problems;
+        let grants = grants::granted(policy, &known);
+        let lacks = grants.as_ref().map(|grants| lacks(policy, grants, module)).unwrap_or_default();
+        problems.extend(grants.err().unwrap_or_default());
+        problems.extend(unfit(policy, module));
+        Self { grants: written_with(policy, &lacks), lacks, problems }
+    }
 }
 
 /// What is to be said if the policy does not grant all that the module asks for.
@@ -59,12 +86,16 @@ fn problem(policy: &config::Policy, Violation { pointer, message, remedy, known 
 pub(super) fn missing(policy: &config::Policy, lacks: &[Lack]) -> Problem {
     let Place { file, line, key } = policy.grants_place.clone();
     let named: Vec<_> = lacks.iter().map(ToString::to_string).collect();
-    let written = grants_with(&policy.written_grants, lacks.iter().map(|lack| (lack.kind.key(), lack.name.as_deref())));
+    let written = written_with(policy, lacks);
     let remedy = match key {
         Some(_) => format!("if it may have that, write {written}"),
         None => format!("if it may have that, write {written} to {}.toml beside it", policy.name),
     };
     Problem { file, line, key, message: format!("the filter is not granted {}", named.join(", ")), remedy }
+}
+
+fn written_with(policy: &config::Policy, lacks: &[Lack]) -> String {
+    grants_with(&policy.written_grants, lacks.iter().map(|lack| (lack.kind.key(), lack.name.as_deref())))
 }
 
 impl Lack {

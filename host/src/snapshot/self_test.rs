@@ -5,15 +5,15 @@ use std::sync::Arc;
 use super::policies::PolicyMaker;
 use crate::config::{Policy, Problem};
 use crate::deploy::{Stage, Version};
-use crate::sandbox::Digest;
+use crate::sandbox::{Digest, Module};
 
 /// Runs the cases that there are for a policy's module.
 pub trait SelfTest: Send + Sync {
-    /// Says how many there were; none if there is no file of them.
+    /// Says how many there were; none if the module carries none and there is no file of them.
     ///
     /// # Errors
     /// What is wrong with the cases, or which of them fail.
-    fn run(&self, policy: &Policy, module: Digest) -> Result<Option<usize>, Vec<Problem>>;
+    fn run(&self, policy: &Policy, module: Digest, carried: Option<&str>) -> Result<Option<usize>, Vec<Problem>>;
 }
 
 /// Who runs them, if anybody does.
@@ -21,13 +21,13 @@ pub(super) type Tester = Option<Arc<dyn SelfTest>>;
 
 impl PolicyMaker {
     /// Runs the cases of a version that has never been live.
-    pub(super) fn self_test(&mut self, policy: &Policy, version: Version, module: Digest) -> Result<(), Vec<Problem>> {
+    pub(super) fn self_test(&mut self, policy: &Policy, version: Version, module: &Module) -> Result<(), Vec<Problem>> {
         let Some(tester) = &self.tester else { return Ok(()) };
         if self.told.deploy.has_passed(&policy.name, version) {
             return Ok(());
         }
         self.told.steps.enter(Stage::SelfTest);
-        match tester.run(policy, module)? {
+        match tester.run(policy, module.digest, module.cases())? {
             Some(cases) => self.told.steps.remark(format!("{cases} cases")),
             None => self.told.steps.forget(),
         }

@@ -74,6 +74,10 @@ pub(super) fn bytes(item: Item<'_>) -> Option<Vec<u8>> {
     section.finish();
     match (hexadecimal, file, repeat, times) {
         (Some(text), None, None, None) => report.good(&text, hex(&text.value)),
+        (None, Some(path), None, None) if report.is_carried() => {
+            report.at(&path, "is a file, and cases in a module can read none", "write what is in it");
+            None
+        }
         (None, Some(path), None, None) => {
             let folder = report.file().parent().unwrap_or(std::path::Path::new(""));
             let unreadable = |error: std::io::Error| {
@@ -82,7 +86,7 @@ pub(super) fn bytes(item: Item<'_>) -> Option<Vec<u8>> {
             report.good(&path, std::fs::read(folder.join(&path.value)).map_err(unreadable))
         }
         (None, None, Some(text), Some(times)) if text.value.len().saturating_mul(times) <= MAX_BYTES => {
-            Some(text.value.repeat(times).into_bytes())
+            report.has_room(text.value.len() * times).then(|| text.value.repeat(times).into_bytes())
         }
         _ => {
             report.at(&place, "is no content", REMEDY);

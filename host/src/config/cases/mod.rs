@@ -32,6 +32,9 @@ use super::{
     section::{Item, Section},
 };
 
+/// What an exchange of a case takes up at least, in bytes, as it has what was said before it.
+const EXCHANGE: usize = 8 << 10;
+
 /// A file of cases.
 #[derive(Debug, Clone)]
 pub struct CaseFile {
@@ -87,6 +90,18 @@ impl CaseFile {
     /// All that is wrong with it.
     pub fn load(file: &Path, bundled: &[&str], module: Option<&Path>) -> Result<Self, Vec<Problem>> {
         let document = Document::read(&Files::on_disk(), file, "check the path of the cases");
+        Self::of(document, bundled, module)
+    }
+
+    /// Reads what a module carries, which is about the module itself, names no files and does not take up much.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn carried(carrier: &Path, text: &str, module: Option<&Path>) -> Result<Self, Vec<Problem>> {
+        Self::of(Document::carried(carrier, text.to_owned()), &[], Some(module.unwrap_or(carrier)))
+    }
+
+    fn of(document: Document, bundled: &[&str], module: Option<&Path>) -> Result<Self, Vec<Problem>> {
         let read = document.parse().map(|section| read(section, bundled, module));
         let problems = document.report.into_problems();
         match read.flatten() {
@@ -106,7 +121,8 @@ fn read(mut section: Section<'_>, bundled: &[&str], module: Option<&Path>) -> Op
     };
     let items = section.need("cases", "add [[cases]] with a name, a request and what to expect").and_then(Item::array);
     section.finish();
-    let drafts = items?.into_iter().filter_map(Item::section).filter_map(|table| read_case(table, &base, &chain));
+    let items = items?.into_iter().take_while(|_| report.has_room(EXCHANGE));
+    let drafts = items.filter_map(Item::section).filter_map(|table| read_case(table, &base, &chain));
     let cases: Vec<Case> = drafts.collect();
     check_names(&cases, report);
     if cases.is_empty() && !report.any() {
@@ -174,6 +190,9 @@ fn read_case(mut section: Section<'_>, base: &Draft, chain: &Chain) -> Option<Ca
     draft.setting.check(chain, &place, report);
     let mut steps = vec![read_step(&mut section, &draft, chain)];
     for then in section.take("then").and_then(Item::array).into_iter().flatten() {
+        if !report.has_room(EXCHANGE) {
+            break;
+        }
         let Some(mut section) = then.section() else { continue };
         draft = draft.going_on().with(&mut section, chain);
         steps.push(read_step(&mut section, &draft, chain));

@@ -95,6 +95,11 @@ fn configure(policy: &mut Policy, (config, lines): (At<Value>, Lines)) {
 fn read_chain(item: Item<'_>, bundled: &[&str], module: Option<&Path>) -> Chain {
     let (report, place) = (item.report(), item.place());
     let mut policies: Vec<Policy> = Vec::new();
+    if report.is_carried() {
+        let remedy = "write them into a file beside the module";
+        report.at(&place, "has other filters, and a module carries cases of itself alone", remedy);
+        return Chain { policies, is_one: false };
+    }
     let mut replaced = module.is_none();
     for mut section in item.array().into_iter().flatten().filter_map(Item::section) {
         let at = section.place();

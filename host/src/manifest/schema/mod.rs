@@ -13,6 +13,7 @@ use std::fmt;
 use serde_json::Value;
 
 use self::read::Rules;
+use super::keys::{self, Key};
 use super::violation::Violation;
 
 /// A schema that is one.
@@ -37,6 +38,12 @@ impl Schema {
     #[must_use]
     pub fn violations(&self, config: &Value) -> Vec<Violation> {
         check::check(&self.rules, &self.written, config)
+    }
+
+    /// The keys of the configuration.
+    #[must_use]
+    pub fn keys(&self) -> Vec<Key> {
+        keys::list(&self.written)
     }
 }
 
