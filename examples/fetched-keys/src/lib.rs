@@ -7,15 +7,17 @@ use tollgate_filter::prelude::*;
 /// For how many periods a key is known after it was last on the list.
 const KNOWN_FOR: u32 = 3;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Schema)]
 #[serde(deny_unknown_fields)]
 struct FetchedKeys {
     /// The upstream that has the list; the policy must be granted it.
     upstream: String,
     /// Its path there.
+    #[schema(default = "/")]
     #[serde(default = "root")]
     path: String,
     /// Seconds between two looks at it.
+    #[schema(default = 60, minimum = 1)]
     #[serde(default = "a_minute")]
     every: u32,
 }
@@ -28,7 +30,7 @@ fn a_minute() -> u32 {
     60
 }
 
-#[filter]
+#[filter(documentation = "README.md", needs(callouts("fetches the list of keys")))]
 impl Filter for FetchedKeys {
     fn check(&mut self) -> Result<(), String> {
         if self.every == 0 { Err("every: 0 is no period; write a number of seconds".into()) } else { Ok(()) }

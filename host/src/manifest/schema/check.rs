@@ -96,7 +96,7 @@ impl<'a> Check<'a> {
             let message = format!("is {}, not {}", word_of(value), wanted.join(" or "));
             found.push(Found::new(Kind::Type, at, message, format!("write {}", self.form(rules))));
         }
-        if let Some(values) = &rules.values {
+        for values in &rules.values {
             self.spend(values.len() as u64)?;
             if !values.iter().any(|allowed| is_same(allowed, value)) {
                 let remedy = format!("write {}", self.form(rules));
@@ -120,7 +120,7 @@ impl<'a> Check<'a> {
             let remedy = format!("write {}", self.form(rules));
             found.push(Found::new(Kind::Other, at, message, remedy));
         };
-        if let Some(bound) = &rules.least {
+        for bound in &rules.least {
             let limit = &bound.limit;
             match bound.is_excluded {
                 false if compare(number, limit).is_lt() => push(format!("is less than {limit}")),
@@ -128,7 +128,7 @@ impl<'a> Check<'a> {
                 _ => {}
             }
         }
-        if let Some(bound) = &rules.most {
+        for bound in &rules.most {
             let limit = &bound.limit;
             match bound.is_excluded {
                 false if compare(number, limit).is_gt() => push(format!("is more than {limit}")),
@@ -513,6 +513,14 @@ mod tests {
         let tree = json!({ "properties": { "not": { "$ref": "#" } }, "additionalProperties": false });
         assert_eq!(told(tree.clone(), &json!({ "not": { "not": {} } })).len(), 0);
         assert_eq!(told(tree, &json!({ "not": { "nut": {} } })), ["/not/nut: unknown key; "]);
+    }
+
+    #[test]
+    fn keywords_that_say_the_same_count_both() {
+        let both = json!({ "const": 1, "enum": [2, 3] });
+        assert_eq!([1, 2].map(|value| told(both.clone(), &json!(value)).len()), [1, 1]);
+        let bounds = json!({ "minimum": 5, "exclusiveMinimum": 1, "maximum": 7, "exclusiveMaximum": 9 });
+        assert_eq!([3, 6, 8].map(|value| told(bounds.clone(), &json!(value)).len()), [1, 0, 1]);
     }
 
     #[test]

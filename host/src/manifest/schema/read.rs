@@ -48,9 +48,10 @@ pub(super) struct Rules {
     /// `false`: no value will do.
     pub(super) never: bool,
     pub(super) types: Vec<Type>,
-    pub(super) values: Option<Vec<Value>>,
-    pub(super) least: Option<Bound>,
-    pub(super) most: Option<Bound>,
+    /// `enum` and `const`, each of which has to have the value.
+    pub(super) values: Vec<Vec<Value>>,
+    pub(super) least: Vec<Bound>,
+    pub(super) most: Vec<Bound>,
     pub(super) multiple_of: Option<Number>,
     pub(super) length: Range,
     pub(super) pattern: Option<Regex>,
@@ -164,12 +165,12 @@ impl<'a> Reader<'a> {
             let here = below(at, keyword);
             match keyword.as_str() {
                 "type" => rules.types = types(value, &here)?,
-                "enum" => rules.values = Some(array(value, &here)?.clone()),
-                "const" => rules.values = Some(vec![value.clone()]),
-                "minimum" => rules.least = Some(Bound { limit: number(value, &here)?, is_excluded: false }),
-                "maximum" => rules.most = Some(Bound { limit: number(value, &here)?, is_excluded: false }),
-                "exclusiveMinimum" => rules.least = Some(Bound { limit: number(value, &here)?, is_excluded: true }),
-                "exclusiveMaximum" => rules.most = Some(Bound { limit: number(value, &here)?, is_excluded: true }),
+                "enum" => rules.values.push(array(value, &here)?.clone()),
+                "const" => rules.values.push(vec![value.clone()]),
+                "minimum" => rules.least.push(Bound { limit: number(value, &here)?, is_excluded: false }),
+                "maximum" => rules.most.push(Bound { limit: number(value, &here)?, is_excluded: false }),
+                "exclusiveMinimum" => rules.least.push(Bound { limit: number(value, &here)?, is_excluded: true }),
+                "exclusiveMaximum" => rules.most.push(Bound { limit: number(value, &here)?, is_excluded: true }),
                 "multipleOf" => rules.multiple_of = Some(positive(value, &here)?),
                 "minLength" => rules.length.least = Some(natural(value, &here)?),
                 "maxLength" => rules.length.most = Some(natural(value, &here)?),
@@ -178,7 +179,11 @@ impl<'a> Reader<'a> {
                 // Of drafts before 2020-12.
                 "items" if value.is_array() => rules.prefix = self.list(value, &here, depth)?,
                 "items" => rules.items = Some(self.part(value, &here, depth)?),
-                "additionalItems" => rules.items = Some(self.part(value, &here, depth)?),
+                "additionalItems" if schema.get("items").is_some_and(Value::is_array) => {
+                    rules.items = Some(self.part(value, &here, depth)?);
+                }
+                // It says nothing where there is no list of items.
+                "additionalItems" => {}
                 "contains" => {
                     let count = |key| schema.get(key).map(|count| natural(count, &below(at, key))).transpose();
                     let range = Range { least: Some(count("minContains")?.unwrap_or(1)), most: count("maxContains")? };
