@@ -4,7 +4,9 @@
 #![allow(missing_docs, reason = "each story is named after what it tells")]
 
 use serde_json::json;
-use tollgate_tests::{Binary, RawFilter, TestGateway, Upstream, append_section, example, guest, guest_component};
+use tollgate_tests::{
+    Binary, RawFilter, TestGateway, Upstream, append_section, example, filter, guest, guest_component,
+};
 
 /// Subscribes to request heads.
 const REQUEST_HEAD: u32 = 1;
@@ -361,13 +363,16 @@ mod carried_cases {
     }
 
     #[test]
-    fn of_bundled_filters_are_those_of_their_projects() {
+    fn of_standard_filters_pass_where_these_are_modules_like_any_other() {
         let folder = nowhere();
         for name in ["api-key", "headers", "rate-limit"] {
             let finished = Binary::finish(folder.folder().path(), &["filter", "inspect", name, "--json"]);
             let told: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
             assert!(told["cases"].as_array().is_some_and(|cases| !cases.is_empty()), "{told:#}");
             assert_eq!(told["cases-problems"], json!([]));
+            folder.folder().write("standard.wasm", filter(name));
+            let finished = Binary::finish(folder.folder().path(), &["filter", "test", "standard.wasm"]);
+            assert!(finished.status.success(), "{name}: {finished:?}");
         }
     }
 }
