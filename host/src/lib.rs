@@ -9,6 +9,7 @@
 //! - control: [`config`] → [`snapshot`] → [`reload`], [`deploy`], [`handover`], and [`admin`], [`telemetry`], [`bundled`]
 //!
 //! A request takes one immutable [`snapshot::Snapshot`] at its start and keeps it to its end; a reload only swaps a pointer.
+//! Whatever reads bytes of others is public, so that the fuzz targets reach it.
 //! ARCHITECTURE.md has the table of who may use whom; a test holds the code to it.
 
 pub mod gateway;

@@ -4,6 +4,8 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
     SanType,
 };
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 /// An authority that signs whatever a story wants.
 pub struct Authority {
@@ -18,6 +20,14 @@ pub struct Pair {
     pub cert: String,
     /// The private key.
     pub key: String,
+}
+
+impl Pair {
+    /// The certificate without the armour of PEM.
+    #[must_use]
+    pub fn der(&self) -> Vec<u8> {
+        CertificateDer::from_pem_slice(self.cert.as_bytes()).expect("it is PEM").to_vec()
+    }
 }
 
 impl Authority {

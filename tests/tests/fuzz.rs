@@ -1,72 +1,68 @@
-//! The fuzz targets, driven by chance: a bounded number of rounds, always the same ones, or as long as
-//! `TOLLGATE_FUZZ_SECONDS` says (`cargo xtask fuzz`).
+//! The fuzz targets, driven by chance: a bounded number of rounds, always the same ones. `cargo xtask fuzz` has libFuzzer drive
+//! them; for that, with `TOLLGATE_FUZZ_SEEDS`, these stories write down what they begin with.
 
-use std::time::{Duration, Instant};
+use std::fs;
+use std::path::Path;
 
-use tollgate_tests::corpus;
-use tollgate_tests::fuzz::{Chance, TARGETS, mutate};
-
-const ROUNDS: u64 = 10_000;
+use tollgate_tests::fuzz::{Chance, TARGETS, Target, mutate};
 
 /// Runs a target; what it fails on is printed in a form that can be pasted.
-fn drive(name: &str, seeds: &[Vec<u8>], rounds: u64) {
-    let (_, target) =
-        TARGETS.into_iter().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("no target {name}"));
-    let seconds = std::env::var("TOLLGATE_FUZZ_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
-    let (start, bound) = (Instant::now(), seconds.map(Duration::from_secs));
-    let mut round = 0;
-    while bound.map_or(round < rounds, |bound| start.elapsed() < bound) {
+fn drive(name: &str) {
+    let target = TARGETS.iter().find(|target| target.name == name).unwrap_or_else(|| panic!("no target {name}"));
+    let seeds = (target.seeds)();
+    if let Some(folder) = std::env::var_os("TOLLGATE_FUZZ_SEEDS") {
+        return write_down(&seeds, &Path::new(&folder).join(name));
+    }
+    for seed in &seeds {
+        attempt(target, seed, "a seed");
+    }
+    for round in 0..target.rounds {
         let mut chance = Chance::new(round);
         let [seed, other] = [0; 2].map(|_| &seeds[chance.below(seeds.len())]);
-        let mut data = vec![u8::try_from(chance.below(256)).unwrap_or(0), u8::try_from(chance.below(64)).unwrap_or(0)];
-        data.extend(mutate(seed, other, &mut chance));
-        let failed = std::panic::catch_unwind(|| target(&data)).is_err();
-        assert!(!failed, "{name}, round {round}: b\"{}\"", data.escape_ascii());
-        round += 1;
+        let mut data = mutate(seed, other, &mut chance);
+        // What the first byte says is tried with everything.
+        if let Some(first) = data.first_mut().filter(|_| chance.below(2) == 0) {
+            *first = u8::try_from(chance.below(256)).unwrap_or(0);
+        }
+        attempt(target, &data, &format!("round {round}"));
     }
-    eprintln!("{name}: {round} rounds");
 }
 
-fn messages(folder: &str) -> Vec<Vec<u8>> {
-    corpus(folder).into_iter().map(|case| case.bytes).filter(|bytes| bytes.len() < 2_000).collect()
+fn attempt(target: &Target, data: &[u8], when: &str) {
+    let failed = std::panic::catch_unwind(|| (target.run)(data)).is_err();
+    assert!(!failed, "{}, {when}: b\"{}\"", target.name, data.escape_ascii());
 }
 
-#[test]
-fn requests() {
-    drive("requests", &messages("requests"), ROUNDS);
-}
-
-#[test]
-fn paths() {
-    let targets = messages("requests").into_iter().filter_map(|bytes| {
-        let target = bytes.split(|byte| *byte == b' ').nth(1)?.to_vec();
-        Some(target)
+fn write_down(seeds: &[Vec<u8>], folder: &Path) {
+    let written = fs::create_dir_all(folder).and_then(|()| {
+        seeds.iter().enumerate().try_for_each(|(number, seed)| fs::write(folder.join(format!("seed-{number}")), seed))
     });
-    drive("paths", &targets.collect::<Vec<_>>(), 20 * ROUNDS);
+    written.unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
 }
 
-#[test]
-fn configuration() {
-    let seeds = [
-        "[[listeners]]\naddress = \"127.0.0.1:0\"\n[upstreams.a]\nendpoints = [\"a:1\"]\n[[routes]]\nupstream = \"a\"\n",
-        "[paths]\nencoded-slash = \"keep\"\nmerge-slashes = false\n[limits]\nheader-bytes = \"64KiB\"\ndrain = \"1s\"\n",
-        "[[routes]]\nhosts = [\"*.a\"]\npath = { regex = \"/a/[0-9]+\" }\nheaders = { x = { present = true } }\nupstream = \"b\"\n",
-        "[policies.p]\nfilter = \"api-key\"\non-fault = \"bypass\"\n[policies.p.config]\na = [1, { b = 1979-05-27 }]\n",
-    ];
-    drive("configuration", &seeds.map(|seed| seed.as_bytes().to_vec()), ROUNDS / 4);
+macro_rules! stories {
+    ($($name:ident)*) => {
+        $(
+            #[test]
+            fn $name() {
+                drive(stringify!($name));
+            }
+        )*
+
+        #[test]
+        fn every_target_has_a_story_and_a_program() {
+            let names: Vec<_> = TARGETS.iter().map(|target| target.name).collect();
+            assert_eq!(names, [$(stringify!($name)),*]);
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/fuzz_targets");
+            let files = fs::read_dir(folder).expect("the programs are there").flatten();
+            let mut programs: Vec<_> = files.map(|file| file.file_name().to_string_lossy().into_owned()).collect();
+            programs.sort();
+            assert_eq!(programs, names.iter().map(|name| format!("{name}.rs")).collect::<Vec<_>>());
+        }
+    };
 }
 
-#[test]
-fn edits() {
-    let seeds = [
-        "x-a\0value",
-        ":path\0/a?b",
-        ":method\0GET",
-        ":authority\0a:80",
-        ":status\x00200",
-        "@consumer\0a",
-        "@attr:a\0b",
-        "host\0a",
-    ];
-    drive("edits", &seeds.map(|seed| seed.as_bytes().to_vec()), 10 * ROUNDS);
+stories! {
+    answers cases chunks configuration edits forwarding frames grpc_health hosts identities modules parameters paths policies
+    proxy_protocol requests responses traces web_sockets
 }

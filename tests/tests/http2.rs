@@ -119,13 +119,14 @@ mod messages {
         let differs = [request("GET", "/", "a.test"), vec![("host", "b.test")]].concat();
         let without = vec![(":method", "GET"), (":scheme", "http"), (":path", "/")];
         let user = request("GET", "/", "me@a.test");
-        for (stream, fields) in [(1, differs), (3, without), (5, user)] {
+        let [list, mark, port] = ["a,b.test", "a!b.test", "a.test:99999"].map(|host| request("GET", "/", host));
+        for (stream, fields) in [(1, differs), (3, without), (5, user), (7, list), (9, mark), (11, port)] {
             client.request(stream, &fields, true);
             assert_eq!(client.next_of(kind::HEADERS).status(), 400, "{fields:?}");
         }
         assert!(upstream.requests().is_empty());
         let agrees = [request("GET", "/", "a.test"), vec![("host", "A.test")]].concat();
-        client.request(7, &agrees, true);
+        client.request(13, &agrees, true);
         assert_eq!(client.next_of(kind::HEADERS).status(), 200);
     }
 

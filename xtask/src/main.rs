@@ -28,7 +28,7 @@ cargo xtask COMMAND
   build   [--release]                   the gateway with its filters bundled: target/{debug,release}/tollgate
   filters                               standard filters, test guests, examples: target/{filters,guests,examples}/*.wasm
   filters --path DIR [--target TRIPLE]  one filter project anywhere; prints the path of its module
-  fuzz    [--seconds N]                 arbitrary bytes for everything that parses bytes, N seconds (20) for each target
+  fuzz    [TARGET…] [--seconds N]       libFuzzer for everything that parses bytes, N seconds (20) for each target
   crash   [--times N]                   the gateway killed N times (500) while versions change: it always starts again
   peers                                 the programs of Python that the stories talk to: target/peers
   setup                                 find or make the compiler's parts for WebAssembly guests

@@ -16,7 +16,7 @@ use crate::message::{Activity, Seconds};
 use crate::telemetry::Metrics;
 
 /// `PRI * HTTP/2.0 …`: comes before the first frame (RFC 9113, section 3.4).
-pub(super) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 const HEAD: usize = 9;
 const DATA: u8 = 0;
@@ -51,15 +51,17 @@ impl<T> Watched<T> {
 
 /// Why a connection is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-enum Flood {
+pub enum Flood {
+    /// Too many resets.
     #[error("streams are reset faster than they are used")]
     Resets,
+    /// Too many frames without content.
     #[error("too many control frames")]
     Control,
 }
 
 /// Finds the heads of frames in what is read.
-struct Frames {
+pub struct Frames {
     head: [u8; HEAD],
     have: usize,
     /// How many bytes to go to the next head.
@@ -79,13 +81,18 @@ struct Allowance {
 }
 
 impl Frames {
-    fn new(clock: Seconds) -> Self {
+    /// Of a connection whose preface is to come.
+    #[must_use]
+    pub fn new(clock: Seconds) -> Self {
         let second = clock.get();
         Self { head: [0; HEAD], have: 0, skip: PREFACE.len(), sent: 0, clock, second, control: CONTROL, resets: RESETS }
     }
 
     /// Looks at bytes as they come; says whether a request's head began among them.
-    fn read(&mut self, mut bytes: &[u8]) -> Result<bool, Flood> {
+    ///
+    /// # Errors
+    /// If there are too many frames that nobody has a use for.
+    pub fn read(&mut self, mut bytes: &[u8]) -> Result<bool, Flood> {
         let mut head_began = false;
         while !bytes.is_empty() {
             if self.skip > 0 {

@@ -11,7 +11,8 @@ use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 use crate::message::Identity;
 
 /// The identity in a certificate (DER); none if it cannot be parsed, which verified ones can.
-pub(super) fn of(certificate: &[u8]) -> Option<Identity> {
+#[must_use]
+pub fn of(certificate: &[u8]) -> Option<Identity> {
     let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
     let names = alternative_names(&certificate);
     let text: Vec<String> = names.iter().filter_map(show).collect();

@@ -1,11 +1,11 @@
 //! One downstream connection, in a task of its own.
 
-mod frames;
-mod http1;
+pub mod frames;
+pub mod http1;
 mod http2;
-mod identity;
+pub mod identity;
 mod opening;
-mod proxy_protocol;
+pub mod proxy_protocol;
 mod socket;
 mod streams;
 mod transport;

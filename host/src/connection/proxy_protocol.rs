@@ -4,14 +4,14 @@
 use std::net::{IpAddr, SocketAddr};
 
 /// The longest header that is read. Version 1 has 107 bytes at most, version 2 216 bytes without extensions.
-pub(super) const MAX_BYTES: usize = 4_096;
+pub const MAX_BYTES: usize = 4_096;
 
 const V1_MAX_BYTES: usize = 107;
 const V2_SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 
 /// A header as far as it has come.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Header {
+pub enum Header {
     /// There is more to it.
     Incomplete,
     /// It has that many bytes.
@@ -25,17 +25,23 @@ pub(super) enum Header {
 
 /// What came instead of a header.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum HeaderError {
+pub enum HeaderError {
+    /// Something else.
     #[error("the connection does not begin with a PROXY protocol header")]
     Absent,
+    /// One that says nothing.
     #[error("the PROXY protocol header is malformed")]
     Malformed,
+    /// One that nobody needs.
     #[error("the PROXY protocol header is longer than {MAX_BYTES} bytes")]
     TooLong,
 }
 
 /// Reads a header at the beginning of these bytes.
-pub(super) fn read(bytes: &[u8]) -> Result<Header, HeaderError> {
+///
+/// # Errors
+/// If they are not the beginning of one.
+pub fn read(bytes: &[u8]) -> Result<Header, HeaderError> {
     let begins = |magic: &[u8]| bytes.iter().zip(magic).all(|(byte, wanted)| byte == wanted);
     if begins(b"PROXY ") {
         read_v1(bytes)

@@ -7,7 +7,7 @@ mod error;
 mod grpc;
 mod identity;
 mod mirror;
-mod proxy_headers;
+pub mod proxy_headers;
 mod redirect;
 mod run;
 mod trace;
@@ -16,4 +16,4 @@ mod upgrade;
 
 pub use end::ExchangeBody;
 pub use run::{decline, serve};
-pub use tunnel::Handover;
+pub use tunnel::{Handover, websocket};

@@ -48,7 +48,7 @@ impl Present {
 /// Makes a received request one that can be forwarded: no fields of the connection, origin form, and the client's
 /// address appended to `X-Forwarded-For` (and to `Forwarded`, where there is one), so its last element is ours.
 /// `X-Forwarded-Host` and `X-Forwarded-Proto` are replaced: they say what this gateway saw.
-pub(super) fn to_upstream(head: &mut request::Parts, client: &ClientInfo) {
+pub fn to_upstream(head: &mut request::Parts, client: &ClientInfo) {
     let present = Present::of(&head.headers);
     let takes_trailers = present.te && takes_trailers(&head.headers);
     remove_connection_fields(&mut head.headers, &present);
@@ -69,7 +69,7 @@ pub(super) fn to_upstream(head: &mut request::Parts, client: &ClientInfo) {
 }
 
 /// Makes a received response one that can be forwarded.
-pub(super) fn to_client(headers: &mut HeaderMap) {
+pub fn to_client(headers: &mut HeaderMap) {
     let present = Present::of(headers);
     remove_connection_fields(headers, &present);
 }

@@ -16,7 +16,7 @@ use super::upgrade::{self, Upgrade, conclude};
 use super::{grpc, identity, proxy_headers, redirect, trace};
 use crate::callout::Outlet;
 use crate::chain::{Aborted, Run, Step, Verdict};
-use crate::framing::Violation;
+use crate::framing::{self, Violation};
 use crate::message::{Activity, Body, ClientInfo, Exchange, Reply, blank_request};
 use crate::route::{self, Action, Forward, Lookup, PathError, PathRules};
 use crate::snapshot::{ListenerSettings, Target, View};
@@ -304,22 +304,17 @@ fn host(head: &request::Parts) -> Result<&str, ExchangeError> {
     let mut hosts = head.headers.get_all(header::HOST).iter();
     let authority = head.uri.authority().map(http::uri::Authority::as_str);
     let is_http2 = head.version == Version::HTTP_2;
+    let is_valid = |host: &&str| framing::is_host(host.as_bytes());
     let host = match (hosts.next(), hosts.next()) {
-        (None, None) if is_http2 => authority,
-        (Some(host), None) => host.to_str().ok(),
+        (None, None) if is_http2 => authority.filter(is_valid),
+        (Some(host), None) => host.to_str().ok().filter(is_valid),
         (None, None) if head.version < Version::HTTP_11 => Some(""),
         _ => None,
     };
-    let is_valid = |host: &&str| host.bytes().all(is_host_byte);
-    let host = host.filter(is_valid).ok_or(ExchangeError::BadRequest("a request has exactly one valid Host field"))?;
+    let host = host.ok_or(ExchangeError::BadRequest("a request has exactly one valid Host field"))?;
     let Some(authority) = authority else { return Ok(host) };
     if is_http2 && !authority.eq_ignore_ascii_case(host) {
         return Err(ExchangeError::BadRequest("the Host field and :authority differ"));
     }
     Some(authority).filter(is_valid).ok_or(ExchangeError::BadRequest("the authority is not a host with a port"))
-}
-
-/// What can stand in a host and its port (RFC 3986, section 3.2.2): no user, no path, no white space.
-fn is_host_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:[]%".contains(&byte)
 }

@@ -90,7 +90,8 @@ pub fn trim(mut bytes: &[u8]) -> &[u8] {
 
 /// A host and perhaps a port (RFC 9110, section 7.2). Of what RFC 3986 calls a registered name, only what host names
 /// consist of: with percent-encodings or commas, one reader's host is another's list.
-pub(super) fn is_host(bytes: &[u8]) -> bool {
+#[must_use]
+pub fn is_host(bytes: &[u8]) -> bool {
     let (host, port) = match bytes {
         [b'[', rest @ ..] => {
             let Some(end) = rest.iter().position(|byte| *byte == b']') else { return false };

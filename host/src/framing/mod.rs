@@ -17,7 +17,7 @@ mod violation;
 
 pub use chunks::size as chunk_size;
 pub use fields::may_be_trailer;
-pub use lexical::{has_option, number, trim};
+pub use lexical::{has_option, is_host, number, trim};
 pub use limits::Limits;
 pub use tracker::{Content, Scan, Tracker};
 pub use violation::{Violation, violation_in};

@@ -22,6 +22,7 @@ pub use action::{Action, Answer, Forward, Mirror};
 pub use conditions::{Conditions, HostCondition, PathCondition, ValueCondition};
 pub use explain::Unmet;
 pub use normal::{PathError, PathRules, normalize};
+pub use query::values as query_values;
 pub use redirect::{NewPath, Redirect};
 pub use rewrite::{PathRewrite, PrefixChange, Rewrite, RewriteError};
 pub use split::{ByClass, Destination, Split, Sticky, Turns};

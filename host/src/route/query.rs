@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 /// The values of all parameters of that name; a parameter without `=` has an empty one.
-pub(super) fn values<'a>(query: &'a str, name: &'a str) -> impl Iterator<Item = Cow<'a, [u8]>> {
+pub fn values<'a>(query: &'a str, name: &'a str) -> impl Iterator<Item = Cow<'a, [u8]>> {
     query.split('&').filter_map(move |parameter| {
         let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         (!parameter.is_empty() && *decoded(key) == *name.as_bytes()).then(|| decoded(value))

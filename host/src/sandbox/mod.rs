@@ -33,6 +33,7 @@ mod waiting;
 
 pub use cache::{Digest, ModuleCache};
 pub use callout::{Callout, CalloutError, CalloutGrants, CalloutResponse, Carrier};
+pub use core::read_answer;
 pub use engine::{MAX_MEMORY, Sandbox};
 pub use fault::{Fault, FaultClass};
 pub use filter::{Filter, FilterSettings, Isolation, Subscription};

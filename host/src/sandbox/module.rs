@@ -118,6 +118,15 @@ impl Module {
         if bytes > MAX_MODULE { Err(ModuleError::TooLarge(bytes)) } else { Ok(()) }
     }
 
+    /// Whether bytes are a core module that is a filter, by what can be read of it: all that comes before machine code.
+    ///
+    /// # Errors
+    /// As for one that is loaded.
+    pub fn examine(sandbox: &Sandbox, bytes: &[u8]) -> Result<(), ModuleError> {
+        check_core(&sandbox.engine, bytes)?;
+        core::expose(bytes).map(drop).map_err(ModuleError::Malformed)
+    }
+
     /// Checks compiled code against the world and links it.
     pub(super) fn link(
         sandbox: &Sandbox,
@@ -214,9 +223,7 @@ impl Compiled {
         match Kind::of(bytes) {
             Some(Kind::Component) => Component::from_binary(engine, bytes).map(Self::Component).map_err(malformed),
             Some(Kind::Core) => {
-                // The reader of metadata takes for granted that the module is a valid one, and panics over half of one.
-                wasmtime::Module::validate(engine, bytes).map_err(malformed)?;
-                check_interface(bytes)?;
+                check_core(engine, bytes)?;
                 // What may wait is called through the component model, which can suspend it wherever it waits.
                 if waits(bytes, Reach::Near)? {
                     let component = component_of(bytes).map_err(ModuleError::WrongWorld)?;
@@ -265,6 +272,13 @@ impl Kind {
             _ => None,
         }
     }
+}
+
+/// Whether a core module is a filter by what can be read of it, before any machine code is made.
+fn check_core(engine: &Engine, bytes: &[u8]) -> Result<(), ModuleError> {
+    // The reader of metadata takes for granted that the module is a valid one, and panics over half of one.
+    wasmtime::Module::validate(engine, bytes).map_err(|error| ModuleError::Malformed(format!("{error:#}")))?;
+    check_interface(bytes)
 }
 
 fn check_interface(bytes: &[u8]) -> Result<(), ModuleError> {

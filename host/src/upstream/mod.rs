@@ -27,8 +27,10 @@ pub use call::Caller;
 pub use client::Pool;
 pub use endpoint::Endpoint;
 pub use error::{ProtocolError, UpstreamError};
+pub use http1::{BadResponse, Framing, HeadReader, encode as encode_request};
+pub use pick::cookie;
 pub use roster::EndpointState;
-pub use tend::{Caretaker, find_names};
+pub use tend::{Caretaker, find_names, serving_status};
 pub use tls::Tls;
 
 pub use crate::config::CallOptions;

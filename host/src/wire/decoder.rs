@@ -11,7 +11,7 @@ const SIZE_LINE: usize = 1 << 10;
 
 /// How content ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Length {
+pub enum Length {
     /// After so many bytes.
     Known(u64),
     /// With the last chunk.
@@ -22,11 +22,14 @@ pub(crate) enum Length {
 
 /// What was received could be read in two ways, or in none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Malformed(pub(crate) &'static str);
+pub struct Malformed(
+    /// What is wrong with it.
+    pub &'static str,
+);
 
 /// Takes the framing away from the content.
 #[derive(Debug)]
-pub(crate) struct Decoder {
+pub struct Decoder {
     state: State,
     limits: HeadLimits,
 }
@@ -46,7 +49,8 @@ enum State {
 
 impl Decoder {
     /// Of a message whose head has come.
-    pub(crate) fn new(length: Length, trailers: HeadLimits) -> Self {
+    #[must_use]
+    pub fn new(length: Length, trailers: HeadLimits) -> Self {
         let state = match length {
             Length::Known(0) => State::Done,
             Length::Known(length) => State::Length(length),
@@ -56,12 +60,15 @@ impl Decoder {
         Self { state, limits: trailers }
     }
 
-    pub(crate) fn is_done(&self) -> bool {
+    /// Whether all of it has been taken.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
         self.state == State::Done
     }
 
     /// How much is to come, as far as that is known.
-    pub(crate) fn size_hint(&self) -> SizeHint {
+    #[must_use]
+    pub fn size_hint(&self) -> SizeHint {
         match self.state {
             State::Length(left) => SizeHint::with_exact(left),
             State::Done => SizeHint::with_exact(0),
@@ -70,7 +77,7 @@ impl Decoder {
     }
 
     /// The content, if all of it has come and its length was known.
-    pub(crate) fn take_whole(&mut self, received: &mut BytesMut) -> Option<Bytes> {
+    pub fn take_whole(&mut self, received: &mut BytesMut) -> Option<Bytes> {
         match self.state {
             State::Done => Some(Bytes::new()),
             State::Length(length) if received.len() as u64 >= length => {
@@ -83,7 +90,7 @@ impl Decoder {
     }
 
     /// The connection has ended; false if the content has not.
-    pub(crate) fn end(&mut self) -> bool {
+    pub fn end(&mut self) -> bool {
         if self.state == State::UntilClose {
             self.state = State::Done;
         }
@@ -91,7 +98,10 @@ impl Decoder {
     }
 
     /// What can be taken of what has come: content or trailers, or nothing yet.
-    pub(crate) fn take(&mut self, received: &mut BytesMut) -> Result<Option<Frame<Bytes>>, Malformed> {
+    ///
+    /// # Errors
+    /// If it is not framed as it should be.
+    pub fn take(&mut self, received: &mut BytesMut) -> Result<Option<Frame<Bytes>>, Malformed> {
         loop {
             match &mut self.state {
                 State::Length(left) => {

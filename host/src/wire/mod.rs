@@ -3,8 +3,9 @@
 mod decoder;
 mod outgoing;
 
-pub(crate) use decoder::{Decoder, Length, Malformed};
-pub(crate) use outgoing::{Coding, Outgoing, SendError, encode_field, encode_fields, encode_length};
+pub use decoder::{Decoder, Length, Malformed};
+pub use outgoing::Coding;
+pub(crate) use outgoing::{Outgoing, SendError, encode_field, encode_fields, encode_length};
 
 /// How large a head, or a trailer section, may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -44,7 +44,7 @@ pub(crate) struct Outgoing<B> {
 
 /// How much of the content is to come, and how it is framed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Coding {
+pub enum Coding {
     /// Everything is in the buffers.
     #[default]
     Complete,
@@ -58,7 +58,8 @@ pub(crate) enum Coding {
 
 impl Coding {
     /// Of a message with that body to a peer that knows chunks.
-    pub(crate) fn of(body: &impl HttpBody) -> Self {
+    #[must_use]
+    pub fn of(body: &impl HttpBody) -> Self {
         match (body.is_end_stream(), body.size_hint().exact()) {
             (true, _) | (false, Some(0)) => Self::Complete,
             (false, Some(length)) => Self::Length(length),

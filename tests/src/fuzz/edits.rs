@@ -2,7 +2,8 @@
 
 use tollgate::message::{Edit, Message};
 
-pub(super) fn run(data: &[u8]) {
+/// What kind of edit, then a name and a value, parted by a zero.
+pub fn run(data: &[u8]) {
     let Some((kind, rest)) = data.split_first() else { return };
     let split = rest.iter().position(|byte| *byte == 0).unwrap_or(rest.len());
     let (name, value) =
@@ -18,4 +19,20 @@ pub(super) fn run(data: &[u8]) {
         assert!(!reserved.contains(&name.as_str()), "{name} can be edited");
         assert!(!value.iter().any(|byte| b"\r\n\0".contains(byte)) || kind >> 1 & 3 == 1, "{name:?} can be {value:?}");
     }
+}
+
+/// Edits of fields and of parts of heads.
+#[must_use]
+pub fn seeds() -> Vec<Vec<u8>> {
+    let seeds = [
+        "x-a\0value",
+        ":path\0/a?b",
+        ":method\0GET",
+        ":authority\0a:80",
+        ":status\x00200",
+        "@consumer\0a",
+        "@attr:a\0b",
+        "host\0a",
+    ];
+    seeds.iter().flat_map(|seed| [0, 1, 2, 3, 4, 5].map(|kind| [&[kind], seed.as_bytes()].concat())).collect()
 }

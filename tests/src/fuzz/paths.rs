@@ -3,7 +3,8 @@
 use http::uri::PathAndQuery;
 use tollgate::route::{PathRules, normalize};
 
-pub(super) fn run(data: &[u8]) {
+/// Which rules hold, then a target.
+pub fn run(data: &[u8]) {
     let Some((rules, target)) = data.split_first() else { return };
     let Ok(target) = std::str::from_utf8(target) else { return };
     let rules = PathRules { keep_encoded_slashes: rules & 1 == 1, merge_slashes: rules & 2 == 2 };
@@ -38,4 +39,13 @@ fn decode(path: &str) -> String {
         rest = &encoded[2..];
     }
     decoded + rest
+}
+
+/// The targets of the corpus.
+#[must_use]
+pub fn seeds() -> Vec<Vec<u8>> {
+    let requests = crate::corpus("requests").into_iter().map(|case| case.bytes);
+    let targets = requests.filter_map(|bytes| Some(bytes.split(|byte| *byte == b' ').nth(1)?.to_vec()));
+    let targets = targets.filter(|target| target.len() < 1_000).enumerate();
+    targets.map(|(number, target)| [vec![(number % 4) as u8], target].concat()).collect()
 }

@@ -8,15 +8,17 @@ use crate::framing::{has_option, trim};
 
 /// What a request says about the connection and about its response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Terms {
-    pub(super) is_head: bool,
-    pub(super) is_http_10: bool,
+pub struct Terms {
+    /// Whether the response has no content.
+    pub is_head: bool,
+    /// Whether the client speaks HTTP/1.0.
+    pub is_http_10: bool,
     /// Whether the connection is to end with the response (RFC 9112, section 9.3).
-    pub(super) closes: bool,
+    pub closes: bool,
     /// Whether trailers are welcome (RFC 9110, section 10.1.4).
-    pub(super) takes_trailers: bool,
+    pub takes_trailers: bool,
     /// Whether the content comes once the client has been told to go on (RFC 9110, section 10.1.1).
-    pub(super) expects_continue: bool,
+    pub expects_continue: bool,
 }
 
 impl Terms {
@@ -52,7 +54,8 @@ impl Terms {
 
 /// Reads a head that the tracker has approved into `parts`, which is blank: it stays where it is, as every move would be a copy.
 /// Nothing if it is not one to `http` all the same.
-pub(super) fn parse(head: &Bytes, parts: &mut request::Parts) -> Option<Terms> {
+#[must_use]
+pub fn parse(head: &Bytes, parts: &mut request::Parts) -> Option<Terms> {
     let mut rest: &[u8] = head.strip_prefix(b"\r\n").unwrap_or(head);
     request_line(head, next_line(&mut rest)?, parts)?;
     parts.headers = HeaderMap::with_capacity(count_lines(rest) + SPARE);

@@ -10,7 +10,7 @@ use crate::wire::{Decoder, HeadLimits, Length, Malformed};
 const MOST_DISCARDED: usize = 64 << 10;
 
 /// Read and not yet taken.
-pub(super) struct Intake {
+pub struct Intake {
     /// Not looked at, or only in part.
     received: BytesMut,
     /// Content that may be passed on.
@@ -26,7 +26,8 @@ pub(super) struct Intake {
 
 /// Why there is no more of a request's content.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Refused {
+pub enum Refused {
+    /// The tracker does not approve of it.
     #[error(transparent)]
     Violation(#[from] Violation),
     /// Should ever the decoder find fault with what the tracker has approved.
@@ -42,7 +43,8 @@ impl From<Malformed> for Refused {
 
 impl Intake {
     /// Of a new connection.
-    pub(super) fn new(limits: Limits) -> Self {
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
         let trailers = HeadLimits { fields: limits.fields, bytes: limits.bytes };
         Self {
             received: BytesMut::new(),
@@ -61,7 +63,7 @@ impl Intake {
     }
 
     /// Keeps what has come. A piece for which there is room of its own costs no more than itself.
-    pub(super) fn put(&mut self, bytes: &[u8]) {
+    pub fn put(&mut self, bytes: &[u8]) {
         self.received.extend_from_slice(bytes);
     }
 
@@ -71,7 +73,8 @@ impl Intake {
     }
 
     /// Whether content is to come.
-    pub(super) fn is_in_content(&self) -> bool {
+    #[must_use]
+    pub fn is_in_content(&self) -> bool {
         !self.decoder.is_done()
     }
 
@@ -86,7 +89,10 @@ impl Intake {
     }
 
     /// The next head, once it is whole.
-    pub(super) fn next_head(&mut self) -> Result<Option<Bytes>, Violation> {
+    ///
+    /// # Errors
+    /// If it could be read in two ways, and for ever after.
+    pub fn next_head(&mut self) -> Result<Option<Bytes>, Violation> {
         if let Some(violation) = self.violation {
             return Err(violation);
         }
@@ -111,7 +117,10 @@ impl Intake {
     }
 
     /// What can be taken of the content; nothing if more has to come, or at its end.
-    pub(super) fn content(&mut self) -> Result<Option<Frame<Bytes>>, Refused> {
+    ///
+    /// # Errors
+    /// If it could be read in two ways.
+    pub fn content(&mut self) -> Result<Option<Frame<Bytes>>, Refused> {
         self.approve();
         if let Some(frame) = self.decoder.take(&mut self.approved)? {
             return Ok(Some(frame));
@@ -153,7 +162,7 @@ impl Intake {
     }
 
     /// The protocol stays as it is: what was held back may be looked at.
-    pub(super) fn go_on(&mut self) {
+    pub fn go_on(&mut self) {
         self.tracker.go_on();
     }
 

@@ -7,6 +7,9 @@ mod intake;
 mod response;
 mod wire;
 
+pub use self::head::{Terms, parse};
+pub use self::intake::{Intake, Refused};
+
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
@@ -20,7 +23,6 @@ use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt;
 
 use self::content::Content;
-use self::head::Terms;
 use self::wire::{Wire, Writer};
 use super::transport::Transport;
 use super::{Connection, Front};

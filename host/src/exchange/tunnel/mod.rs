@@ -2,7 +2,7 @@
 //! long, or the gateway stops.
 
 mod pump;
-mod websocket;
+pub mod websocket;
 
 use std::cell::RefCell;
 use std::io;

@@ -1,14 +1,14 @@
 //! Where the frames of a WebSocket begin and end (RFC 6455, section 5.2): all that is looked at of them.
 
 /// Close, 1001 (going away), as a server sends it.
-pub(super) const GOING_AWAY: [u8; 4] = [0x88, 2, 0x03, 0xe9];
+pub const GOING_AWAY: [u8; 4] = [0x88, 2, 0x03, 0xe9];
 
 /// The same as a client sends it: masked, with a key that has nothing to hide.
-pub(super) const GOING_AWAY_MASKED: [u8; 8] = [0x88, 0x80 | 2, 0, 0, 0, 0, 0x03, 0xe9];
+pub const GOING_AWAY_MASKED: [u8; 8] = [0x88, 0x80 | 2, 0, 0, 0, 0, 0x03, 0xe9];
 
 /// Follows the frames of one direction.
 #[derive(Debug, Default)]
-pub(super) struct Frames {
+pub struct Frames {
     /// The header at hand, as far as it has come: 14 bytes at most.
     header: [u8; 14],
     come: usize,
@@ -19,12 +19,13 @@ pub(super) struct Frames {
 
 impl Frames {
     /// Whether a frame may be put in here: none is under way, and no close frame has been sent, which is the last.
-    pub(super) fn is_between(&self) -> bool {
+    #[must_use]
+    pub fn is_between(&self) -> bool {
         self.come == 0 && self.content == 0 && !self.closed
     }
 
     /// These bytes pass.
-    pub(super) fn observe(&mut self, mut bytes: &[u8]) {
+    pub fn observe(&mut self, mut bytes: &[u8]) {
         while let Some((first, rest)) = bytes.split_first() {
             if self.content > 0 {
                 let skipped = usize::try_from(self.content).unwrap_or(usize::MAX).min(bytes.len());

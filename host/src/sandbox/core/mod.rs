@@ -8,6 +8,7 @@ mod memory;
 mod state;
 
 pub(super) use imports::link;
+pub use layout::read_answer;
 pub(super) use memory::Guest as Handle;
 pub(super) use state::{expose, is_exposed};
 

@@ -13,14 +13,15 @@ use crate::wire::{HeadLimits, Length};
 
 /// What the head says about what follows it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Framing {
-    pub(super) length: Length,
+pub struct Framing {
+    /// How the content ends.
+    pub length: Length,
     /// Whether the connection can serve another request after the content.
-    pub(super) persistent: bool,
+    pub persistent: bool,
 }
 
 /// Finds the end of a head in what has come so far; looks at each byte once.
-pub(super) struct HeadReader {
+pub struct HeadReader {
     limits: HeadLimits,
     scanned: usize,
     line: usize,
@@ -31,17 +32,22 @@ pub(super) struct HeadReader {
 const MAX_INTERIM: u8 = 16;
 
 impl HeadReader {
-    pub(super) fn new(limits: HeadLimits) -> Self {
+    /// Of a new connection.
+    #[must_use]
+    pub fn new(limits: HeadLimits) -> Self {
         Self { limits, scanned: 0, line: 0, interim: 0 }
     }
 
     /// Another response is to come.
-    pub(super) fn begin(&mut self) {
+    pub fn begin(&mut self) {
         (self.scanned, self.line, self.interim) = (0, 0, 0);
     }
 
     /// The head of the final response, once it is whole. Interim responses are passed over, except a switch of protocols.
-    pub(super) fn take(
+    ///
+    /// # Errors
+    /// If it could be read in two ways, or in none.
+    pub fn take(
         &mut self,
         received: &mut BytesMut,
         method: &Method,

@@ -4,6 +4,8 @@
 mod body;
 mod head;
 
+pub use head::{Framing, HeadReader};
+
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -15,7 +17,6 @@ use http::{HeaderName, Method, StatusCode, header, request, response};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::io::poll_read_buf;
 
-use self::head::HeadReader;
 use super::patience::Patience;
 use crate::message::{Body, BodyError};
 use crate::wire::{Coding, Decoder, HeadLimits, Length, Malformed, Outgoing, SendError, encode_fields, encode_length};
@@ -67,7 +68,10 @@ pub(super) enum Failure {
 /// What an upstream sent is no response, or could be more than one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a valid response: {0}")]
-pub(super) struct BadResponse(pub(super) &'static str);
+pub struct BadResponse(
+    /// What is wrong with it.
+    pub &'static str,
+);
 
 impl From<Malformed> for BadResponse {
     fn from(malformed: Malformed) -> Self {
@@ -192,7 +196,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 }
 
 /// The head of a request (RFC 9112, section 3).
-fn encode(buffer: &mut Vec<u8>, head: &request::Parts, coding: Coding) {
+pub fn encode(buffer: &mut Vec<u8>, head: &request::Parts, coding: Coding) {
     buffer.extend_from_slice(head.method.as_str().as_bytes());
     buffer.push(b' ');
     buffer.extend_from_slice(head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).as_bytes());

@@ -15,7 +15,8 @@ pub(in crate::upstream) fn of(key: &HashKey, fields: &HeaderMap, client: &Client
 }
 
 /// The value of a cookie (RFC 6265, section 5.4).
-pub(in crate::upstream) fn cookie<'a>(fields: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
+#[must_use]
+pub fn cookie<'a>(fields: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
     let pairs = fields.get_all(header::COOKIE).iter().flat_map(|field| field.as_bytes().split(|byte| *byte == b';'));
     let value = |pair: &'a [u8]| pair.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"=");
     pairs.filter_map(value).next()

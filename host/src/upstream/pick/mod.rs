@@ -8,6 +8,7 @@ mod turns;
 use http::HeaderMap;
 use smallvec::SmallVec;
 
+pub use self::key::cookie;
 pub(super) use self::maglev::Maglev;
 pub(super) use self::sticky::{name as sticky_name, set_cookie};
 pub(super) use self::turns::{Dice, Turns};

@@ -101,7 +101,8 @@ fn is_ok(head: &HeaderMap, trailers: &HeaderMap) -> Result<(), String> {
 }
 
 /// Field 1 of a `HealthCheckResponse`; 0 if it is left out, as zeros are.
-fn serving_status(message: &[u8]) -> Option<u64> {
+#[must_use]
+pub fn serving_status(message: &[u8]) -> Option<u64> {
     let (prefix, mut content) = message.split_at_checked(5)?;
     let length = u32::from_be_bytes([prefix[1], prefix[2], prefix[3], prefix[4]]) as usize;
     if prefix[0] != 0 || length != content.len() {

@@ -14,6 +14,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
 use self::check::Checks;
+pub use self::grpc::serving_status;
 use super::Upstream;
 
 /// How long a start or a change waits for names that have not been found yet.
