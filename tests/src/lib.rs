@@ -53,7 +53,7 @@ pub use load::Load;
 pub use message::{Echo, Fields, Head, Response};
 pub use nginx::Nginx;
 pub use peer::{Peer, PeerClient};
-pub use raw_filter::{RawFilter, append_section};
+pub use raw_filter::{RawFilter, append_section, leb128};
 pub use recorder::{Certain, Recorder};
 pub use redis::RedisServer;
 pub use tls::{TlsClient, TlsConnection};

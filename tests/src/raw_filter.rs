@@ -148,7 +148,9 @@ pub fn append_section(module: &mut Vec<u8>, name: &str, content: &[u8]) {
     module.extend(section);
 }
 
-fn leb128(mut number: usize) -> Vec<u8> {
+/// A number as WebAssembly writes it.
+#[must_use]
+pub fn leb128(mut number: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     while number >= 0x80 {
         bytes.push((number & 0x7f) as u8 | 0x80);

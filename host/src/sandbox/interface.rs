@@ -8,6 +8,8 @@ use std::sync::LazyLock;
 use wit_component::metadata;
 use wit_parser::{Resolve, Type, TypeDefKind, WorldId, WorldItem, WorldKey};
 
+use super::{large_stack, written};
+
 /// The interface of this release, as one text.
 const WIT: &str = concat!(
     include_str!("../../../wit/world.wit"),
@@ -44,12 +46,18 @@ pub(super) enum Mismatch {
     World(String),
 }
 
-/// Compares a core module's metadata with the interface of this release.
+/// Compares a core module's metadata with the interface of this release. The reader of metadata panics over some.
 pub(super) fn check(module: &[u8], hooks: &str) -> Result<(), Mismatch> {
+    let compared = large_stack::run(|| compare(module, hooks));
+    compared.unwrap_or_else(|reason| Err(Mismatch::NoMetadata(format!("it cannot be read: {reason}"))))
+}
+
+fn compare(module: &[u8], hooks: &str) -> Result<(), Mismatch> {
+    check_interfaces(module, hooks)?;
     let (_, theirs) = metadata::decode(module).map_err(|error| Mismatch::NoMetadata(format!("{error:#}")))?;
     let exports = &theirs.resolve.worlds[theirs.world].exports;
     if !exports.keys().any(|key| name(&theirs.resolve, key) == hooks) {
-        return Err(Mismatch::World(format!("it does not export {hooks}")));
+        return Err(lacks(hooks));
     }
     for (function, shape) in functions(&theirs.resolve, theirs.world) {
         match OURS.get(&function) {
@@ -59,6 +67,28 @@ pub(super) fn check(module: &[u8], hooks: &str) -> Result<(), Mismatch> {
         }
     }
     Ok(())
+}
+
+/// Before anything else, as the reader of metadata goes from package to package by calling itself, and over a circle of them
+/// without end: no interfaces but those of one package. None that has another is a filter.
+fn check_interfaces(module: &[u8], hooks: &str) -> Result<(), Mismatch> {
+    let interfaces = written::interfaces(module).map_err(Mismatch::NoMetadata)?;
+    let is_ours = |name: &String| package_of(name) == package_of(hooks);
+    match interfaces.iter().find(|name| !is_ours(name)) {
+        None => Ok(()),
+        Some(_) if !interfaces.iter().any(|name| name == hooks) => Err(lacks(hooks)),
+        Some(other) => Err(Mismatch::Import(other.clone())),
+    }
+}
+
+/// The package of an interface and its version; nothing if it is not of one.
+fn package_of(interface: &str) -> Option<(&str, &str)> {
+    let (package, rest) = interface.split_once('/')?;
+    Some((package, rest.split_once('@')?.1))
+}
+
+fn lacks(hooks: &str) -> Mismatch {
+    Mismatch::World(format!("it does not export {hooks}"))
 }
 
 fn functions(resolve: &Resolve, world: WorldId) -> Functions {

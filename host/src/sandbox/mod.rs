@@ -21,6 +21,7 @@ mod host_wasi;
 mod image;
 mod instance;
 mod interface;
+mod large_stack;
 mod meter;
 mod module;
 mod pages;
@@ -30,6 +31,7 @@ mod suspend;
 mod suspending;
 mod tick;
 mod waiting;
+mod written;
 
 pub use cache::{Digest, ModuleCache};
 pub use callout::{Callout, CalloutError, CalloutGrants, CalloutResponse, Carrier};

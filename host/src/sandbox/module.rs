@@ -16,6 +16,7 @@ use super::guest::Guest;
 use super::host_wasi;
 use super::instance::HostState;
 use super::interface::{self, Mismatch};
+use super::large_stack;
 use super::suspend::at_once;
 use crate::manifest::{Carried, Manifest, ManifestError};
 
@@ -282,8 +283,7 @@ fn check_core(engine: &Engine, bytes: &[u8]) -> Result<(), ModuleError> {
 }
 
 fn check_interface(bytes: &[u8]) -> Result<(), ModuleError> {
-    let checked = std::panic::catch_unwind(|| interface::check(bytes, HOOKS));
-    match checked.unwrap_or_else(|_| Err(Mismatch::NoMetadata("it cannot be read".into()))) {
+    match interface::check(bytes, HOOKS) {
         Ok(()) => Ok(()),
         Err(Mismatch::NoMetadata(reason)) => Err(ModuleError::NoMetadata(reason)),
         Err(Mismatch::Import(name)) => Err(ModuleError::RefusedImport(name)),
@@ -349,9 +349,9 @@ fn waits(bytes: &[u8], reach: Reach) -> Result<bool, ModuleError> {
 /// The component that a core module's metadata describes.
 fn component_of(bytes: &[u8]) -> Result<Vec<u8>, String> {
     let encode = || wit_component::ComponentEncoder::default().module(bytes).and_then(|mut encoder| encoder.encode());
-    match std::panic::catch_unwind(encode) {
+    match large_stack::run(encode) {
         Ok(encoded) => encoded.map_err(|error| format!("{error:#}")),
-        Err(_) => Err("no component can be made of it".into()),
+        Err(reason) => Err(format!("no component can be made of it: {reason}")),
     }
 }
 
