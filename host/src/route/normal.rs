@@ -31,7 +31,7 @@ pub enum PathError {
     /// More `..` than segments before them.
     #[error("the path leads above the root")]
     AboveRoot,
-    /// `..;a`, or `..%2Fa`: a dot segment to some servers.
+    /// `..;a`, `..%3Ba`, or `..%2Fa`: a dot segment to some servers.
     #[error("the path has a dot segment in disguise")]
     Disguise,
 }
@@ -152,12 +152,12 @@ fn resolve(path: &str, rules: PathRules) -> Result<String, PathError> {
     Ok(normal)
 }
 
-/// Whether some server would find a dot segment in it: behind path parameters, or between encoded slashes.
+/// Whether some server would find a dot segment in it: before path parameters, encoded or not, or between encoded slashes.
 fn is_disguised(segment: &str) -> bool {
     let mut parts = segment.split("%2F").flat_map(|part| part.split("%5C")).peekable();
     let is_whole = !segment.contains("%2F") && !segment.contains("%5C");
-    parts.any(|part| match part.split_once(';') {
-        Some((name, _)) => matches!(name, "." | ".."),
+    parts.any(|part| match part.find(';').into_iter().chain(part.find("%3B")).min() {
+        Some(end) => matches!(&part[..end], "." | ".."),
         None => !is_whole && matches!(part, "." | ".."),
     })
 }
@@ -273,10 +273,11 @@ mod tests {
 
     #[test]
     fn parameters_stay_but_not_on_dot_segments() {
-        for target in ["/a/..;/b", "/a/.;x=1/b", "/%2e%2e;a"] {
+        for target in ["/a/..;/b", "/a/.;x=1/b", "/%2e%2e;a", "/a/..%3b/b", "/.%3Bx"] {
             assert_eq!(normalize(target, DEFAULT), Err(PathError::Disguise), "{target}");
         }
         assert_eq!(normalize("/a;../b", DEFAULT), Ok(None));
+        assert_eq!(normalize("/a%3B../b", DEFAULT), Ok(None));
     }
 
     #[test]

@@ -47,5 +47,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
     let requests = crate::corpus("requests").into_iter().map(|case| case.bytes);
     let targets = requests.filter_map(|bytes| Some(bytes.split(|byte| *byte == b' ').nth(1)?.to_vec()));
     let targets = targets.filter(|target| target.len() < 1_000).enumerate();
-    targets.map(|(number, target)| [vec![(number % 4) as u8], target].concat()).collect()
+    let mut seeds: Vec<_> = targets.map(|(number, target)| [vec![(number % 4) as u8], target].concat()).collect();
+    seeds.extend(super::texts(["\0/..%3ba", "\x01/..%3b..%5cdows"]));
+    seeds
 }
