@@ -199,7 +199,8 @@ fn fields(exchange: &mut Exchange, message: Message) -> Result<&mut HeaderMap, E
 fn pseudo(message: Message, name: &str, value: &[u8]) -> Result<Kind, EditError> {
     let kind = match (message, name) {
         (Message::Request, ":method") => Method::from_bytes(value).ok().map(Kind::Method),
-        (Message::Request, ":path") if value.first() == Some(&b'/') => {
+        // Of a fragment nothing would be sent (RFC 9110, section 7.1), so it is not what was meant.
+        (Message::Request, ":path") if value.first() == Some(&b'/') && !value.contains(&b'#') => {
             PathAndQuery::from_maybe_shared(Bytes::copy_from_slice(value)).ok().map(Kind::Path)
         }
         (Message::Request, ":path") => None,

@@ -1,7 +1,7 @@
 //! Files of cases: cases, or problems that say where they are; and what a capture writes as text is read as the same.
 
-use tollgate::config::quote;
 use tollgate::config::cases::CaseFile;
+use tollgate::config::quote;
 
 use super::configuration::{check, write};
 

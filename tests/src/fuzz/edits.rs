@@ -18,6 +18,7 @@ pub fn run(data: &[u8]) {
         let reserved = ["content-length", "transfer-encoding", "host", "connection", "upgrade", "te", "trailer"];
         assert!(!reserved.contains(&name.as_str()), "{name} can be edited");
         assert!(!value.iter().any(|byte| b"\r\n\0".contains(byte)) || kind >> 1 & 3 == 1, "{name:?} can be {value:?}");
+        assert!(name != ":path" || !value.contains(&b'#'), "a part of {value:?} is lost");
     }
 }
 
@@ -27,6 +28,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
     let seeds = [
         "x-a\0value",
         ":path\0/a?b",
+        ":path\0/a#b",
         ":method\0GET",
         ":authority\0a:80",
         ":status\x00200",

@@ -115,7 +115,9 @@ fn name_of(edit: &Edit) -> &str {
 fn pseudo(entry: &Field, message: Message) -> Result<(), String> {
     let possible = match (&*entry.name, message) {
         (":method", Message::Request) => std::str::from_utf8(&entry.value).is_ok_and(is_token),
-        (":path", Message::Request) => entry.value.starts_with(b"/") && entry.value.iter().all(u8::is_ascii_graphic),
+        (":path", Message::Request) => {
+            entry.value.starts_with(b"/") && entry.value.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'#')
+        }
         (":authority", Message::Request) => !entry.value.is_empty() && entry.value.iter().all(u8::is_ascii_graphic),
         (":status", Message::Response) => {
             matches!(&*entry.value, [b'2'..=b'5', tens, ones] if tens.is_ascii_digit() && ones.is_ascii_digit())
