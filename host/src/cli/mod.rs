@@ -99,8 +99,8 @@ fn new_filter(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Prints a line for the user.
-#[allow(clippy::print_stdout, reason = "the one place that talks to the user")]
+/// Prints a line for the user, who may have seen enough (`| head`) and gone.
 fn say(line: &str) {
-    println!("{line}");
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stdout(), "{line}");
 }

@@ -224,7 +224,9 @@ impl Reloader {
         if let (Some(status), Some(_)) = (status, wanted)
             && status.version != wanted
         {
-            return Err(told(&status.problems));
+            // The files have yet another version, which is tried, as nobody has rolled it back.
+            let remedy = "to serve a version whatever files say, pin it";
+            return Err(format!("{}\n{remedy}", told(&status.problems)));
         }
         if let Some((config, recording)) = read {
             self.live.take(config, recording);
