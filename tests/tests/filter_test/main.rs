@@ -6,6 +6,7 @@ mod documented;
 mod outside;
 mod refusals;
 mod time;
+mod work;
 
 use std::path::Path;
 

@@ -11,12 +11,14 @@ use super::scenarios::Scenario;
 pub(super) const HELP: &str = "\
 cargo xtask bench [OPTIONS]              the gateway and its peers as reverse proxies, interleaved
 cargo xtask bench latency [OPTIONS]      the same at 30 % of nginx's highest rate, measured first: p50 and p99
+cargo xtask bench download [OPTIONS]     CPU and memory of the gateway for a large download through a body filter
 cargo xtask bench reload [OPTIONS]       milliseconds from a changed file to the first request on the new version
 cargo xtask bench idle [OPTIONS]         memory and wake-ups of the gateway without traffic
 cargo xtask bench connections [OPTIONS]  memory of the gateway with idle keep-alive connections
 cargo xtask bench waiting [OPTIONS]      memory of the gateway with exchanges that wait for the upstream
 cargo xtask bench soak [OPTIONS]         memory and descriptors of the gateway while connections come and go
-cargo xtask bench hooks [ARGS]           cost of a hook and of a fresh instance (cargo bench of the gateway)
+cargo xtask bench hooks [ARGS]           cost of a hook, of a fresh instance, of bodies and of imports (cargo bench of the
+                                         gateway)
 
   --scenario X     plain-1k, body-100k, chain, chain-exchange, tls-1k, h2-1k or routes-1000; may be given more than
                    once (default: all; latency: plain-1k)
@@ -28,7 +30,9 @@ cargo xtask bench hooks [ARGS]           cost of a hook and of a fresh instance 
   --skip-missing   leave out peers that are not installed
   --json FILE      keep the figures
   --gateway PATH   the gateway to measure (default: build target/release/tollgate)
-  --module PATH    reload: the filter that is changed (default: target/filters/headers.wasm)
+  --module PATH    reload: the filter that is changed (default: target/filters/headers.wasm); download: the one that
+                   the download goes through (default: target/guests/work.wasm)
+  --mebibytes N    download: how large it is (default 1024)
   --changes N      reload: changes of each kind (default 100)
   --connections N  connections, waiting: how many (default 10000)
 ";
@@ -40,6 +44,8 @@ pub(super) enum Mode {
     Help,
     /// The gateway against its peers.
     Compare,
+    /// A large download through a body filter.
+    Download,
     /// Changed file to first request.
     Reload,
     /// The gateway and its peers at a fixed rate.
@@ -67,6 +73,7 @@ pub(super) struct Options {
     seconds: Option<u32>,
     pub(super) changes: u32,
     pub(super) connections: u32,
+    pub(super) mebibytes: u32,
     pub(super) skip_missing: bool,
     pub(super) json: Option<PathBuf>,
     pub(super) gateway: Option<PathBuf>,
@@ -81,6 +88,7 @@ impl Options {
         let mut options = Self::default();
         let mut words = args.iter();
         match args.first().map(String::as_str) {
+            Some("download") => options.mode = Mode::Download,
             Some("reload") => options.mode = Mode::Reload,
             Some("idle") => options.mode = Mode::Idle,
             Some("latency") => options.mode = Mode::Latency,
@@ -112,6 +120,7 @@ impl Options {
             "--rounds" => self.rounds = count(word, value()?)?,
             "--seconds" => self.seconds = Some(count(word, value()?)?),
             "--connections" => self.connections = count(word, value()?)?,
+            "--mebibytes" => self.mebibytes = count(word, value()?)?,
             "--changes" => self.changes = count(word, value()?)?,
             "--json" => self.json = Some(value()?.into()),
             "--gateway" => self.gateway = Some(value()?.into()),
@@ -157,6 +166,7 @@ impl Default for Options {
             seconds: None,
             changes: 100,
             connections: 10_000,
+            mebibytes: 1024,
             skip_missing: false,
             json: None,
             gateway: None,
@@ -206,6 +216,7 @@ mod tests {
     #[test]
     fn a_mode_comes_first() {
         assert_eq!(parse("reload --changes 7").unwrap().changes, 7);
+        assert_eq!(parse("download --mebibytes 9").unwrap().mebibytes, 9);
         assert_eq!(parse("soak").unwrap().seconds(), 600);
         assert_eq!(parse("soak --seconds 20").unwrap().seconds(), 20);
         assert_eq!(parse("latency").unwrap().scenarios, [Scenario::Plain1k]);

@@ -96,6 +96,11 @@ pub(super) fn resident_kib(root: u32) -> u64 {
     memory_kib(root, "VmRSS:")
 }
 
+/// The most that it ever was, in the same way.
+pub(super) fn peak_kib(root: u32) -> u64 {
+    memory_kib(root, "VmHWM:")
+}
+
 /// The part of it that no file backs.
 pub(super) fn anonymous_kib(root: u32) -> u64 {
     memory_kib(root, "RssAnon:")
@@ -172,6 +177,7 @@ mod tests {
         let me = std::process::id();
         assert!(resident_kib(me) > 100);
         assert!((1..resident_kib(me)).contains(&anonymous_kib(me)));
+        assert!(peak_kib(me) > 100);
         assert!(descriptors(me) >= 3);
     }
 }
