@@ -69,7 +69,7 @@ impl Filter for Ticking {
             self.fault.map_or(Ok(()), Failure::happen)?;
         }
         self.ticked.add(1);
-        log::info(&format!("tick {count}"));
+        log::info(format!("tick {count}"));
         if let Some(path) = &self.fetch {
             let requests = (0..self.times).map(|_| callout::Request::get("keys", path));
             let answers: Result<Vec<_>, _> = callout::all(requests).into_iter().collect();
