@@ -36,6 +36,9 @@ impl Blobs {
 
     /// The content of that name, if it is what it was.
     pub(super) fn get(&self, name: &str) -> io::Result<Vec<u8>> {
+        if !is_digest(name) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it is named by no digest"));
+        }
         let content = std::fs::read(self.0.join(name))?;
         match Digest::of(&content).to_string() == name {
             true => Ok(content),
@@ -45,7 +48,8 @@ impl Blobs {
 
     /// How large the content of that name is, in bytes.
     pub(super) fn size(&self, name: &str) -> u64 {
-        std::fs::metadata(self.0.join(name)).map_or(0, |found| found.len())
+        let found = is_digest(name).then(|| std::fs::metadata(self.0.join(name)).ok()).flatten();
+        found.map_or(0, |found| found.len())
     }
 
     /// Removes what is not among these and is not new.
@@ -60,4 +64,9 @@ impl Blobs {
             }
         }
     }
+}
+
+/// Whether it is the name of content, and not of something elsewhere.
+fn is_digest(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|digit| digit.is_ascii_hexdigit())
 }

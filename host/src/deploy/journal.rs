@@ -67,7 +67,8 @@ impl Journal {
     #[must_use]
     pub fn begin(&self) -> u64 {
         let mut state = self.state();
-        state.change += 1;
+        // Where a damaged file says the highest number, it is not passed.
+        state.change = state.change.saturating_add(1);
         state.change
     }
 

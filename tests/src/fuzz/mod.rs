@@ -14,6 +14,7 @@ pub mod frames;
 pub mod grpc_health;
 pub mod hosts;
 pub mod identities;
+pub mod journal;
 pub mod modules;
 mod mutate;
 pub mod parameters;
@@ -22,7 +23,10 @@ pub mod policies;
 pub mod proxy_protocol;
 pub mod requests;
 pub mod responses;
+pub mod schemas;
 mod script;
+pub mod sections;
+pub mod states;
 pub mod traces;
 pub mod web_sockets;
 
@@ -64,6 +68,7 @@ targets! {
     grpc_health 50_000,
     hosts 100_000,
     identities 20_000,
+    journal 1_000,
     modules 1_000,
     parameters 50_000,
     paths 200_000,
@@ -71,6 +76,9 @@ targets! {
     proxy_protocol 50_000,
     requests 10_000,
     responses 10_000,
+    schemas 20_000,
+    sections 10_000,
+    states 300,
     traces 100_000,
     web_sockets 20_000,
 }
