@@ -191,6 +191,85 @@ mod extended_connect {
     }
 }
 
+/// To an upstream that speaks HTTP/2: another gateway, in front of the server.
+mod over_http2 {
+    use super::*;
+    use tollgate_tests::Http2Upstream;
+    use tollgate_tests::http2::{Http2, flag, kind};
+
+    const ENABLE_CONNECT_PROTOCOL: u16 = 8;
+
+    fn to(upstream: std::net::SocketAddr) -> RunningGateway {
+        let config = "[[listeners]]\naddress = \"{listen}\"\n[upstreams.only]\nendpoints = [\"{upstream}\"]\nhttp2 = true\n\
+            [[routes]]\nupstream = \"only\"\n";
+        TestGateway::new().upstream_at(upstream).config(config).workers(1).start()
+    }
+
+    fn handshake() -> Request {
+        Request::get("/").field("connection", "upgrade").field("upgrade", "websocket").field("sec-websocket-version", "13")
+    }
+
+    #[test]
+    fn a_websocket_is_a_stream_on_a_connection_with_others() {
+        let server = Peer::python("websocket_server");
+        let second = TestGateway::new().upstream_at(server.address()).workers(1).start();
+        let first = to(second.address());
+        let uri = format!("ws://{}/chat", first.address());
+        let told = PeerClient::run("websocket_client", &[&uri, "text:hello", "binary:5000000", "pieces:a,b", "ping"]);
+        assert_eq!(told[2..], ["text hello", "binary True", "pieces ab", "pong"]);
+        let connects = "tollgate_upstream_connects_total{upstream=\"only\"}";
+        let waiting = PeerClient::start("websocket_client", &[&uri, "text:hello", "wait"]);
+        waiting.line(&["text hello"]);
+        assert_eq!((first.metric("tollgate_tunnels_open"), first.metric(connects)), (1.0, 1.0));
+        first.shutdown();
+        waiting.line(&["closed 1001"]);
+    }
+
+    #[test]
+    fn a_stream_of_the_client_is_a_stream_of_the_upstream() {
+        let server = Peer::python("websocket_server");
+        let second = TestGateway::new().upstream_at(server.address()).workers(1).start();
+        let first = to(second.address());
+        let mut client = Http2::open(first.address(), &[]);
+        let fields = [
+            (":method", "CONNECT"),
+            (":protocol", "websocket"),
+            (":scheme", "http"),
+            (":path", "/chat"),
+            (":authority", "gateway.test"),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-protocol", "chat"),
+        ];
+        client.request(1, &fields, false);
+        assert_eq!(client.next_of(kind::HEADERS).status(), 200);
+        client.send(kind::DATA, 0, 1, b"\x81\x82\0\0\0\0hi");
+        assert_eq!(client.next_of(kind::DATA).payload, b"\x81\x02hi");
+        client.send(kind::DATA, flag::END_STREAM, 1, b"\x88\x82\0\0\0\0\x03\xe8");
+        server.line(&["closed 1000"]);
+        eventually("the tunnel is over", || first.metric("tollgate_tunnels_open") == 0.0);
+    }
+
+    #[test]
+    fn one_that_has_not_announced_them_is_not_asked() {
+        let upstream = Http2Upstream::start();
+        let gateway = to(upstream.address());
+        let response = gateway.send(handshake());
+        assert_eq!((response.status, upstream.requests()), (502, 0));
+        assert!(response.text().contains("the upstream does not take WebSockets over HTTP/2"), "{}", response.text());
+        assert_eq!(gateway.send(asking()).text(), "0", "what else is offered is passed over, as it may be");
+    }
+
+    #[test]
+    fn a_refusal_is_an_answer() {
+        let upstream = Http2Upstream::with(&[(ENABLE_CONNECT_PROTOCOL, 1)], |call| {
+            let stream = call.request()?;
+            call.head(stream, &[(":status", "403")], true)?;
+            call.request().map(drop)
+        });
+        assert_eq!(to(upstream.address()).send(handshake()).status, 403);
+    }
+}
+
 mod tunnels {
     use super::*;
 

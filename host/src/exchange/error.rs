@@ -89,6 +89,9 @@ impl ExchangeError {
             Self::Upstream(error) if error.is_timeout() => {
                 Reply::problem(StatusCode::GATEWAY_TIMEOUT, "the upstream did not answer in time")
             }
+            Self::Upstream(UpstreamError::NoTunnels { .. }) => {
+                Reply::problem(StatusCode::BAD_GATEWAY, "the upstream does not take WebSockets over HTTP/2")
+            }
             Self::Unasked | Self::Aborted(_) | Self::Upstream(_) => {
                 Reply::problem(StatusCode::BAD_GATEWAY, "the upstream gave no valid response")
             }

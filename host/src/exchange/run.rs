@@ -211,7 +211,7 @@ impl Way<'_> {
     ) -> Result<Response<Body>, ExchangeError> {
         let Self { view, client, route, .. } = *self;
         let upstream = view.pool(forward.to.pick(&head.headers, client, view.turns(route), class));
-        let upgrade = self.ask_for_upgrade(head, upstream.upstream.settings.http2.is_some())?;
+        let upgrade = self.ask_for_upgrade(head, upstream.upstream.settings.http2.is_some());
         if let Some(rewrite) = &forward.rewrite {
             rewrite.apply(head)?;
         }
@@ -234,16 +234,11 @@ impl Way<'_> {
         Ok(response)
     }
 
-    /// Puts in the request what the client wants to switch to. HTTP/2 has no such field.
-    fn ask_for_upgrade(&self, head: &mut request::Parts, http2: bool) -> Result<Option<&Upgrade>, ExchangeError> {
-        match self.upgrade {
-            Some(upgrade) if !upgrade.is_served(!http2) => Err(ExchangeError::Method),
-            Some(upgrade) if !http2 => {
-                upgrade.ask(&mut head.headers);
-                Ok(Some(upgrade))
-            }
-            _ => Ok(None),
-        }
+    /// Puts in the request what the client wants to switch to.
+    fn ask_for_upgrade(&self, head: &mut request::Parts, http2: bool) -> Option<&Upgrade> {
+        let upgrade = self.upgrade.filter(|upgrade| !http2 || upgrade.fits_a_stream())?;
+        upgrade.ask(&mut head.headers);
+        Some(upgrade)
     }
 }
 

@@ -7,7 +7,7 @@ use hyper::upgrade::OnUpgrade;
 
 use super::end::{ExchangeBody, ExchangeEnd};
 use super::tunnel::{Handover, Tunnel};
-use crate::message::{Body, Reply};
+use crate::message::{Body, Reply, websocket};
 
 const WEBSOCKET: &str = "websocket";
 
@@ -39,7 +39,7 @@ impl Upgrade {
         let stream = head.extensions.remove::<OnUpgrade>()?;
         head.method = Method::GET;
         if protocol.as_str().eq_ignore_ascii_case(WEBSOCKET) {
-            head.headers.insert(header::SEC_WEBSOCKET_KEY, websocket_key());
+            head.headers.insert(header::SEC_WEBSOCKET_KEY, websocket::key());
         }
         Some(Self { protocols, stream: Some(stream) })
     }
@@ -47,6 +47,12 @@ impl Upgrade {
     /// Whether the request can be served if there can be tunnels or not: without one, a CONNECT is nothing.
     pub(super) fn is_served(&self, tunnels: bool) -> bool {
         tunnels || self.stream.is_none()
+    }
+
+    /// Whether it can be asked for on a stream of HTTP/2, where there is one protocol that cannot be passed over (RFC 8441). What a
+    /// client of HTTP/1.1 offers besides WebSockets, its server may pass over, and does.
+    pub(super) fn fits_a_stream(&self) -> bool {
+        self.stream.is_some() || self.is_websocket()
     }
 
     /// Asks the upstream for the same.
@@ -141,22 +147,6 @@ fn worth_asking_for(protocols: &HeaderValue) -> Option<HeaderValue> {
     if others.is_empty() { None } else { HeaderValue::from_str(&others.join(", ")).ok() }
 }
 
-/// A key as a client makes it (RFC 6455, section 4.1): sixteen random bytes in Base64.
-fn websocket_key() -> HeaderValue {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut random = [0; 16];
-    // Were there no randomness, the key would still do its work: it shows that the upstream has read it.
-    let _ = rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty());
-    let mut key = [b'='; 24];
-    for (bytes, digits) in random.chunks(3).zip(key.chunks_mut(4)) {
-        let group = bytes.iter().chain([&0, &0]).take(3).fold(0_usize, |group, byte| group << 8 | usize::from(*byte));
-        for (index, digit) in digits.iter_mut().take(bytes.len() + 1).enumerate() {
-            *digit = DIGITS[group >> (18 - 6 * index) & 63];
-        }
-    }
-    HeaderValue::from_bytes(&key).unwrap_or(HeaderValue::from_static("AAAAAAAAAAAAAAAAAAAAAA=="))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,13 +167,5 @@ mod tests {
         let headers = |value| HeaderMap::from_iter([(header::CONNECTION, HeaderValue::from_static(value))]);
         assert!(is_option(&headers("keep-alive, Upgrade")));
         assert!(!is_option(&headers("keep-alive, upgraded")));
-    }
-
-    #[test]
-    fn keys_are_base64_and_differ() {
-        let keys = [websocket_key(), websocket_key()];
-        assert_ne!(keys[0], keys[1]);
-        let text = keys[0].to_str().unwrap();
-        assert!(text.len() == 24 && text.ends_with("==") && !text[..22].contains('='), "{text}");
     }
 }

@@ -9,6 +9,7 @@ mod limit;
 mod principal;
 mod tls;
 mod upgraded;
+pub mod websocket;
 
 pub use activity::{Activity, Seconds};
 pub use body::{Body, BodyError, IdleTimeout};

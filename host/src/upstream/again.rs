@@ -68,6 +68,7 @@ fn wants_another(retry: &Retry, result: &Result<Answered, Failed>) -> bool {
             UpstreamError::NoEndpoint
             | UpstreamError::Full { .. }
             | UpstreamError::Authority
+            | UpstreamError::NoTunnels { .. }
             | UpstreamError::Request(_) => false,
         },
     }

@@ -45,6 +45,12 @@ pub enum UpstreamError {
     /// HTTP/2 has no way to say it.
     #[error("the request's host is no authority")]
     Authority,
+    /// It does not let streams be tunnels (RFC 8441).
+    #[error("{endpoint} has not announced extended CONNECT (SETTINGS_ENABLE_CONNECT_PROTOCOL)")]
+    NoTunnels {
+        /// The endpoint.
+        endpoint: String,
+    },
     /// The request's own body failed: the client went away or a filter stopped it.
     #[error("the request's body ended early")]
     Request(#[source] BodyError),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use hyper::client::conn::http2::{self, Builder, SendRequest};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::super::open::Opener;
 use super::super::stream::Stream as Socket;
@@ -19,6 +19,12 @@ use crate::upstream::{Endpoint, Settings, Upstream, UpstreamError};
 
 /// How many streams are opened on a connection, at most; the peer may want fewer.
 const MAX_STREAMS: usize = 100;
+
+/// How many streams may be opened as long as the peer has not said how many: a number that no peer says.
+const UNTOLD: usize = usize::MAX - 1;
+
+/// How often one that wants a tunnel looks whether the peer's settings have come: hyper tells nobody when they do.
+const SETTINGS_CHECK: Duration = Duration::from_millis(1);
 
 /// How much of a response is taken in that its client has not taken yet.
 const STREAM_WINDOW: u32 = 256 << 10;
@@ -61,7 +67,7 @@ pub(super) async fn open(
         .timer(TokioTimer::new())
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .initial_max_send_streams(MAX_STREAMS)
+        .initial_max_send_streams(UNTOLD)
         .max_header_list_size(u32::try_from(settings.head.bytes).unwrap_or(u32::MAX))
         .keep_alive_interval(ping)
         .keep_alive_timeout(PING_TIMEOUT)
@@ -125,6 +131,18 @@ impl Connection {
         let driver = self.driver.borrow();
         let most = driver.as_ref().map_or(0, Driver::current_max_send_streams);
         self.streams.get() < most.min(MAX_STREAMS)
+    }
+
+    /// Whether a stream may be a tunnel, as the peer's settings say. On a new connection they may have yet to come.
+    pub(super) async fn takes_tunnels(&self) -> bool {
+        loop {
+            match &*self.driver.borrow() {
+                Some(driver) if driver.is_extended_connect_protocol_enabled() => return true,
+                Some(driver) if driver.current_max_send_streams() == UNTOLD => {}
+                _ => return false,
+            }
+            sleep(SETTINGS_CHECK).await;
+        }
     }
 
     pub(super) fn streams(&self) -> usize {

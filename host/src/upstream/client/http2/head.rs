@@ -1,7 +1,9 @@
-//! A request's head as HTTP/2 has it: the authority in place of `Host` (RFC 9113, section 8.3.1).
+//! A request's head as HTTP/2 has it: the authority in place of `Host` (RFC 9113, section 8.3.1), and extended CONNECT in place of
+//! `Upgrade` (RFC 8441).
 
 use http::uri::{Authority, Parts, PathAndQuery, Scheme};
-use http::{HeaderMap, Request, Uri, Version, header, request};
+use http::{HeaderMap, Method, Request, Uri, Version, header, request};
+use hyper::ext::Protocol;
 
 use crate::upstream::{Endpoint, UpstreamError};
 
@@ -12,6 +14,12 @@ pub(super) fn to_http2(head: &request::Parts, endpoint: &Endpoint, tls: bool) ->
     sent.version = Version::HTTP_2;
     sent.headers = head.headers.clone();
     let authority = authority(&mut sent.headers, endpoint)?;
+    // What is there still has been put there for the upstream.
+    if let Some(protocol) = sent.headers.get(header::UPGRADE).and_then(|protocol| protocol.to_str().ok()) {
+        sent.extensions.insert(Protocol::from(protocol));
+        sent.method = Method::CONNECT;
+        sent.headers.remove(header::SEC_WEBSOCKET_KEY);
+    }
     for name in [header::CONNECTION, header::UPGRADE, header::TRANSFER_ENCODING] {
         sent.headers.remove(name);
     }
@@ -47,6 +55,16 @@ mod tests {
         let head = sent(Request::get("/a?b").header("host", "api.test:81").header("te", "trailers"));
         assert_eq!(head.uri, "http://api.test:81/a?b");
         assert_eq!((head.headers.contains_key("host"), &head.headers["te"]), (false, &"trailers".parse().unwrap()));
+    }
+
+    #[test]
+    fn an_upgrade_becomes_an_extended_connect() {
+        let fields = Request::get("/a").header("host", "a").header("connection", "upgrade").header("upgrade", "websocket");
+        let head = sent(fields.header("sec-websocket-key", "k").header("sec-websocket-version", "13"));
+        assert_eq!((&head.method, head.uri.to_string().as_str()), (&Method::CONNECT, "http://a/a"));
+        assert_eq!(head.extensions.get::<Protocol>().map(Protocol::as_str), Some("websocket"));
+        let names: Vec<_> = head.headers.keys().map(|name| name.as_str()).collect();
+        assert_eq!(names, ["sec-websocket-version"]);
     }
 
     #[test]

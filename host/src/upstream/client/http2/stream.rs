@@ -3,21 +3,22 @@
 use std::error::Error;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, request, response};
+use http::{HeaderValue, Request, Response, StatusCode, header, request, response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
-use tokio::time::Instant;
+use hyper::upgrade::OnUpgrade;
+use tokio::time::{Instant, timeout};
 
 use super::super::Custody;
 use super::connection::Connection;
 use super::head::to_http2;
 use super::replay::Replay;
-use crate::message::{Body, BodyError, IdleTimeout};
+use crate::message::{Body, BodyError, IdleTimeout, Upgraded, websocket};
 use crate::upstream::{Endpoint, Settings, UpstreamError};
 
 /// A place on a connection; given back when dropped.
@@ -34,6 +35,47 @@ impl Stream {
 
     /// Sends a request and waits for the head of the response, within the time-out from the request's latest progress.
     pub(in crate::upstream) async fn call(
+        &self,
+        head: &request::Parts,
+        body: Body,
+        endpoint: &Endpoint,
+        settings: &Settings,
+        first_byte: Duration,
+    ) -> Attempt {
+        if head.headers.contains_key(header::UPGRADE) {
+            return Box::pin(self.tunnel(head, endpoint, settings, first_byte)).await;
+        }
+        self.exchange(head, body, endpoint, settings, first_byte).await
+    }
+
+    /// As `call`, of a request for a tunnel. Its answer is as HTTP/1.1 has it: 101, with what shows that it is from one who speaks
+    /// the protocol. Otherwise whoever announces extended CONNECT shows that.
+    async fn tunnel(
+        &self,
+        head: &request::Parts,
+        endpoint: &Endpoint,
+        settings: &Settings,
+        first_byte: Duration,
+    ) -> Attempt {
+        let to = || endpoint.to_string();
+        let late = |_| (UpstreamError::Timeout { endpoint: to(), after: first_byte }, None);
+        if !timeout(first_byte, self.0.takes_tunnels()).await.map_err(late)? {
+            return Err((UpstreamError::NoTunnels { endpoint: to() }, None));
+        }
+        let mut response = self.exchange(head, Body::Empty, endpoint, settings, first_byte).await?;
+        if response.extensions().get::<OnUpgrade>().is_some() {
+            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+            let fields = response.headers_mut();
+            let protocol = head.headers.get(header::UPGRADE).cloned();
+            fields.insert(header::UPGRADE, protocol.unwrap_or(HeaderValue::from_static("websocket")));
+            if let Some(key) = head.headers.get(header::SEC_WEBSOCKET_KEY) {
+                fields.insert(header::SEC_WEBSOCKET_ACCEPT, websocket::accept(key));
+            }
+        }
+        Ok(response)
+    }
+
+    async fn exchange(
         &self,
         head: &request::Parts,
         body: Body,
@@ -76,7 +118,11 @@ impl Stream {
         custody: Custody,
         idle: Duration,
     ) -> (response::Parts, Body) {
-        let (head, body) = response.into_parts();
+        let (mut head, body) = response.into_parts();
+        if let Some(tunnel) = head.extensions.remove::<OnUpgrade>().and_then(at_once) {
+            let upgraded = Upgraded::new(tunnel, Bytes::new()).with((self, custody));
+            return (head, Body::Upgraded(Box::new(upgraded)));
+        }
         if body.is_end_stream() {
             return (head, Body::Empty);
         }
@@ -88,6 +134,14 @@ impl Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         self.0.stream_ends();
+    }
+}
+
+/// The tunnel that a stream has become: it is there once its response is.
+fn at_once(tunnel: OnUpgrade) -> Option<hyper::upgrade::Upgraded> {
+    match Pin::new(&mut { tunnel }).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Ok(upgraded)) => Some(upgraded),
+        _ => None,
     }
 }
 
