@@ -206,7 +206,10 @@ mod over_http2 {
     }
 
     fn handshake() -> Request {
-        Request::get("/").field("connection", "upgrade").field("upgrade", "websocket").field("sec-websocket-version", "13")
+        Request::get("/")
+            .field("connection", "upgrade")
+            .field("upgrade", "websocket")
+            .field("sec-websocket-version", "13")
     }
 
     #[test]

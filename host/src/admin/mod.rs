@@ -1,6 +1,7 @@
-//! The admin listener: `/live`, `/ready`, `/metrics`, `/policies`, `/routes`, `/upstreams`, `/history`. On
+//! The admin listener: `/live`, `/ready`, `/metrics`, `/policies`, `/routes`, `/upstreams`, `/catalogue`, `/history`. On
 //! loopback unless told otherwise; it changes nothing. Operators have a socket of their own (`socket`).
 
+mod catalogue;
 mod pages;
 mod socket;
 
@@ -135,7 +136,7 @@ impl Accepted for Connections {
         let (pages, stop) = (Arc::clone(&self.pages), self.stop.clone());
         self.open.spawn_local(async move {
             let service = service_fn(|request: http::Request<hyper::body::Incoming>| {
-                let mut page = pages.page(request.method(), request.uri());
+                let mut page = pages.page(request.method(), request.uri(), request.headers());
                 if stop.is_cancelled() {
                     page.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
                 }

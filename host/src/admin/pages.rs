@@ -2,16 +2,17 @@
 
 use std::time::UNIX_EPOCH;
 
-use http::{Method, Response, StatusCode, Uri, header};
+use http::{HeaderMap, Method, Response, StatusCode, Uri, header};
 use serde_json::{Value, json};
 
 use super::Admin;
+use super::catalogue::{self, Wanted};
 use crate::config::Problem;
 use crate::deploy::Held;
-use crate::snapshot::{PolicyStatus, Snapshot};
+use crate::snapshot::{Listing, PolicyStatus, Snapshot};
 
 impl Admin {
-    pub(super) fn page(&self, method: &Method, uri: &Uri) -> Response<String> {
+    pub(super) fn page(&self, method: &Method, uri: &Uri, fields: &HeaderMap) -> Response<String> {
         if !matches!(*method, Method::GET | Method::HEAD) {
             let mut page = page(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "GET or HEAD only\n");
             page.headers_mut().insert(header::ALLOW, http::HeaderValue::from_static("GET, HEAD"));
@@ -28,11 +29,12 @@ impl Admin {
             "/policies" => self.about(|snapshot| self.policies(snapshot)),
             "/routes" => self.about(routes),
             "/upstreams" => self.about(upstreams),
+            "/catalogue" => self.catalogue(uri.query(), fields),
             "/history" => page(StatusCode::OK, "application/json", format!("{:#}\n", self.history(uri.query()))),
             _ => page(
                 StatusCode::NOT_FOUND,
                 "text/plain",
-                "the pages are /live, /ready, /metrics, /policies, /routes, /upstreams and /history\n",
+                "the pages are /live, /ready, /metrics, /policies, /routes, /upstreams, /catalogue and /history\n",
             ),
         }
     }
@@ -43,6 +45,14 @@ impl Admin {
             Some(snapshot) => page(StatusCode::OK, "application/json", format!("{:#}\n", tell(&snapshot))),
             None => starting(),
         }
+    }
+
+    /// What there is in the catalogue. Without one, there are the filters that are part of the gateway.
+    fn catalogue(&self, query: Option<&str>, fields: &HeaderMap) -> Response<String> {
+        let Some(snapshot) = self.snapshot() else { return starting() };
+        let listing = snapshot.catalogue.clone().unwrap_or_else(|| Listing::of_bundled(None, &[]));
+        let accepted = fields.get(header::ACCEPT).and_then(|accepted| accepted.to_str().ok()).unwrap_or_default();
+        catalogue::catalogue(listing, &Wanted::of(query), accepted.contains("text/html"))
     }
 
     /// The newest changes, the newest first; with `?policy=NAME` those of one policy.

@@ -131,7 +131,7 @@ async fn serve(pages: Arc<Admin>, stream: UnixStream) {
         async move {
             let page = match *request.method() {
                 Method::POST => pages.operated(&who, request).await,
-                _ => pages.page(request.method(), request.uri()),
+                _ => pages.page(request.method(), request.uri(), request.headers()),
             };
             Ok::<_, Infallible>(page.map(|text| Full::new(Bytes::from(text))))
         }

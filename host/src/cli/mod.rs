@@ -3,6 +3,7 @@
 mod check;
 mod descriptors;
 mod filter_new;
+mod filter_search;
 mod filter_test;
 mod history;
 mod inspect;
@@ -56,6 +57,8 @@ enum Filter {
         /// Lower-case letters, digits and hyphens.
         name: String,
     },
+    /// List the filters that policies can name: what they are, what they need, whose they are and where they are attached.
+    Search(filter_search::Search),
     /// Tell what a module is, what it needs and how it is configured, and what a policy would lack to run it.
     Inspect(inspect::Inspect),
     /// Run cases of filters on the gateway's own engine, and say what is not as expected.
@@ -79,6 +82,7 @@ impl Cli {
             Command::Pause(of) => of.pause(),
             Command::Resume(of) => of.resume(),
             Command::Filter(Filter::New { name }) => new_filter(&name),
+            Command::Filter(Filter::Search(search)) => search.run(),
             Command::Filter(Filter::Inspect(inspect)) => inspect.run(),
             Command::Filter(Filter::Test(test)) => test.run(),
             Command::Filter(Filter::Replay(replay)) => replay.run(),

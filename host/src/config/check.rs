@@ -5,10 +5,12 @@ use std::{
     net::SocketAddr,
     num::NonZeroUsize,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use super::{
-    Config, Files, Listener, Problem, SecretEntry, Store, Upstream,
+    Catalogue, Config, Files, Listener, Problem, SecretEntry, Store, Upstream,
+    catalogue::{self, Around, TeamRoutes},
     document::Document,
     file::{ConfigFile, ListenerTable, UpstreamTable},
     grants,
@@ -33,17 +35,23 @@ fn check(files: &Files, file: ConfigFile, bundled: &[&str], report: &Report) -> 
     let path = report.file();
     let folder = path.parent().unwrap_or(Path::new(""));
     let policies_dir = file.policies_dir.map(|at| at.map(|dir| folder.join(dir)));
-    let policies = Policies::gather(files, policies_dir.as_ref(), file.policies, bundled, report);
+    let around = Around { files, policies_dir: policies_dir.as_ref().map(|at| at.value.as_path()), bundled };
+    let catalogue = file.catalogue.map(|at| Catalogue::read(folder.join(at.value), &around, report));
+    let catalogue = catalogue.as_ref();
+    let policies = Policies::gather(files, policies_dir.as_ref(), file.policies, bundled, catalogue, report);
     let listeners = listeners(file.listeners, folder, report);
     let (upstreams, endpoint_files): (Vec<Upstream>, Vec<_>) =
         file.upstreams.into_iter().map(|table| upstream(files, table, folder, report)).unzip();
     let watched = policies.files();
     let secrets: Vec<_> = file.secrets.into_iter().filter_map(|table| table.check(folder, report)).collect();
-    let known = Known { listeners: &listeners, upstreams: &upstreams, policies: &policies };
-    let routes = route::check_all(file.routes, &known, report);
+    let known = Known { listeners: &listeners, upstreams: &upstreams, policies: &policies, catalogue, team: None };
+    let mut routes = route::check_all(file.routes, &known, report);
+    let TeamRoutes { routes: of_teams, kept } = catalogue::team_routes(files, &known, &routes, report);
+    routes.extend(of_teams);
     let mut policies = policies.into_entries(path);
     let stores: Vec<Store> = file.stores.into_iter().map(|table| table.check(folder, report)).collect();
     grants::check(&mut policies, &upstreams, &stores, report);
+    catalogue.iter().for_each(|catalogue| catalogue.check(&mut policies, report));
     Config {
         admin: file.admin.and_then(|at| admin(&at, &listeners, report)),
         workers: file.workers.and_then(NonZeroUsize::new),
@@ -57,9 +65,12 @@ fn check(files: &Files, file: ConfigFile, bundled: &[&str], report: &Report) -> 
         paths: file.paths,
         routes,
         from_file: true,
+        catalogue: catalogue.cloned().map(Arc::new),
+        kept,
         files: [path.to_owned()]
             .into_iter()
             .chain(watched)
+            .chain(catalogue.into_iter().flat_map(Catalogue::files))
             .chain(endpoint_files.into_iter().flatten())
             .chain(tls_files(&listeners))
             .chain(upstream_files(&upstreams))

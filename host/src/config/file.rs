@@ -34,6 +34,7 @@ pub(super) struct ConfigFile {
     pub(super) state_dir: Option<At<String>>,
     pub(super) state_size: Option<u64>,
     pub(super) policies_dir: Option<At<String>>,
+    pub(super) catalogue: Option<At<String>>,
     pub(super) limits: Limits,
     pub(super) paths: Paths,
     pub(super) upstreams: Vec<UpstreamTable>,
@@ -110,6 +111,7 @@ impl ConfigFile {
             state_dir: section.take("state-dir").and_then(Item::string),
             state_size: section.take("state-size").and_then(|item| item.size(16 << 20, 1 << 44)),
             policies_dir: section.take("policies-dir").and_then(Item::string),
+            catalogue: section.take("catalogue").and_then(Item::string),
             limits,
             paths: section.take("paths").and_then(Item::section).map(read_paths).unwrap_or_default(),
             upstreams: named(section.take("upstreams"), |name, table| UpstreamTable::read(name, table, &timeouts)),
@@ -155,7 +157,7 @@ impl UpstreamTable {
 }
 
 impl RouteTable {
-    fn read(mut section: Section<'_>) -> Self {
+    pub(super) fn read(mut section: Section<'_>) -> Self {
         let table = Self {
             place: section.place(),
             name: section.take("name").and_then(Item::string),
@@ -348,7 +350,7 @@ pub(super) fn tables(item: Option<Item<'_>>) -> Vec<Section<'_>> {
 }
 
 /// The tables of a table by name.
-fn named<'a, T>(item: Option<Item<'a>>, mut read: impl FnMut(At<String>, Section<'a>) -> T) -> Vec<T> {
+pub(super) fn named<'a, T>(item: Option<Item<'a>>, mut read: impl FnMut(At<String>, Section<'a>) -> T) -> Vec<T> {
     let entries = item.and_then(Item::section).map(Section::entries).unwrap_or_default();
     let table = |(name, item): (String, Item<'a>)| Some(read(item.place().map(|()| name), item.section()?));
     entries.into_iter().filter_map(table).collect()

@@ -24,6 +24,8 @@ pub struct Files {
     /// Without one, files are on the disk.
     recorded: Option<Recording>,
     taken: RefCell<Recording>,
+    /// What was read when all was good last.
+    last: Option<Recording>,
 }
 
 impl Files {
@@ -33,10 +35,32 @@ impl Files {
         Self::default()
     }
 
+    /// Those on the disk, of which parts that are no good may stay as they were when all was good.
+    #[must_use]
+    pub fn on_disk_after(last: &Recording) -> Self {
+        Self { last: Some(last.clone()), ..Self::default() }
+    }
+
+    /// As they were when all was good, if they ever were.
+    pub(super) fn last(&self) -> Option<Self> {
+        self.last.clone().map(Self::recorded)
+    }
+
+    /// Remembers of a directory what others have read of it, and nothing else.
+    pub(super) fn take_back(&self, directory: Option<&Path>, others: Self) {
+        let Some(directory) = directory.map(absolute) else { return };
+        let is_routes = |path: &PathBuf| {
+            path.parent() == Some(&directory) && path.to_str().is_some_and(|path| path.ends_with(".routes.toml"))
+        };
+        let mut taken = self.taken.borrow_mut();
+        taken.texts.retain(|path, _| !is_routes(path));
+        taken.texts.extend(others.taken().texts.into_iter().filter(|(path, _)| is_routes(path)));
+    }
+
     /// Those of a recording, and no others.
     #[must_use]
     pub fn recorded(recording: Recording) -> Self {
-        Self { recorded: Some(recording), taken: RefCell::default() }
+        Self { recorded: Some(recording), ..Self::default() }
     }
 
     /// What has been read so far.

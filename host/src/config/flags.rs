@@ -42,6 +42,8 @@ pub(super) fn load(files: &Files, flags: &Flags, bundled: &[&str]) -> Result<Con
         routes: vec![route_for_all(&policies)],
         policies: policies.entries,
         from_file: false,
+        catalogue: None,
+        kept: Vec::new(),
         files: policies.files,
     })
 }
@@ -99,5 +101,6 @@ fn route_for_all(policies: &Found) -> Route {
         forward_identity: None,
         action: Action::Forward(Forward { to: Destination::One(0), rewrite: None, mirror: None }),
         body_limit: None,
+        team: None,
     }
 }

@@ -6,13 +6,14 @@
 //! `report` and goes on, so that [`load`] gives all problems at once.
 //!
 //! `policy_dir` does the same for the policies directory, where a problem stays with its policy; `flags` is the
-//! form without a config file.
+//! form without a config file. `catalogue` says what teams may do of all this, and holds them to it.
 
 mod action;
 mod balance;
 mod call;
 mod capture;
 pub mod cases;
+mod catalogue;
 mod check;
 mod document;
 mod endpoints;
@@ -65,6 +66,7 @@ pub use self::{
     },
     call::{CallOptions, Retry},
     capture::Capture,
+    catalogue::{Area, Catalogue, NamePattern, Quota, SharedFilter, Team, Visibility},
     files::{Files, Recording},
     forward_identity::{ForwardIdentity, IdentityPart},
     grants::{FieldPattern, Grant, Grants, StoreGrant},

@@ -8,6 +8,7 @@ use std::{
     net::SocketAddr,
     num::NonZeroUsize,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -16,8 +17,8 @@ use regex::Regex;
 
 use super::store;
 use super::{
-    CallOptions, Capture, Grant, Grants, Lines, ListenerOptions, OnFault, Overload, Problem, Quarantine, SecretEntry,
-    Store, Tracing, Transport, UpstreamOptions,
+    CallOptions, Capture, Catalogue, Grant, Grants, Lines, ListenerOptions, OnFault, Overload, Problem, Quarantine,
+    SecretEntry, Store, Tracing, Transport, UpstreamOptions,
 };
 use crate::route::Action;
 
@@ -58,6 +59,10 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// Whether there is a config file; without one, the chain is every policy of the directory that is ready.
     pub from_file: bool,
+    /// `catalogue`: what teams may do, if there are any.
+    pub catalogue: Option<Arc<Catalogue>>,
+    /// What is wrong with routes of teams whose older ones stay.
+    pub kept: Vec<Problem>,
     /// Every file that this was read from, and every module that it names: what has to be watched.
     pub files: Vec<PathBuf>,
 }
@@ -240,6 +245,8 @@ pub struct Policy {
     pub filter: FilterSource,
     /// `sha256`: the digest that the module must have, and where that is written.
     pub sha256: Option<(String, Place)>,
+    /// The version that its module's manifest must have, and where that is written: in the catalogue.
+    pub version: Option<(String, Place)>,
     /// `[config]`: what the filter is configured with; always an object, empty by default. May hold secrets.
     pub config: serde_json::Value,
     /// Where its parts are written.
@@ -438,6 +445,8 @@ pub struct Route {
     pub body_limit: Option<u64>,
     /// `forward-identity`: in which fields the upstream is told who a request is made for.
     pub forward_identity: Option<super::ForwardIdentity>,
+    /// The team whose it is; none if it is the platform's.
+    pub team: Option<String>,
 }
 
 /// The listeners of a route.

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    Files, FilterSource, Place, PolicyEntry,
+    Catalogue, Files, FilterSource, Place, PolicyEntry,
+    catalogue::Folder,
     filters::{self, Filters},
     names::{self, Meaning},
     policy_dir::{Found, PolicyDir},
@@ -35,18 +36,33 @@ impl Policies {
         dir: Option<&At<PathBuf>>,
         tables: Vec<(At<String>, PolicyTable)>,
         bundled: &[&str],
+        catalogue: Option<&Catalogue>,
         report: &Report,
     ) -> Self {
+        let shared = catalogue.map(Catalogue::modules).unwrap_or_default();
         let dir = match dir {
             Some(at) => report.good(at, PolicyDir::list(files, &at.value)),
             None => Some(PolicyDir::default()),
         };
         let is_complete = dir.is_some();
-        let filters = Filters::new(dir.as_ref().map(PolicyDir::modules).unwrap_or_default(), bundled);
+        let mut modules = shared.clone();
+        modules.extend(dir.iter().flat_map(PolicyDir::modules));
+        let filters = Filters::new(modules, bundled);
         let inline = |(name, table)| Inline::new(files, name, table, &filters, is_complete, report);
         let inline: Vec<Inline> = tables.into_iter().map(inline).collect();
-        let used: Vec<(&FilterSource, &str)> = inline.iter().filter_map(Inline::used).collect();
-        let dir = dir.map(|dir| dir.read(files, &filters, &used));
+        let of_catalogue = catalogue.into_iter().flat_map(Catalogue::used);
+        let used: Vec<(&FilterSource, &str)> = inline.iter().filter_map(Inline::used).chain(of_catalogue).collect();
+        let mut dir = dir.map(|dir| dir.read(files, &filters, &used));
+        for folder in catalogue.map(|catalogue| Folder::all(catalogue, files, report)).into_iter().flatten() {
+            let Some(dir) = &mut dir else { break };
+            let is_taken = |name: &str| {
+                let other = dir.entries.iter().find(|entry| entry.name == name).map(|entry| entry.origin.clone());
+                let inline = || inline.iter().any(|policy| policy.name.value == name).then(|| report.file().to_owned());
+                other.or_else(inline)
+            };
+            let found = folder.read(files, &shared, bundled, &used, is_taken);
+            dir.join(found);
+        }
         let policies = Self { inline, dir };
         policies.check_apart(report);
         policies

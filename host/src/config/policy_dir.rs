@@ -23,6 +23,8 @@ use super::{
 pub(super) struct PolicyDir {
     /// By file stem; the order of the bytes is the order of the policies.
     stems: BTreeMap<OsString, Files>,
+    /// If it is a team's: its files of routes, in the order of their names.
+    routes: Vec<PathBuf>,
 }
 
 /// The files of one stem.
@@ -43,6 +45,15 @@ pub(super) struct Found {
     pub(super) files: Vec<PathBuf>,
 }
 
+impl Found {
+    /// With those of another directory.
+    pub(super) fn join(&mut self, other: Self) {
+        self.entries.extend(other.entries);
+        self.libraries.extend(other.libraries);
+        self.files.extend(other.files);
+    }
+}
+
 impl PolicyDir {
     /// Lists a directory. Fails with a message and a remedy.
     pub(super) fn list(disk: &Disk, dir: &Path) -> Result<Self, Wrong> {
@@ -51,6 +62,24 @@ impl PolicyDir {
             found.add(disk, &path);
         }
         Ok(found)
+    }
+
+    /// Lists the directory of a team, which may have files of routes, too.
+    pub(super) fn list_teams(disk: &Disk, dir: &Path) -> io::Result<Self> {
+        let is_routes = |path: &PathBuf| {
+            let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+            name.ends_with(".routes.toml") && !name.starts_with('.') && disk.is_file_or_broken(path)
+        };
+        let (mut routes, others): (Vec<_>, Vec<_>) = disk.list(dir)?.into_iter().partition(is_routes);
+        routes.sort();
+        let mut found = Self { routes, ..Self::default() };
+        others.iter().for_each(|path| found.add(disk, path));
+        Ok(found)
+    }
+
+    /// Its files of routes.
+    pub(super) fn routes(&self) -> &[PathBuf] {
+        &self.routes
     }
 
     /// The modules by name. One whose name is not UTF-8 cannot be named.

@@ -81,6 +81,7 @@ impl PolicyTable {
             name,
             filter,
             sha256,
+            version: None,
             config,
             lines,
             on_fault: self.on_fault,
@@ -115,7 +116,7 @@ fn absent_grants(policy: &Place) -> Place {
 }
 
 /// The SHA-256 digest of a module, as `sha256sum` and `/policies` write it.
-fn read_digest(item: Item<'_>) -> Option<At<String>> {
+pub(super) fn read_digest(item: Item<'_>) -> Option<At<String>> {
     let report: &Report = item.report();
     let text = item.string()?;
     let digits = text.value.strip_prefix("sha256:").unwrap_or(&text.value).to_ascii_lowercase();

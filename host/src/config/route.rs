@@ -4,7 +4,8 @@ use http::{HeaderName, HeaderValue, Method};
 use regex::{Regex, RegexBuilder};
 
 use super::{
-    HeaderMatch, HostPattern, Listener, ListenerSet, PathMatch, QueryMatch, Route, Upstream, ValueMatch, action,
+    Catalogue, HeaderMatch, HostPattern, Listener, ListenerSet, PathMatch, QueryMatch, Route, Team, Upstream,
+    ValueMatch, action, catalogue,
     check::unique_names,
     file::{PathTable, RouteTable, ValueTable},
     names,
@@ -25,6 +26,10 @@ pub(super) struct Known<'a> {
     pub(super) upstreams: &'a [Upstream],
     /// The policies.
     pub(super) policies: &'a Policies,
+    /// What teams may do.
+    pub(super) catalogue: Option<&'a Catalogue>,
+    /// The team whose routes these are; without one, they are the platform's.
+    pub(super) team: Option<&'a Team>,
 }
 
 /// All routes, as far as they are good.
@@ -45,7 +50,8 @@ fn check(table: &RouteTable, name: String, known: &Known<'_>, report: &Report) -
     let action = action::check(&table.action, path.as_ref(), known, report);
     let (path, action, body_limit) = (path?, action?, table.body_limit);
     let (upgrades, call, forward_identity) = (table.upgrades, table.call.clone(), table.forward_identity.clone());
-    Some(Route {
+    let team = known.team.map(|team| team.name.clone());
+    let route = Route {
         name,
         listeners,
         hosts,
@@ -59,7 +65,10 @@ fn check(table: &RouteTable, name: String, known: &Known<'_>, report: &Report) -
         action,
         body_limit,
         forward_identity,
-    })
+        team,
+    };
+    catalogue::check_route(table, &route, known, report);
+    Some(route)
 }
 
 /// The values that are good; the others are reported.

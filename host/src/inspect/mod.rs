@@ -1,7 +1,11 @@
 //! What there is to know about a module before it is run: what it says about itself, what it imports, and what a policy would
 //! have to grant. Its code is compiled, so that what is told is true of it, and none of it is run.
 
+mod search;
 mod show;
+
+pub use self::search::search;
+pub use crate::snapshot::{FilterRow, Listing};
 
 use std::path::Path;
 use std::sync::Arc;

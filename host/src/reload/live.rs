@@ -44,8 +44,10 @@ impl Files {
             Source::File(path) => Some(path),
             Source::Flags(_) => None,
         };
+        let folders = config.catalogue.iter().flat_map(|catalogue| &catalogue.teams);
+        let folders = folders.filter_map(|team| team.folder.clone());
         let within = config_file.into_iter().chain(&config.policies_dir).chain(&config.files).map(|path| parent(path));
-        let named = config.policies_dir.clone().into_iter().chain(within);
+        let named = config.policies_dir.clone().into_iter().chain(folders).chain(within);
         // Absolute, as the events of a directory and of its parent must name it in the same way.
         let mut directories: Vec<_> = named.map(|path| std::path::absolute(&path).unwrap_or(path)).collect();
         directories.sort();

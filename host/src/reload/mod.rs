@@ -171,7 +171,7 @@ impl Reloader {
     fn try_reload(&mut self, settled: Duration) -> bool {
         let started = Instant::now();
         self.deploy.begin(Record::FILE, None);
-        let files = ConfigFiles::on_disk();
+        let files = ConfigFiles::on_disk_after(&self.live.recording);
         let config = config::load_from(&files, &self.source, &self.overrides, &bundled::names());
         self.deploy.before(self.deploy.note(Stage::Settle).took(settled));
         self.deploy.before(self.deploy.note(Stage::Read).took(started.elapsed()));
@@ -209,7 +209,7 @@ impl Reloader {
     /// What people want, built of the files as they are, or as they were when they were good. Fails if the version that is
     /// wanted is not what would serve.
     fn rebuild(&mut self, operation: &Operation, wanted: Option<Version>) -> Result<Built, String> {
-        let files = ConfigFiles::on_disk();
+        let files = ConfigFiles::on_disk_after(&self.live.recording);
         let read = (!self.deploy.is_paused())
             .then(|| config::load_from(&files, &self.source, &self.overrides, &bundled::names()).ok());
         let current = self.store.load();

@@ -10,7 +10,7 @@ use super::policies::{PolicyMaker, PolicyState, PolicyStatus};
 use super::routes::conditions;
 use super::rules::{framing_limits, path_rules, unmatched_paths};
 use super::self_test::SelfTest;
-use super::{BoundListener, Snapshot, Target};
+use super::{BoundListener, Listing, Snapshot, Target};
 use crate::chain::{Chain, Policy, Recorder};
 use crate::config::{self, Config, Problem, Store};
 use crate::deploy::{Deploy, Fresh};
@@ -91,11 +91,12 @@ impl Builder {
     /// If there is no previous snapshot, any problem at all. Otherwise one that the previous snapshot's policies cannot
     /// stand in for: an address that cannot be bound, or a route whose policy never was ready.
     pub fn build(&mut self, config: &Config, previous: Option<&Snapshot>) -> Result<Built, Vec<Problem>> {
+        self.policies.catalogue.clone_from(&config.catalogue);
         let fresh = self.policies.secrets.read(&config.secrets);
         self.policies.fresh.clear();
         let (policies, statuses): (Vec<_>, Vec<_>) =
             config.policies.iter().map(|entry| self.policies.make(entry, &config.stores, previous)).unzip();
-        let mut problems: Vec<_> = fresh.problems.clone();
+        let mut problems: Vec<_> = fresh.problems.iter().chain(&config.kept).cloned().collect();
         problems.extend(statuses.iter().flat_map(|status| status.problems.clone()));
         let missing = unusable_routes(config, &statuses);
         let mut rejected = if previous.is_none() { final_problems(&fresh.problems, &statuses) } else { missing };
@@ -135,6 +136,7 @@ impl Builder {
             kept_certificates: kept,
             kept_secrets,
             statuses,
+            catalogue: config.catalogue.is_some().then(|| Listing::of(config)),
         };
         Ok(Built { snapshot: Arc::new(snapshot), problems, fresh: std::mem::take(&mut self.policies.fresh) })
     }
@@ -300,7 +302,14 @@ pub(crate) fn bind_problem(config: &Config, address: SocketAddr, error: &std::io
 /// What is wrong with a first snapshot so that it cannot serve.
 fn final_problems(of_secrets: &[Problem], statuses: &[PolicyStatus]) -> Vec<Problem> {
     let failed = statuses.iter().filter(|status| status.state == PolicyState::Failed);
-    of_secrets.iter().chain(failed.flat_map(|status| &status.problems)).cloned().collect()
+    let mut problems: Vec<Problem> = Vec::new();
+    // What a team has too much of is a problem of each of its policies.
+    for problem in of_secrets.iter().chain(failed.flat_map(|status| &status.problems)) {
+        if !problems.contains(problem) {
+            problems.push(problem.clone());
+        }
+    }
+    problems
 }
 
 /// Routes of a config file whose policies never were ready. In the form without a config file, the chain is what is ready.

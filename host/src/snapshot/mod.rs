@@ -3,6 +3,7 @@
 
 mod build;
 mod captures;
+mod catalogue;
 mod describe;
 mod grants;
 mod held;
@@ -22,6 +23,7 @@ mod view;
 pub use crate::config::{ForwardIdentity, IdentityPart};
 pub(crate) use build::bind_problem;
 pub use build::{Builder, Built};
+pub use catalogue::{Attached, FilterRow, Listing, Need, TeamRow};
 pub use describe::{Explanation, explain};
 pub use listener::{BoundListener, ListenerSettings};
 pub(crate) use policies::default_state_dir;
@@ -82,6 +84,8 @@ pub struct Snapshot {
     pub kept_secrets: Vec<Problem>,
     /// What is to be said about each policy, ready or not.
     pub statuses: Vec<PolicyStatus>,
+    /// What is in the catalogue, if there is one.
+    pub catalogue: Option<Listing>,
 }
 
 impl Snapshot {

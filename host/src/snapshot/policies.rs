@@ -15,7 +15,7 @@ use super::state::StateMaker;
 use super::told::Told;
 use crate::bundled;
 use crate::chain::{FaultAnswer, Load, Policy, Quarantine, QuarantineSettings};
-use crate::config::{self, FilterSource, PolicyEntry, Problem, Store};
+use crate::config::{self, Catalogue, FilterSource, PolicyEntry, Problem, Store};
 use crate::deploy::{Deploy, Fresh, Held, Stage, Version};
 use crate::sandbox::{
     CalloutGrants, Digest, Fault, Filter, FilterSettings, Grants, Isolation, Module, ModuleCache, ModuleError, Reach,
@@ -98,6 +98,8 @@ pub(super) struct PolicyMaker {
     pub(super) fresh: Vec<Fresh>,
     pub(super) recovery: Recovery,
     pub(super) tester: Tester,
+    /// What teams may do.
+    pub(super) catalogue: Option<Arc<Catalogue>>,
     captures: Captures,
 }
 
@@ -116,6 +118,7 @@ impl PolicyMaker {
             fresh: Vec::new(),
             recovery: Recovery::default(),
             tester: None,
+            catalogue: None,
             captures,
         }
     }
@@ -253,7 +256,8 @@ impl PolicyMaker {
         if ungranted.is_none() {
             self.told.steps.enter(Stage::Configure);
         }
-        let unmet: Vec<_> = ungranted.into_iter().chain(requirements::unfit(policy, &module)).collect();
+        let other = requirements::another_version(policy, &module);
+        let unmet: Vec<_> = other.into_iter().chain(ungranted).chain(requirements::unfit(policy, &module)).collect();
         if !unmet.is_empty() {
             return Err(unmet);
         }

@@ -66,6 +66,18 @@ fn lacks(policy: &config::Policy, grants: &Grants, module: &Module) -> Vec<Lack>
     lacks
 }
 
+/// What is to be said if the module is not of the version that the catalogue says.
+pub(super) fn another_version(policy: &config::Policy, module: &Module) -> Option<Problem> {
+    let (wanted, Place { file, line, key }) = policy.version.clone()?;
+    let found = module.manifest().map(|manifest| &manifest.version);
+    if found.is_some_and(|found| *found == wanted) {
+        return None;
+    }
+    let is = found.map_or_else(|| "says no version".to_owned(), |found| format!("is version {found}"));
+    let message = format!("the module of {:?} {is}, and not {wanted}", policy.filter.name());
+    Some(Problem { file, line, key, message, remedy: "write the version that it is, or deploy that one".to_owned() })
+}
+
 /// What of the configuration is not as the schema has it.
 pub(super) fn unfit(policy: &config::Policy, module: &Module) -> Vec<Problem> {
     let schema = module.manifest().and_then(|manifest| manifest.schema.as_ref());

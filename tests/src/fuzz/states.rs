@@ -61,10 +61,14 @@ pub fn seeds() -> Vec<Vec<u8>> {
             r#"{{"version":"{version}",{since}"module":"{module}","entry":"{DIGEST}","filter":"a","file":"/a.toml","line":1,"key":"config"}}"#
         )
     };
-    let versions = [kept("000000000001", r#""since":1,"#, DIGEST), kept("000000000002", r#""since":2,"#, DIGEST)].join(",");
+    let versions =
+        [kept("000000000001", r#""since":1,"#, DIGEST), kept("000000000002", r#""since":2,"#, DIGEST)].join(",");
     let served = r#""served":{"at":1,"texts":{"/t.toml":"00"},"others":["/policies"],"policies":{"p":"000000000002"}}"#;
     let rejected = r#""rejected":{"p":{"version":"000000000003","serve":"000000000001","reason":"r"}}"#;
-    let all = format!(r#"{{{served},"versions":{{"p":[{versions}]}},"pins":{{"p":"000000000001"}},"paused":{{}},{rejected}}}"#);
-    let strange = format!(r#"{{{served},"versions":{{"p":[{}]}},"all-paused":true}}"#, kept("000000000002", "", "/dev/zero"));
+    let all = format!(
+        r#"{{{served},"versions":{{"p":[{versions}]}},"pins":{{"p":"000000000001"}},"paused":{{}},{rejected}}}"#
+    );
+    let strange =
+        format!(r#"{{{served},"versions":{{"p":[{}]}},"all-paused":true}}"#, kept("000000000002", "", "/dev/zero"));
     super::texts([&all, &strange, "{}"])
 }

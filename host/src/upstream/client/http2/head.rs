@@ -59,7 +59,8 @@ mod tests {
 
     #[test]
     fn an_upgrade_becomes_an_extended_connect() {
-        let fields = Request::get("/a").header("host", "a").header("connection", "upgrade").header("upgrade", "websocket");
+        let fields =
+            Request::get("/a").header("host", "a").header("connection", "upgrade").header("upgrade", "websocket");
         let head = sent(fields.header("sec-websocket-key", "k").header("sec-websocket-version", "13"));
         assert_eq!((&head.method, head.uri.to_string().as_str()), (&Method::CONNECT, "http://a/a"));
         assert_eq!(head.extensions.get::<Protocol>().map(Protocol::as_str), Some("websocket"));

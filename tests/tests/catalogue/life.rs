@@ -1,0 +1,118 @@
+//! The life of a team: what it drops is live, what is wrong with it stays with it.
+
+use tollgate_tests::{Upstream, eventually};
+
+use super::*;
+
+#[test]
+fn a_team_deploys_by_dropping_files_into_its_folder() {
+    let upstream = Upstream::start();
+    let gateway = gateway(&upstream, &catalogue("")).start();
+    assert_eq!(marked(&gateway, "/pay/a"), None);
+    gateway.change(|gateway| {
+        gateway.replace_file("policies/pay/pay-mark.toml", mark("1"));
+        gateway.replace_file("policies/pay/pay.routes.toml", routes("policies = [\"pay-mark\"]"));
+    });
+    eventually("its route is live", || marked(&gateway, "/pay/a").as_deref() == Some("1"));
+    assert_eq!(marked(&gateway, "/other"), None, "others' requests are others'");
+    gateway.change(|gateway| gateway.replace_file("policies/pay/pay-mark.toml", mark("2")));
+    assert_eq!(marked(&gateway, "/pay/a").as_deref(), Some("2"));
+    gateway.change(|gateway| gateway.remove("pay/pay.routes.toml"));
+    assert_eq!(marked(&gateway, "/pay/a"), None);
+    let page = gateway.admin("/catalogue?team=pay").json();
+    assert_eq!(page["teams"][0]["policies"].to_string(), r#"["pay-mark"]"#);
+}
+
+#[test]
+fn routes_that_are_no_good_stay_as_they_were_and_hold_up_nobody_else() {
+    let upstream = Upstream::start();
+    let gateway = with_pay(&upstream, "", &mark("1")).start();
+    gateway.change(|gateway| gateway.replace_file("policies/pay/pay.routes.toml", "[[routes]]\nupstream = \"shop\"\n"));
+    assert_eq!(marked(&gateway, "/pay/a").as_deref(), Some("1"), "its older routes serve");
+    let page = gateway.admin("/catalogue").json();
+    let kept = page["teams"][0]["kept"].to_string();
+    assert!(kept.contains("the route takes requests that are not the team") && kept.contains("upstream"), "{kept}");
+    gateway.change(|gateway| gateway.write_policy("10-headers", &mark("platform")));
+    assert_eq!(gateway.policy("10-headers")["state"], "live", "what others change is live");
+    gateway.change(|gateway| gateway.replace_file("policies/pay/new.routes.toml", "[[routes]"));
+    assert_eq!(marked(&gateway, "/pay/a").as_deref(), Some("1"));
+    gateway.change(|gateway| {
+        gateway.remove("pay/new.routes.toml");
+        gateway.replace_file("policies/pay/pay.routes.toml", routes(""));
+    });
+    eventually("the routes are taken", || marked(&gateway, "/pay/a").is_none());
+    assert_eq!(gateway.admin("/catalogue").json()["teams"][0]["kept"].to_string(), "[]");
+}
+
+#[test]
+fn after_a_restart_the_routes_that_were_good_serve() {
+    let upstream = Upstream::start();
+    let gateway = with_pay(&upstream, "", &mark("1")).own_state().start();
+    gateway.change(|gateway| gateway.replace_file("policies/pay/pay.routes.toml", "[[routes]]\nupstream = \"shop\"\n"));
+    gateway.change(|gateway| gateway.write_policy("10-headers", &mark("platform")));
+    let gateway = gateway.stop().try_restart().unwrap();
+    assert_eq!(marked(&gateway, "/pay/a").as_deref(), Some("1"));
+    assert_eq!(gateway.policy("10-headers")["state"], "live");
+}
+
+#[test]
+fn what_a_team_has_too_much_of_is_not_live_and_what_served_serves() {
+    let upstream = Upstream::start();
+    let gateway = with_pay(&upstream, "quota = { policies = 1 }", &mark("1")).start();
+    gateway.change(|gateway| gateway.replace_file("policies/pay/pay-more.toml", mark("2")));
+    assert_eq!(gateway.policy("pay-more")["state"], "failed");
+    assert_eq!(
+        (gateway.policy("pay-mark")["state"].as_str(), marked(&gateway, "/pay/a").as_deref()),
+        (Some("kept"), Some("1"))
+    );
+    gateway.change(|gateway| gateway.remove("pay/pay-more.toml"));
+    assert_eq!(gateway.policy("pay-mark")["state"], "live");
+}
+
+#[test]
+fn what_a_team_may_is_held_against_versions_that_served_before() {
+    let upstream = Upstream::start();
+    let with_secret = format!("grants = {{ secrets = [\"key\"] }}\n{}", mark("1"));
+    let gateway = with_pay(&upstream, "grants = { secrets = [\"key\"] }", &with_secret).own_state().start();
+    let older = gateway.policy("pay-mark")["version"].as_str().unwrap().to_owned();
+    gateway.change(|gateway| gateway.replace_file("policies/pay/pay-mark.toml", mark("2")));
+    gateway.change(|gateway| gateway.replace_file("catalogue.toml", catalogue("")));
+    assert_eq!(marked(&gateway, "/pay/a").as_deref(), Some("2"));
+    let state = gateway.path().join("state");
+    for command in ["pin", "rollback"] {
+        let args = [command, "pay-mark", &older, "--state-dir", state.to_str().unwrap()];
+        let told = tollgate_tests::Binary::finish(gateway.path(), &args);
+        assert!(!told.status.success() && told.stderr.contains("what served before serves on"), "{}", told.stderr);
+        let newest = gateway.admin("/history?policy=pay-mark").text();
+        let why = "the team \\\"pay\\\" may not grant secrets = \\\"key\\\"";
+        assert!(newest.contains(why), "{command}: {newest}");
+        gateway.change(|gateway| gateway.replace_file("policies/pay/pay-mark.toml", mark(command)));
+    }
+    assert_eq!(marked(&gateway, "/pay/a").as_deref(), Some("rollback"));
+}
+
+#[test]
+fn a_catalogue_that_allows_less_keeps_what_served_until_it_is_changed() {
+    let upstream = Upstream::start();
+    let with_secret = format!("grants = {{ secrets = [\"key\"] }}\n{}", mark("1"));
+    let gateway = with_pay(&upstream, "grants = { secrets = [\"key\"] }", &with_secret).start();
+    gateway.change(|gateway| gateway.replace_file("catalogue.toml", catalogue("")));
+    assert_eq!(
+        (gateway.policy("pay-mark")["state"].as_str(), marked(&gateway, "/pay/a").as_deref()),
+        (Some("kept"), Some("1"))
+    );
+    gateway.change(|gateway| gateway.replace_file("policies/pay/pay-mark.toml", mark("2")));
+    assert_eq!(
+        (gateway.policy("pay-mark")["state"].as_str(), marked(&gateway, "/pay/a").as_deref()),
+        (Some("live"), Some("2"))
+    );
+}
+
+#[test]
+fn a_catalogue_that_is_wrong_changes_nothing() {
+    let upstream = Upstream::start();
+    let gateway = with_pay(&upstream, "", &mark("1")).start();
+    gateway.change(|gateway| gateway.replace_file("catalogue.toml", "[teams.pay]\nquota = 7\n"));
+    assert!(gateway.policies()["rejected-change"].to_string().contains("teams.pay.quota: is a number, not a table"));
+    assert_eq!(marked(&gateway, "/pay/a").as_deref(), Some("1"));
+}
