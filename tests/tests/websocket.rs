@@ -200,7 +200,7 @@ mod over_http2 {
     const ENABLE_CONNECT_PROTOCOL: u16 = 8;
 
     fn to(upstream: std::net::SocketAddr) -> RunningGateway {
-        let config = "[[listeners]]\naddress = \"{listen}\"\n[upstreams.only]\nendpoints = [\"{upstream}\"]\nhttp2 = true\n\
+        let config = "[limits]\ndrain = \"200ms\"\n[[listeners]]\naddress = \"{listen}\"\n[upstreams.only]\nendpoints = [\"{upstream}\"]\nhttp2 = true\n\
             [[routes]]\nupstream = \"only\"\n";
         TestGateway::new().upstream_at(upstream).config(config).workers(1).start()
     }
