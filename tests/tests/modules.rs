@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 #![allow(missing_docs, reason = "each story is named after what it tells")]
 
-use tollgate_tests::{RunningGateway, TestGateway, Upstream, filter, guest};
+use tollgate_tests::{RunningGateway, TestGateway, Upstream, filter, guest, leb128};
 
 /// What the gateway says to a module at its start.
 #[track_caller]
@@ -40,7 +40,7 @@ fn bad_modules() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("garbage", b"#!/bin/sh\n".to_vec(), "does not begin as a WebAssembly file does"),
         ("nothing", vec![], "the file is empty"),
         ("four bytes", core[..4].to_vec(), "does not begin as a WebAssembly file does"),
-        ("half a component", component[..component.len() / 2].to_vec(), "out of bounds"),
+        ("half a component", component[..component.len() / 2].to_vec(), "unexpected end"),
         ("half a core module", core[..core.len() / 2].to_vec(), "unexpected end"),
         ("an empty component", wat("(component)"), "does not export tollgate:filter/hooks@0.1.0"),
         (
@@ -133,6 +133,70 @@ fn a_module_above_the_bound_is_not_even_read() {
     let expected =
         "1099511627776 bytes are more than the 67108864 that are read; build it in release mode and strip it";
     assert_eq!(message, format!("policies/10-bad.wasm: {expected}"));
+}
+
+/// A section of a component or of a module.
+fn section(id: u8, content: &[u8]) -> Vec<u8> {
+    [&[id][..], &leb128(content.len()), content].concat()
+}
+
+/// The number of a type where it could also be a primitive one, which are negative numbers.
+fn signed(index: usize) -> Vec<u8> {
+    let mut bytes = leb128(index);
+    if let Some(last) = bytes.last_mut().filter(|last| **last & 0x40 != 0) {
+        *last |= 0x80;
+        bytes.push(0);
+    }
+    bytes
+}
+
+/// What is nested so deep that whoever goes down into it needs more of a stack than there is.
+fn bottomless() -> Vec<(&'static str, Vec<u8>)> {
+    const LEVELS: usize = 1_000_000;
+    let component = |types: &[u8]| [b"\0asm\x0d\0\x01\0", &*section(7, types)].concat();
+    // One type: a component or an instance type of one declaration, which is a type, and so on.
+    let nested = |open: &[u8]| component(&[b"\x01", &*open.repeat(LEVELS), b"\x73"].concat());
+    // Each a list of the one before it.
+    let lists: Vec<_> = (0..LEVELS / 4).flat_map(|before| [&[0x70], &*signed(before)].concat()).collect();
+    let lists = component(&[leb128(LEVELS / 4 + 1), vec![0x73], lists].concat());
+    // Each an instance with the one before it.
+    let mut instances = String::from("(type (instance))");
+    (0..10_000).for_each(|type_| {
+        instances += &format!(r#"(type (instance (alias outer 1 {type_} (type)) (export "a" (instance (type 0)))))"#);
+    });
+    let mut components = b"\0asm\x0d\0\x01\0".to_vec();
+    (0..3_000).for_each(|_| components = [b"\0asm\x0d\0\x01\0", &*section(4, &components)].concat());
+    let inside = component(&[b"\x01", &*b"\x42\x01\x01".repeat(100), b"\x73"].concat());
+    let inside = [b"\0asm\x0d\0\x01\0", &*section(4, &inside)].concat();
+    // One function, which is blocks in blocks.
+    let body = [b"\0", &*b"\x02\x40".repeat(LEVELS), &b"\x0b".repeat(LEVELS + 1)].concat();
+    let code = [b"\x01", &*leb128(body.len()), &body].concat();
+    let blocks = [b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0", &*section(10, &code)].concat();
+    vec![
+        ("component types", nested(b"\x41\x01\x01")),
+        ("instance types", nested(b"\x42\x01\x01")),
+        ("types of both kinds", nested(b"\x41\x01\x01\x42\x01\x01")),
+        ("types that end in nothing", component(&[b"\x01", &*b"\x42\x01\x01".repeat(LEVELS)].concat())),
+        ("types of a component inside", inside),
+        ("lists", lists),
+        ("instances", wat(&format!("(component {instances})"))),
+        ("components", components),
+        ("blocks", blocks),
+    ]
+}
+
+#[test]
+fn what_is_nested_without_bound_is_refused_and_ends_nobody() {
+    for (name, module) in bottomless() {
+        let message = refusal(module);
+        let expected = match name {
+            "lists" => "type nesting is too deep",
+            "instances" => "the compiler fails over it",
+            "components" | "blocks" => "does not export tollgate:filter/hooks@0.1.0",
+            _ => "its types are nested more than 32 levels deep",
+        };
+        assert!(message.starts_with("policies/10-bad.wasm: ") && message.contains(expected), "{name}: {message}");
+    }
 }
 
 #[test]

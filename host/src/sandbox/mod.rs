@@ -24,6 +24,7 @@ mod interface;
 mod large_stack;
 mod meter;
 mod module;
+mod nesting;
 mod pages;
 mod secret;
 mod sources;

@@ -17,6 +17,7 @@ use super::host_wasi;
 use super::instance::HostState;
 use super::interface::{self, Mismatch};
 use super::large_stack;
+use super::nesting;
 use super::suspend::at_once;
 use crate::manifest::{Carried, Manifest, ManifestError};
 
@@ -222,7 +223,10 @@ impl Compiled {
         Module::check_size(bytes.len() as u64)?;
         let malformed = |error: wasmtime::Error| ModuleError::Malformed(format!("{error:#}"));
         match Kind::of(bytes) {
-            Some(Kind::Component) => Component::from_binary(engine, bytes).map(Self::Component).map_err(malformed),
+            Some(Kind::Component) => {
+                nesting::check(bytes).map_err(ModuleError::Malformed)?;
+                Component::from_binary(engine, bytes).map(Self::Component).map_err(malformed)
+            }
             Some(Kind::Core) => {
                 check_core(engine, bytes)?;
                 // What may wait is called through the component model, which can suspend it wherever it waits.
