@@ -26,6 +26,7 @@ pub mod worker;
 pub mod framing;
 pub mod manifest;
 pub mod message;
+pub mod oci;
 pub mod route;
 pub mod sandbox;
 pub mod store;

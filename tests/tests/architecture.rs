@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 /// Each module with those that it may name. All may use `telemetry`, and their own children.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
-    ("cli", &["config", "deploy", "filter_test", "gateway", "handover", "inspect"]),
-    ("inspect", &["bundled", "config", "manifest", "sandbox", "snapshot"]),
+    ("cli", &["config", "deploy", "filter_test", "gateway", "handover", "inspect", "oci"]),
+    ("inspect", &["bundled", "config", "manifest", "oci", "sandbox", "snapshot"]),
     ("filter_test", &["bundled", "chain", "config", "manifest", "message", "sandbox", "snapshot", "store"]),
     (
         "gateway",
@@ -44,13 +44,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("message", &[]),
     ("route", &["message"]),
     ("manifest", &[]),
+    ("oci", &[]),
     ("sandbox", &["manifest", "message", "store"]),
     ("store", &[]),
     // Control.
     ("admin", &["config", "deploy", "listener", "reload", "snapshot"]),
     ("bundled", &[]),
     ("capture", &["chain", "config", "message", "sandbox"]),
-    ("config", &["route"]),
+    ("config", &["oci", "route"]),
     ("deploy", &["config", "sandbox"]),
     ("handover", &["listener"]),
     ("reload", &["bundled", "config", "deploy", "sandbox", "snapshot"]),

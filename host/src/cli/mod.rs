@@ -7,9 +7,14 @@ mod filter_search;
 mod filter_test;
 mod history;
 mod inspect;
+mod list;
 mod operate;
+mod pull;
+mod push;
+mod registry;
 mod route;
 mod run;
+mod sign;
 mod source;
 mod which;
 
@@ -61,6 +66,14 @@ enum Filter {
     Search(filter_search::Search),
     /// Tell what a module is, what it needs and how it is configured, and what a policy would lack to run it.
     Inspect(inspect::Inspect),
+    /// Put a module into a registry or a bundle; what a bundle has goes there with its signatures.
+    Push(push::Push),
+    /// Fetch a module from a registry or a bundle, into a file or another bundle.
+    Pull(pull::Pull),
+    /// List the tags of a repository.
+    List(list::List),
+    /// Sign a module, in a file or where it was pushed to.
+    Sign(sign::Sign),
     /// Run cases of filters on the gateway's own engine, and say what is not as expected.
     Test(filter_test::FilterTest),
     /// Run a case and show hook by hook what the filter is given and what it answers.
@@ -84,6 +97,10 @@ impl Cli {
             Command::Filter(Filter::New { name }) => new_filter(&name),
             Command::Filter(Filter::Search(search)) => search.run(),
             Command::Filter(Filter::Inspect(inspect)) => inspect.run(),
+            Command::Filter(Filter::Push(push)) => push.run(),
+            Command::Filter(Filter::Pull(pull)) => pull.run(),
+            Command::Filter(Filter::List(list)) => list.run(),
+            Command::Filter(Filter::Sign(sign)) => sign.run(),
             Command::Filter(Filter::Test(test)) => test.run(),
             Command::Filter(Filter::Replay(replay)) => replay.run(),
         };

@@ -15,6 +15,7 @@ use super::{
     file::{ConfigFile, ListenerTable, UpstreamTable},
     grants,
     policies::Policies,
+    registries,
     report::{At, Report},
     route::{self, Known},
 };
@@ -52,6 +53,7 @@ fn check(files: &Files, file: ConfigFile, bundled: &[&str], report: &Report) -> 
     let stores: Vec<Store> = file.stores.into_iter().map(|table| table.check(folder, report)).collect();
     grants::check(&mut policies, &upstreams, &stores, report);
     catalogue.iter().for_each(|catalogue| catalogue.check(&mut policies, report));
+    let (registries, registry_files) = registries::check_all(file.registries, folder, report);
     Config {
         admin: file.admin.and_then(|at| admin(&at, &listeners, report)),
         workers: file.workers.and_then(NonZeroUsize::new),
@@ -76,12 +78,14 @@ fn check(files: &Files, file: ConfigFile, bundled: &[&str], report: &Report) -> 
             .chain(upstream_files(&upstreams))
             .chain(stores.iter().filter_map(|store| store.redis.as_ref()).flat_map(|redis| redis.files.clone()))
             .chain(secrets.iter().filter_map(SecretEntry::file).map(Path::to_owned))
+            .chain(registry_files)
             .collect(),
         policies,
         stores,
         listeners,
         upstreams,
         secrets,
+        registries,
     }
 }
 

@@ -13,6 +13,7 @@ use super::{
     forward_identity,
     listener::OptionsTable,
     policy_file::PolicyTable,
+    registries::RegistryTable,
     report::At,
     route_file::ActionTable,
     secret::SecretTable,
@@ -41,6 +42,7 @@ pub(super) struct ConfigFile {
     pub(super) stores: Vec<StoreTable>,
     pub(super) policies: Vec<(At<String>, PolicyTable)>,
     pub(super) secrets: Vec<SecretTable>,
+    pub(super) registries: Vec<RegistryTable>,
     pub(super) routes: Vec<RouteTable>,
 }
 
@@ -118,6 +120,7 @@ impl ConfigFile {
             stores: named(section.take("stores"), StoreTable::read),
             policies: named(section.take("policies"), |name, table| (name, PolicyTable::read(table))),
             secrets: named(section.take("secrets"), SecretTable::read),
+            registries: named(section.take("registries"), RegistryTable::read),
             routes: tables(section.take("routes")).into_iter().map(RouteTable::read).collect(),
         };
         section.finish();

@@ -11,6 +11,7 @@ use super::{
     report::Report,
     transport, upstream,
 };
+use crate::oci::Access;
 use crate::route::{Action, Destination, Forward};
 
 /// The configuration that flags stand for.
@@ -39,6 +40,7 @@ pub(super) fn load(files: &Files, flags: &Flags, bundled: &[&str]) -> Result<Con
         upstreams: upstream.into_iter().collect(),
         stores: Vec::new(),
         secrets: Vec::new(),
+        registries: Access::default(),
         routes: vec![route_for_all(&policies)],
         policies: policies.entries,
         from_file: false,

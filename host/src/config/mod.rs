@@ -38,6 +38,7 @@ mod policy_file;
 mod problem;
 mod quarantine;
 mod redis;
+mod registries;
 mod report;
 mod restore;
 mod rewrite;
@@ -85,6 +86,7 @@ pub use self::{
     problem::Problem,
     quarantine::Quarantine,
     redis::{Redis, Secret},
+    registries::registries_of,
     restore::WrittenPolicy,
     secret::{SecretEntry, SecretSource},
     state_dir::state_dir_of,

@@ -20,6 +20,7 @@ use super::{
     CallOptions, Capture, Catalogue, Grant, Grants, Lines, ListenerOptions, OnFault, Overload, Problem, Quarantine,
     SecretEntry, Store, Tracing, Transport, UpstreamOptions,
 };
+use crate::oci::Access;
 use crate::route::Action;
 
 /// Everything that the gateway is told from outside.
@@ -55,6 +56,8 @@ pub struct Config {
     pub policies: Vec<PolicyEntry>,
     /// The secrets that policies can be granted, with unique names.
     pub secrets: Vec<SecretEntry>,
+    /// `[registries]`: how registries of filters are reached.
+    pub registries: Access,
     /// What goes where, through which policies, in the order as written.
     pub routes: Vec<Route>,
     /// Whether there is a config file; without one, the chain is every policy of the directory that is ready.

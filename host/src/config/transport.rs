@@ -165,6 +165,13 @@ pub(super) fn system(host: &str) -> Result<UpstreamTls, Wrong> {
     Ok(UpstreamTls { roots, identity: None, sni: None, files: Vec::new(), digest: reader.digest.finalize().into() })
 }
 
+/// The certificates of a file as roots, with a digest of what was read.
+pub(super) fn roots(path: &str, folder: &Path) -> Result<(Arc<RootCertStore>, [u8; 32]), Wrong> {
+    let mut reader = Reader { folder, digest: Sha256::new(), files: Vec::new() };
+    let roots = reader.roots(path)?;
+    Ok((roots, reader.digest.finalize().into()))
+}
+
 /// Whether a certificate can be for that host.
 fn server_name(host: &str) -> Result<ServerName<'static>, Wrong> {
     ServerName::try_from(host.to_owned())

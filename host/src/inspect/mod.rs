@@ -1,6 +1,7 @@
 //! What there is to know about a module before it is run: what it says about itself, what it imports, and what a policy would
 //! have to grant. Its code is compiled, so that what is told is true of it, and none of it is run.
 
+mod facts;
 mod search;
 mod show;
 
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use crate::bundled;
 use crate::config::cases::CaseFile;
 use crate::config::{self, Config, FilterSource, Overrides, Place, Policy, Source, WrittenPolicy};
+use crate::oci::Facts;
 use crate::sandbox::{Module, ModuleCache, Need, Sandbox};
 use crate::snapshot::{Fit, Lack};
 
@@ -45,10 +47,28 @@ impl Inspection {
     /// # Errors
     /// If it cannot be read or cannot be a filter, or if there is no such policy.
     pub fn of(path: &Path, entry: Option<(&Path, &str)>) -> Result<Self, String> {
-        let shown = path.display();
         let (content, source) = read(path)?;
+        Self::of_content(path, &content, source, entry)
+    }
+
+    /// As `of`, of a module that was fetched from there.
+    ///
+    /// # Errors
+    /// As `of`.
+    pub fn of_fetched(from: &Path, content: &[u8], entry: Option<(&Path, &str)>) -> Result<Self, String> {
+        let name = from.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        Self::of_content(from, content, FilterSource::Module { name, path: from.to_owned() }, entry)
+    }
+
+    fn of_content(
+        path: &Path,
+        content: &[u8],
+        source: FilterSource,
+        entry: Option<(&Path, &str)>,
+    ) -> Result<Self, String> {
+        let shown = path.display();
         let sandbox = Sandbox::new().map_err(|error| format!("the sandbox cannot be made: {error:#}"))?;
-        let module = ModuleCache::new(sandbox, None).load(&content).map_err(|error| format!("{shown}: {error}"))?;
+        let module = ModuleCache::new(sandbox, None).load(content).map_err(|error| format!("{shown}: {error}"))?;
         let carried = module.cases().map(|text| CaseFile::carried(path, text, None)).transpose();
         let problems = carried.as_ref().err().into_iter().flatten().map(ToString::to_string).collect();
         let cases = carried.ok().flatten().into_iter().flat_map(|file| file.cases).map(|case| case.name).collect();
@@ -57,8 +77,20 @@ impl Inspection {
             None => Fit::of(&silent(source)?, &[], &module),
         };
         let policy = entry.map(|(_, name)| name.to_owned());
-        let is_component = Module::is_component(&content);
+        let is_component = Module::is_component(content);
         Ok(Self { bytes: content.len(), is_component, module, cases, problems, policy, fit })
+    }
+
+    /// What registries show of it. `content` is the module.
+    #[must_use]
+    pub fn facts(&self, content: &[u8]) -> Facts {
+        let manifest = self.module.manifest();
+        Facts {
+            title: manifest.map(|manifest| manifest.name.clone()),
+            version: manifest.map(|manifest| manifest.version.clone()),
+            description: manifest.and_then(|manifest| manifest.description.clone()),
+            ..facts::of(content)
+        }
     }
 
     /// Whether the policy would be ready, as far as can be said without running the module.
