@@ -58,8 +58,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "snapshot",
         &[
-            "bundled", "capture", "chain", "config", "deploy", "framing", "listener", "manifest", "route", "sandbox",
-            "store", "upstream", "wire",
+            "bundled", "capture", "chain", "config", "deploy", "framing", "listener", "manifest", "message", "route",
+            "sandbox", "store", "upstream", "wire",
         ],
     ),
     ("telemetry", &[]),

@@ -4,6 +4,7 @@
 mod catalogue;
 mod pages;
 mod socket;
+mod trial;
 
 pub use self::socket::{Operators, bind_operators};
 

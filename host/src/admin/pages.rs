@@ -5,8 +5,8 @@ use std::time::UNIX_EPOCH;
 use http::{HeaderMap, Method, Response, StatusCode, Uri, header};
 use serde_json::{Value, json};
 
-use super::Admin;
 use super::catalogue::{self, Wanted};
+use super::{Admin, trial};
 use crate::config::Problem;
 use crate::deploy::Held;
 use crate::snapshot::{Listing, PolicyStatus, Snapshot};
@@ -138,6 +138,7 @@ fn policy(status: &PolicyStatus, snapshot: &Snapshot) -> Value {
         "held": status.held.as_ref().map(held),
         "state": if degraded { "degraded" } else { status.state.label() },
         "last-error": problems(&status.problems),
+        "trial": snapshot.trial_of(&status.name).map(|trial| trial::shown(&trial.course)),
         "tick": tick(&status.name, snapshot),
     })
 }

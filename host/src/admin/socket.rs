@@ -99,7 +99,7 @@ impl Admin {
             Err(why) => return refuse(StatusCode::BAD_REQUEST, why),
         };
         let Some(operation) = operation else {
-            let known = "POST /policies/NAME/rollback, pin, unpin, pause or resume, /pause or /resume";
+            let known = "POST /policies/NAME/rollback, pin, unpin, pause, resume, promote or abort, /pause or /resume";
             return refuse(StatusCode::NOT_FOUND, format!("there is only {known}"));
         };
         match operators.operations.operate(operation, &who.by, &who.from).await {
@@ -159,6 +159,8 @@ fn operation(path: &str, version: Option<Version>) -> Option<Operation> {
                 ("unpin", None) => Some(Operation::Unpin { policy }),
                 ("pause", None) => Some(Operation::Pause { policy: Some(policy) }),
                 ("resume", None) => Some(Operation::Resume { policy: Some(policy) }),
+                ("promote", None) => Some(Operation::Promote { policy }),
+                ("abort", None) => Some(Operation::Abort { policy }),
                 _ => None,
             }
         }

@@ -10,17 +10,20 @@ use super::policy::Policy;
 use super::shared::Shared;
 use super::waiting::Stay;
 use crate::sandbox::{Fault, FaultClass, Instance, Isolation, Seat};
-use crate::telemetry::CostMetrics;
+use crate::telemetry::{CostMetrics, Figures};
 
 /// The filters of a chain on this worker, in the order of the request.
 pub type LocalChain = Rc<[Link]>;
 
 /// A filter in the chain of a route.
+#[derive(Clone)]
 pub struct Link {
     /// The filter.
     pub filter: Rc<LocalFilter>,
     /// What it costs there.
     pub cost: Arc<CostMetrics>,
+    /// What this version of its policy does, while a version of it is on trial.
+    pub figures: Option<Arc<Figures>>,
 }
 
 /// A policy on this worker.

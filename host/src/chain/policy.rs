@@ -60,6 +60,14 @@ impl Chain {
         Self { policies, costs, lends_request, waits }
     }
 
+    /// Some exchanges have this one in the place of another version of it.
+    #[must_use]
+    pub fn or(self, other: &Policy) -> Self {
+        let lends_request = other.recorder.is_some() || other.filter.reads_behind_the_head();
+        let waits = other.filter.module.suspends;
+        Self { lends_request: self.lends_request || lends_request, waits: self.waits || waits, ..self }
+    }
+
     /// The policies, in the order of the request.
     #[must_use]
     pub fn policies(&self) -> &[Arc<Policy>] {

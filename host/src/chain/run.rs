@@ -175,6 +175,20 @@ impl Run {
         visits.map(|(link, visit)| (Arc::clone(&link.filter.policy.name), visit.cpu)).collect()
     }
 
+    /// The exchange has ended with that status, if it had one. Counted for the versions on trial that it has come to, and for
+    /// those that they are compared with.
+    pub fn ended(&self, status: Option<StatusCode>) {
+        let state = self.0.state.borrow();
+        let come_to = self.0.filters.iter().zip(&state.places).take(state.passed + 1);
+        for (link, visit) in come_to {
+            let Some(figures) = &link.figures else { continue };
+            figures.ended(status);
+            if state.exact && !visit.bypassed {
+                figures.took(visit.cpu);
+            }
+        }
+    }
+
     pub(super) fn passed(&self) -> usize {
         self.0.state.borrow().passed
     }
@@ -192,9 +206,12 @@ impl Run {
     /// # Errors
     /// If the filter is in quarantine, and its policy denies exchanges then, or if the policy has as many as it may have.
     pub(super) fn admit(&self, index: usize) -> Result<(), Denied> {
-        let Link { filter, cost } = &self.0.filters[index];
+        let Link { filter, cost, figures } = &self.0.filters[index];
         let policy = &filter.policy;
         cost.exchange();
+        if let Some(figures) = figures {
+            figures.exchange();
+        }
         if let Some(load) = &policy.load {
             self.0.state.borrow_mut().places[index].open = true;
             if !load.begin(&filter.open) {
@@ -329,8 +346,10 @@ impl Run {
             span.end(true);
         }
         of_filter(&mut state.records, index, |record| record.faulted(fault));
-        self.cost(index).faulted(fault.class);
-        weigh(&self.filter(index).policy, fault)
+        let Link { filter, cost, figures } = &self.0.filters[index];
+        cost.faulted(fault.class);
+        figures.iter().for_each(|figures| figures.faulted(fault.class));
+        weigh(&filter.policy, fault)
     }
 
     /// Tells whoever follows the filter that a hook is about to be called.
@@ -458,7 +477,7 @@ fn probed(filter: &LocalFilter, well: Option<bool>, probe: bool) {
 impl Drop for Inner {
     fn drop(&mut self) {
         let State { exchange, places, records, .. } = self.state.get_mut();
-        for (index, (Link { filter, cost }, visit)) in self.filters.iter().zip(places.drain(..)).enumerate() {
+        for (index, (Link { filter, cost, figures }, visit)) in self.filters.iter().zip(places.drain(..)).enumerate() {
             if visit.open
                 && let Some(load) = &filter.policy.load
             {
@@ -477,6 +496,7 @@ impl Drop for Inner {
                 Err(fault) => {
                     tell(exchange, records, index, |record, _| record.faulted(&fault));
                     cost.faulted(fault.class);
+                    figures.iter().for_each(|figures| figures.faulted(fault.class));
                     // Too late for the exchange, whatever the policy says.
                     let _ = weigh(&filter.policy, &fault);
                 }

@@ -50,6 +50,10 @@ enum Command {
     Pause(operate::OfAny),
     /// Take changes again.
     Resume(operate::OfAny),
+    /// Give the version of a policy that is on trial to all exchanges, whatever is left of its trial.
+    Promote(operate::OfPolicy),
+    /// End the trial of a policy's new version: the one before it serves, and what is written is not tried again until it changes.
+    Abort(operate::OfPolicy),
     /// Work on filters.
     #[command(subcommand)]
     Filter(Filter),
@@ -94,6 +98,8 @@ impl Cli {
             Command::Unpin(of) => of.unpin(),
             Command::Pause(of) => of.pause(),
             Command::Resume(of) => of.resume(),
+            Command::Promote(of) => of.promote(),
+            Command::Abort(of) => of.abort(),
             Command::Filter(Filter::New { name }) => new_filter(&name),
             Command::Filter(Filter::Search(search)) => search.run(),
             Command::Filter(Filter::Inspect(inspect)) => inspect.run(),

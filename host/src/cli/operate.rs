@@ -1,4 +1,4 @@
-//! `tollgate rollback`, `pin`, `unpin`, `pause` and `resume`: said to the running gateway over its own socket.
+//! `tollgate rollback`, `pin`, `unpin`, `pause`, `resume`, `promote` and `abort`: said to the running gateway over its own socket.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -63,6 +63,18 @@ impl OfPolicy {
     pub(super) fn unpin(self) -> Result<(), String> {
         let answer = post(&self.which.home()?, &path(&self.policy, "unpin"), None)?;
         say(&format!("{} follows its files again and serves {}", self.policy, version_of(&answer)));
+        Ok(())
+    }
+
+    pub(super) fn promote(self) -> Result<(), String> {
+        let answer = post(&self.which.home()?, &path(&self.policy, "promote"), None)?;
+        say(&format!("{} serves {} to all: its trial is over", self.policy, version_of(&answer)));
+        Ok(())
+    }
+
+    pub(super) fn abort(self) -> Result<(), String> {
+        let answer = post(&self.which.home()?, &path(&self.policy, "abort"), None)?;
+        say(&format!("{} serves {} again: its trial is over", self.policy, version_of(&answer)));
         Ok(())
     }
 }

@@ -128,7 +128,7 @@ fn split(
     weights.iter().any(|(_, weight)| *weight > 0).then(|| Destination::Split(Split::new(weights, sticky)))
 }
 
-fn sticky(text: &str) -> Result<Sticky, Wrong> {
+pub(super) fn sticky(text: &str) -> Result<Sticky, Wrong> {
     let remedy = "write \"header:NAME\", \"cookie:NAME\" or \"client-address\"".to_owned();
     match text.split_once(':') {
         None if text == "client-address" => Ok(Sticky::ClientAddress),

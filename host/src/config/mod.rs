@@ -52,6 +52,7 @@ mod tls;
 mod toml_text;
 mod tracing;
 mod transport;
+mod trial;
 mod units;
 mod upstream;
 mod written_grants;
@@ -95,6 +96,7 @@ pub use self::{
     toml_text::{quote, toml_text},
     tracing::{Collector, Tracing},
     transport::{Transport, UpstreamTls},
+    trial::{Canary, Trial, TrialMode, TrialRules},
     written_grants::grants_with,
 };
 

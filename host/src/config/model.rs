@@ -18,7 +18,7 @@ use regex::Regex;
 use super::store;
 use super::{
     CallOptions, Capture, Catalogue, Grant, Grants, Lines, ListenerOptions, OnFault, Overload, Problem, Quarantine,
-    SecretEntry, Store, Tracing, Transport, UpstreamOptions,
+    SecretEntry, Store, Tracing, Transport, Trial, UpstreamOptions,
 };
 use crate::oci::Access;
 use crate::route::Action;
@@ -274,6 +274,8 @@ pub struct Policy {
     pub limits: PolicyLimits,
     /// `capture`: what is kept of an exchange in which the filter faults.
     pub capture: Option<Capture>,
+    /// `trial`: how a new version of it comes to serve; none if it simply does.
+    pub trial: Option<Trial>,
     /// Where its configuration is written, for the filter's own objections.
     pub place: Place,
 }

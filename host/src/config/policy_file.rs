@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::{
-    Capture, FilterSource, Grant, Grants, Isolation, Lines, OnFault, Place, Policy, PolicyLimits, Quarantine, capture,
-    grants, on_fault, quarantine,
+    Capture, FilterSource, Grant, Grants, Isolation, Lines, OnFault, Place, Policy, PolicyLimits, Quarantine, Trial,
+    capture, grants, on_fault, quarantine,
     report::{At, Report},
     section::{Item, Section, join},
-    store,
+    store, trial,
 };
 
 /// A policy as written. Its limits are checked already, its filter is not looked up yet.
@@ -28,6 +28,8 @@ pub(super) struct PolicyTable {
     store: Option<Grant>,
     limits: PolicyLimits,
     capture: Option<Capture>,
+    /// Nothing where it is not written.
+    trial: Option<Option<Trial>>,
 }
 
 impl PolicyTable {
@@ -56,6 +58,7 @@ impl PolicyTable {
             store: section.take("store").and_then(grants::read_one),
             limits: section.take("limits").and_then(Item::section).map(read_limits).unwrap_or_default(),
             capture: section.take("capture").and_then(Item::section).and_then(capture::read),
+            trial: section.take("trial").and_then(trial::read),
         }
     }
 
@@ -94,6 +97,7 @@ impl PolicyTable {
             store: self.store,
             limits: self.limits,
             capture: self.capture,
+            trial: self.trial.unwrap_or_else(|| Some(Trial::default())),
             place,
         }
     }

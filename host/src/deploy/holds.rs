@@ -47,6 +47,16 @@ pub enum Operation {
         /// The policy.
         policy: Option<String>,
     },
+    /// The version on trial has proved well.
+    Promote {
+        /// The policy.
+        policy: String,
+    },
+    /// It has not: the one before it serves.
+    Abort {
+        /// The policy.
+        policy: String,
+    },
 }
 
 impl Operation {
@@ -54,7 +64,8 @@ impl Operation {
     #[must_use]
     pub fn stage(&self) -> Stage {
         match self {
-            Self::RollBack { .. } => Stage::RollBack,
+            Self::RollBack { .. } | Self::Abort { .. } => Stage::RollBack,
+            Self::Promote { .. } => Stage::Promote,
             Self::Pin { .. } => Stage::Pin,
             Self::Unpin { .. } => Stage::Unpin,
             Self::Pause { .. } => Stage::Pause,
@@ -67,6 +78,7 @@ impl Operation {
     pub fn policy(&self) -> Option<&str> {
         match self {
             Self::RollBack { policy, .. } | Self::Pin { policy, .. } | Self::Unpin { policy } => Some(policy),
+            Self::Promote { policy } | Self::Abort { policy } => Some(policy),
             Self::Pause { policy } | Self::Resume { policy } => policy.as_deref(),
         }
     }
@@ -190,6 +202,16 @@ impl Deploy {
 fn apply(state: &mut State, operation: &Operation, by: &str) -> Result<Option<Version>, HoldError> {
     match operation {
         Operation::RollBack { policy, version } => roll_back(state, policy, *version, by).map(Some),
+        Operation::Abort { policy } => {
+            on_trial(state, policy)?;
+            let proven = state.proven.get(policy).copied();
+            roll_back(state, policy, proven, by).map(Some)
+        }
+        Operation::Promote { policy } => {
+            let version = on_trial(state, policy)?;
+            state.proven.insert(policy.clone(), version);
+            Ok(Some(version))
+        }
         Operation::Pin { policy, version } => {
             let serving = serving(state, policy)?;
             let version = known(state, policy, version.unwrap_or(serving))?;
@@ -231,15 +253,27 @@ fn roll_back(state: &mut State, policy: &str, version: Option<Version>, by: &str
         return Err(held("paused", "resume it"));
     }
     let nothing = || HoldError::NothingBefore(policy.to_owned());
-    let version = known(state, policy, version.or_else(|| state.before(policy)).ok_or_else(nothing)?)?;
-    if version == serving {
+    let trial = state.trials.get(policy).copied();
+    let before = match trial {
+        // A canary serves beside the version that is meant.
+        Some(trial) if trial != serving => state.proven.get(policy).copied(),
+        _ => state.before(policy),
+    };
+    let version = known(state, policy, version.or(before).ok_or_else(nothing)?)?;
+    if version == serving && trial.is_none_or(|trial| trial == serving) {
         return Err(HoldError::Serves { policy: policy.to_owned(), version });
     }
-    // What is written is what was rolled back first.
-    let written = state.rejected.get(policy).map_or(serving, |rejection| rejection.version);
+    // What is written is what was rolled back first, or what is on trial.
+    let written = state.rejected.get(policy).map_or(trial.unwrap_or(serving), |rejection| rejection.version);
     let reason = format!("rolled back by {by}");
     state.rejected.insert(policy.to_owned(), Rejection { version: written, serve: version, reason });
     Ok(version)
+}
+
+fn on_trial(state: &State, policy: &str) -> Result<Version, HoldError> {
+    serving(state, policy)?;
+    let not = || HoldError::Not { what: format!("{policy:?}"), how: "on trial" };
+    state.trials.get(policy).copied().ok_or_else(not)
 }
 
 fn serving(state: &State, policy: &str) -> Result<Version, HoldError> {

@@ -135,6 +135,12 @@ impl Deploy {
         number
     }
 
+    /// The number of the change that is under way.
+    #[must_use]
+    pub fn change_number(&self) -> u64 {
+        self.change().number
+    }
+
     /// A record of the change that is under way.
     #[must_use]
     pub fn note(&self, stage: Stage) -> Record {

@@ -16,6 +16,8 @@ pub struct Serving {
     pub policy: String,
     /// Its version.
     pub version: Version,
+    /// The version that is on trial, if one is.
+    pub trial: Option<Version>,
 }
 
 /// A version that is ready and that has not been kept before.
@@ -44,12 +46,13 @@ impl Deploy {
 
     /// Writes down what serves from now on: modules and texts first, then which of them.
     pub fn served(&self, recording: &Recording, serving: &[Serving], fresh: Vec<Fresh>) {
-        let Some(shelf) = &self.shelf else { return };
         let mut state = self.state();
+        let is_changed = note_trials(&mut state, serving);
+        let Some(shelf) = &self.shelf else { return };
         let mut next = state.clone();
         let written = write(shelf, &mut next, recording, serving, fresh).and_then(|()| {
             let needed = next.collect(self.bound.load(Ordering::Relaxed), |name| shelf.blobs.size(name));
-            if next != *state {
+            if next != *state || is_changed {
                 next.write(shelf.home.path())?;
                 shelf.blobs.keep(&needed);
             }
@@ -93,6 +96,18 @@ impl Deploy {
         self.state().serving(policy)
     }
 
+    /// The version of a policy that has proved well.
+    #[must_use]
+    pub fn proven(&self, policy: &str) -> Option<Version> {
+        let state = self.state();
+        state.proven.get(policy).copied().or_else(|| state.serving(policy))
+    }
+
+    /// A version has proved well.
+    pub fn prove(&self, policy: &str, version: Version) {
+        self.state().proven.insert(policy.to_owned(), version);
+    }
+
     /// A version of a policy as it is kept, with its module.
     ///
     /// # Errors
@@ -116,6 +131,20 @@ impl Deploy {
     }
 }
 
+/// Notes which versions are on trial; those that serve and are not have proved well. Says whether those have changed.
+fn note_trials(state: &mut State, serving: &[Serving]) -> bool {
+    let before = state.proven.clone();
+    state.trials.clear();
+    for Serving { policy, version, trial } in serving {
+        match trial {
+            Some(trial) => drop(state.trials.insert(policy.clone(), *trial)),
+            None => drop(state.proven.insert(policy.clone(), *version)),
+        }
+    }
+    state.proven.retain(|policy, _| serving.iter().any(|serving| serving.policy == *policy));
+    state.proven != before
+}
+
 /// Puts all into the state that comes next.
 fn write(
     shelf: &Shelf,
@@ -132,7 +161,7 @@ fn write(
     }
     let now = now();
     let before = next.served.take();
-    for Serving { policy, version } in serving {
+    for Serving { policy, version, .. } in serving {
         let is_new = before.as_ref().and_then(|before| before.policies.get(policy)) != Some(version);
         let mut versions = next.versions.get_mut(policy).into_iter().flatten();
         let kept = versions.find(|kept| kept.version == *version);

@@ -36,6 +36,11 @@ pub(super) struct State {
     pub(super) all_paused: bool,
     /// By policy, the version that is not tried again.
     pub(super) rejected: BTreeMap<String, Rejection>,
+    /// By policy, the version that serves again if the one on trial does not prove well, or that has.
+    pub(super) proven: BTreeMap<String, Version>,
+    /// By policy, the version that is on trial. Whoever starts finds out by itself.
+    #[serde(skip)]
+    pub(super) trials: BTreeMap<String, Version>,
 }
 
 /// What served last: enough to serve it again.
@@ -142,8 +147,12 @@ impl State {
     /// The versions that serve, or that somebody wants.
     fn in_use(&self, policy: &str) -> Vec<Version> {
         let rejection = self.rejected.get(policy);
-        let named = [self.serving(policy), self.pins.get(policy).copied(), self.paused.get(policy).copied()];
-        named.into_iter().flatten().chain(rejection.map(|rejection| rejection.serve)).collect()
+        let of = |versions: &BTreeMap<String, Version>| versions.get(policy).copied();
+        // What has proved well matters as long as the policy serves at all.
+        let serving = self.serving(policy);
+        let tried = serving.and_then(|_| of(&self.proven)).into_iter().chain(serving.and_then(|_| of(&self.trials)));
+        let named = [serving, of(&self.pins), of(&self.paused)];
+        named.into_iter().flatten().chain(tried).chain(rejection.map(|rejection| rejection.serve)).collect()
     }
 
     /// Forgets versions beyond those that are kept, the oldest first. Gives all digests that are still needed.

@@ -191,6 +191,9 @@ impl Drop for ExchangeEnd {
         match &self.target {
             Some(target) => {
                 target.metrics.ended(self.status, self.answered.unwrap_or_else(|| self.started.elapsed()));
+                if let (Some(_), Some(run)) = (target.trial, &self.run) {
+                    run.ended(self.status);
+                }
             }
             None => self.view.snapshot.metrics.gateway.unrouted(),
         }

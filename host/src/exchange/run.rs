@@ -19,7 +19,7 @@ use crate::chain::{Aborted, Run, Step, Verdict};
 use crate::framing::{self, Violation};
 use crate::message::{Activity, Body, ClientInfo, Exchange, Reply, blank_request};
 use crate::route::{self, Action, Forward, Lookup, PathError, PathRules};
-use crate::snapshot::{ListenerSettings, Target, View};
+use crate::snapshot::{Compared, ListenerSettings, Target, View};
 use crate::telemetry::Trace;
 use crate::upstream::{Caller, Pool};
 
@@ -79,6 +79,7 @@ pub async fn serve(
         let response = response.unwrap_or_else(|error| refuse(&view, &error));
         return conclude(end, answer(response), upgrade, handover);
     }
+    let links = view.chain(route, &head.headers, client);
     let exchange = Box::new(Exchange {
         client: Arc::clone(client),
         route: Arc::clone(&target.name),
@@ -88,14 +89,14 @@ pub async fn serve(
         context: Default::default(),
     });
     let run = match target.chain.waits() {
-        false => Run::new(view.chain(route), exchange),
-        true => Run::reaching(view.chain(route), exchange, Some(outlet(&view, client))),
+        false => Run::new(links, exchange),
+        true => Run::reaching(links, exchange, Some(outlet(&view, client))),
     };
     if let Some(trace) = trace.as_ref().filter(|trace| trace.is_recorded()) {
         run.record(trace);
     }
     end.set_run(&run);
-    if view.snapshot.access_filters {
+    if view.snapshot.access_filters || target.trial == Some(Compared::Yes) {
         run.measure();
     }
     let response = match deadline {

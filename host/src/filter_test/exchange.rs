@@ -159,6 +159,7 @@ pub(super) fn local(chain: &Chain) -> LocalChain {
     let link = |(policy, cost): (&Arc<crate::chain::Policy>, &Arc<crate::telemetry::CostMetrics>)| crate::chain::Link {
         filter: Rc::new(crate::chain::LocalFilter::new(Arc::clone(policy))),
         cost: Arc::clone(cost),
+        figures: None,
     };
     links.map(link).collect()
 }

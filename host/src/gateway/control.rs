@@ -102,14 +102,14 @@ async fn do_chores(pages: &Admin, stop: &CancellationToken) {
 }
 
 fn sweep_state(snapshot: &Snapshot) {
-    for policy in &snapshot.policies {
+    for policy in snapshot.loaded() {
         policy.filter.settings.limiter.sweep();
         policy.filter.settings.spaces.all().for_each(Space::sweep);
     }
 }
 
 fn tend_filters(snapshot: &Snapshot) {
-    for policy in &snapshot.policies {
+    for policy in snapshot.loaded() {
         if let Err(fault) = policy.filter.make_spares() {
             tracing::warn!(policy = &*policy.name, %fault, "no instance for a worker whose own is worn");
         }

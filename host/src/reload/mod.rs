@@ -1,9 +1,12 @@
 //! From a change of a file to a new snapshot: settle, read, verify, build, swap, or keep the old one and say why. All on a
 //! thread of its own with low priority: nothing on the way of a request waits for any of it.
 
+mod judge;
 mod live;
 mod operate;
+mod rules;
 mod settle;
+mod trial;
 mod watch;
 
 use std::io;
@@ -12,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
+use self::judge::{Judge, Judgement};
 use self::live::Files;
 pub use self::live::Live;
 use self::operate::Request;
@@ -20,7 +24,7 @@ use self::settle::{Changes, Settled};
 use self::watch::Watch;
 use crate::bundled;
 use crate::config::{self, Files as ConfigFiles, Overrides, Problem, Source};
-use crate::deploy::{DEFAULT_SIZE, Deploy, Fresh, Operation, Record, Serving, Stage, Version};
+use crate::deploy::{DEFAULT_SIZE, Deploy, Fresh, Record, Serving, Stage, Version};
 use crate::snapshot::{Builder, Built, PolicyStatus, Snapshot, SnapshotStore};
 use crate::telemetry::{Metrics, service_manager};
 
@@ -83,6 +87,8 @@ enum Event {
     Asked,
     /// Somebody wants something else done.
     Operate(Box<Request>),
+    /// A version on trial has been judged.
+    Judged(Box<Judgement>),
     /// The gateway stops.
     Stop,
 }
@@ -107,10 +113,11 @@ impl Reload {
             let _ = events.send(Event::Asked);
         }
         let again = events.clone();
+        let judge = Judge::start(Arc::clone(&reloader.deploy.journal), events.clone())?;
         let thread = std::thread::Builder::new().name("reload".into()).spawn(move || {
             // Compiling may take seconds; the cores belong to traffic. Without the right to it, it only is less polite.
             let _ = rustix::process::nice(10);
-            reloader.run(&received, &mut watch, &mut files, &again);
+            reloader.run(&received, &mut watch, &mut files, &again, judge);
         })?;
         Ok(Self { events, thread: Some(thread) })
     }
@@ -137,19 +144,30 @@ impl Drop for Reload {
 }
 
 impl Reloader {
-    fn run(mut self, events: &Receiver<Event>, watch: &mut Watch, files: &mut Files, again: &Sender<Event>) {
+    fn run(
+        mut self,
+        events: &Receiver<Event>,
+        watch: &mut Watch,
+        files: &mut Files,
+        again: &Sender<Event>,
+        judge: Judge,
+    ) {
         let fresh = std::mem::take(&mut self.live.fresh);
         self.written_down(fresh);
+        self.begin_trials();
+        judge.follow(&self.store.load());
         if let Some(home) = self.deploy.home() {
             tracing::info!(folder = %home.path().display(), "what serves is written down");
         }
         while let Some(settled) = Changes::default().wait(events, |event| watch.concerns(event)) {
-            let Settled { took, changed, requests } = settled;
+            let Settled { took, changed, requests, judgements } = settled;
             let read_at = SystemTime::now();
             if changed && self.reload(took) {
                 *files = Files::of(&self.source, &self.live.config);
             }
             requests.into_iter().for_each(|request| self.serve_request(request));
+            judgements.into_iter().for_each(|judgement| self.conclude(&judgement));
+            judge.follow(&self.store.load());
             if watch.follow(&files.directories, &files.files) && files.changed_since(read_at) {
                 let _ = again.send(Event::Asked);
             }
@@ -208,7 +226,7 @@ impl Reloader {
 
     /// What people want, built of the files as they are, or as they were when they were good. Fails if the version that is
     /// wanted is not what would serve.
-    fn rebuild(&mut self, operation: &Operation, wanted: Option<Version>) -> Result<Built, String> {
+    fn rebuild(&mut self, policy: Option<&str>, wanted: Option<Version>) -> Result<Built, String> {
         let files = ConfigFiles::on_disk_after(&self.live.recording);
         let read = (!self.deploy.is_paused())
             .then(|| config::load_from(&files, &self.source, &self.overrides, &bundled::names()).ok());
@@ -220,7 +238,7 @@ impl Reloader {
         let told = |problems: &[Problem]| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
         let built = built.map_err(|problems| told(&problems))?;
         let mut statuses = built.snapshot.statuses.iter();
-        let status = operation.policy().and_then(|policy| statuses.find(|status| status.name == *policy));
+        let status = policy.and_then(|policy| statuses.find(|status| status.name == *policy));
         if let (Some(status), Some(_)) = (status, wanted)
             && status.version != wanted
         {
@@ -238,15 +256,21 @@ impl Reloader {
     fn go_live(&mut self, built: Built) {
         built.find_names();
         (self.get_ready)(&built.snapshot);
+        let before = self.store.load();
         self.store.swap(Arc::clone(&built.snapshot));
         promoted(&self.deploy, &built.snapshot);
+        self.end_trials(&before, &built.snapshot);
+        self.begin_trials();
         self.written_down(built.fresh);
     }
 
     /// Writes down what serves.
     fn written_down(&self, fresh: Vec<Fresh>) {
         let snapshot = self.store.load();
-        let serving = |status: &PolicyStatus| Some(Serving { policy: status.name.clone(), version: status.version? });
+        let serving = |status: &PolicyStatus| {
+            let trial = snapshot.trial_of(&status.name).map(|trial| trial.course.candidate);
+            Some(Serving { policy: status.name.clone(), version: status.version?, trial })
+        };
         let serving: Vec<_> = snapshot.statuses.iter().filter_map(serving).collect();
         let is_more = !fresh.is_empty();
         self.deploy.set_bound(self.live.config.state_size.unwrap_or(DEFAULT_SIZE));

@@ -76,7 +76,7 @@ impl Reloader {
         let started = Instant::now();
         let change = self.deploy.begin(by, Some(from));
         let (wanted, before) = self.deploy.operate(operation, by)?;
-        let failed = match self.rebuild(operation, wanted) {
+        let failed = match self.rebuild(operation.policy(), wanted) {
             Ok(built) => {
                 self.go_live(built);
                 None
@@ -92,10 +92,13 @@ impl Reloader {
         let status = serving.statuses.iter().find(|status| Some(status.name.as_str()) == operation.policy());
         let version = status.and_then(|status| status.version);
         let record = self.deploy.note(operation.stage()).took(started.elapsed());
-        self.deploy.record(match status {
-            Some(status) => record.of(&status.name, status.version, status.digest),
-            None => record,
-        });
+        let is_told = matches!(operation, Operation::Promote { .. }) && status.is_some_and(|status| status.is_new);
+        if !is_told {
+            self.deploy.record(match status {
+                Some(status) => record.of(&status.name, status.version, status.digest),
+                None => record,
+            });
+        }
         Ok(Operated { change, version })
     }
 }

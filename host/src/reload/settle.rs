@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use notify::EventKind;
 
 use super::Event;
+use super::judge::Judgement;
 use super::operate::Request;
 use super::watch::{is_end_of_write, path};
 
@@ -27,6 +28,7 @@ pub(super) struct Changes {
     writing: BTreeSet<PathBuf>,
     changed: bool,
     requests: Vec<Request>,
+    judgements: Vec<Judgement>,
 }
 
 /// Changes that have come to their end.
@@ -37,6 +39,8 @@ pub(super) struct Settled {
     pub(super) changed: bool,
     /// What else is to be done, in that order.
     pub(super) requests: Vec<Request>,
+    /// What has been found about versions on trial.
+    pub(super) judgements: Vec<Judgement>,
 }
 
 impl Changes {
@@ -66,6 +70,11 @@ impl Changes {
                     return Some(self.settled(Instant::now()));
                 }
                 Event::Operate(request) => self.requests.push(*request),
+                Event::Judged(judgement) if first.is_none() => {
+                    self.judgements.push(*judgement);
+                    return Some(self.settled(Instant::now()));
+                }
+                Event::Judged(judgement) => self.judgements.push(*judgement),
                 Event::Changed(_) => continue,
             }
             first.get_or_insert_with(Instant::now);
@@ -78,7 +87,7 @@ impl Changes {
     }
 
     fn settled(self, since: Instant) -> Settled {
-        Settled { took: since.elapsed(), changed: self.changed, requests: self.requests }
+        Settled { took: since.elapsed(), changed: self.changed, requests: self.requests, judgements: self.judgements }
     }
 
     fn note(&mut self, event: &notify::Event) {

@@ -25,5 +25,5 @@ pub use normal::{PathError, PathRules, normalize};
 pub use query::values as query_values;
 pub use redirect::{NewPath, Redirect};
 pub use rewrite::{PathRewrite, PrefixChange, Rewrite, RewriteError};
-pub use split::{ByClass, Destination, Split, Sticky, Turns};
+pub use split::{ByClass, Destination, Split, Sticky, Turns, spread};
 pub use table::{Lookup, RouteTable, Row};

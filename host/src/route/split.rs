@@ -107,7 +107,8 @@ impl Split {
 
 impl Sticky {
     /// A number that is the same for the same value on every worker, at any time; none if the request has no value.
-    fn point(&self, fields: &HeaderMap, client: &ClientInfo) -> Option<u64> {
+    #[must_use]
+    pub fn point(&self, fields: &HeaderMap, client: &ClientInfo) -> Option<u64> {
         match self {
             Self::Field(name) => fields.get(name).map(|value| spread(value.as_bytes())),
             Self::Cookie(name) => cookie(fields, name).map(spread),
@@ -123,7 +124,8 @@ fn cookie<'a>(fields: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
 }
 
 /// FNV-1a, and then the finalizer of MurmurHash3: all bits of the value count for the high ones of the number.
-fn spread(value: &[u8]) -> u64 {
+#[must_use]
+pub fn spread(value: &[u8]) -> u64 {
     let hash = value
         .iter()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use super::held::Recovery;
 use super::listener::{AllSettings, settings as listener_settings};
-use super::policies::{PolicyMaker, PolicyState, PolicyStatus};
+use super::policies::{Made, PolicyMaker, PolicyState, PolicyStatus};
 use super::routes::conditions;
 use super::rules::{framing_limits, path_rules, unmatched_paths};
 use super::self_test::SelfTest;
-use super::{BoundListener, Listing, Snapshot, Target};
+use super::{BoundListener, Compared, Listing, Snapshot, Target, Trial};
 use crate::chain::{Chain, Policy, Recorder};
 use crate::config::{self, Config, Problem, Store};
 use crate::deploy::{Deploy, Fresh};
@@ -68,7 +68,7 @@ impl Builder {
     ) -> Result<Arc<Policy>, Vec<Problem>> {
         let policy = config::Policy { capture: None, ..policy.clone() };
         let stores: Vec<_> = policy.grants.stores.iter().map(|grant| Store::named(&grant.store.name)).collect();
-        let mut made = self.policies.prepare(&policy, &stores, None)?;
+        let mut made = self.policies.prepare(&policy, &stores, &[])?;
         if let Some(policy) = Arc::get_mut(&mut made) {
             policy.recorder = Some(recorder);
         }
@@ -94,8 +94,13 @@ impl Builder {
         self.policies.catalogue.clone_from(&config.catalogue);
         let fresh = self.policies.secrets.read(&config.secrets);
         self.policies.fresh.clear();
-        let (policies, statuses): (Vec<_>, Vec<_>) =
-            config.policies.iter().map(|entry| self.policies.make(entry, &config.stores, previous)).unzip();
+        let made = config.policies.iter().map(|entry| self.policies.make(entry, &config.stores, previous));
+        let (mut policies, mut trials, mut statuses) = (Vec::new(), Vec::new(), Vec::new());
+        for Made { policy, trial, status } in made {
+            policies.extend(policy);
+            trials.extend(trial);
+            statuses.push(status);
+        }
         let mut problems: Vec<_> = fresh.problems.iter().chain(&config.kept).cloned().collect();
         problems.extend(statuses.iter().flat_map(|status| status.problems.clone()));
         let missing = unusable_routes(config, &statuses);
@@ -104,12 +109,11 @@ impl Builder {
         if !rejected.is_empty() {
             return Err(rejected);
         }
-        let policies: Vec<_> = policies.into_iter().flatten().collect();
         let AllSettings { settings, kept } = listener_settings(config, previous)?;
         problems.extend(kept.iter().cloned());
         let listeners = self.listeners(config, previous)?;
         let upstreams = config.upstreams.iter().map(|upstream| self.upstream(upstream, config, previous)).collect();
-        let targets = config.routes.iter().map(|route| self.target(route, config, &policies)).collect();
+        let targets = config.routes.iter().map(|route| self.target(route, config, &policies, &trials)).collect();
         let routes =
             RouteTable::new(config.routes.iter().enumerate().map(|(index, route)| (conditions(route, config), index)));
         self.policies.state.bound(config);
@@ -121,6 +125,7 @@ impl Builder {
             routes,
             targets,
             policies,
+            trials,
             upstreams,
             listeners,
             settings,
@@ -194,12 +199,24 @@ impl Builder {
         }
     }
 
-    fn target(&self, route: &config::Route, config: &Config, policies: &[Arc<Policy>]) -> Arc<Target> {
+    fn target(
+        &self,
+        route: &config::Route,
+        config: &Config,
+        policies: &[Arc<Policy>],
+        trials: &[Arc<Trial>],
+    ) -> Arc<Target> {
         let named = route.policies.iter().filter_map(|name| policies.iter().find(|policy| *policy.name == **name));
         let mirrors = matches!(&route.action, Action::Forward(forward) if forward.mirror.is_some());
+        let chain = Chain::new(named.map(|policy| (Arc::clone(policy), self.metrics.cost(&policy.name, &route.name))));
+        let on_trial =
+            || trials.iter().filter(|trial| route.policies.iter().any(|name| **name == *trial.course.policy));
+        let is_compared = on_trial().any(|trial| !trial.course.is_immediate());
+        let compared = if is_compared { Compared::Yes } else { Compared::No };
         Arc::new(Target {
             name: route.name.as_str().into(),
-            chain: Chain::new(named.map(|policy| (Arc::clone(policy), self.metrics.cost(&policy.name, &route.name)))),
+            chain: on_trial().fold(chain, |chain, trial| chain.or(trial.sides().1)),
+            trial: on_trial().next().map(|_| compared),
             upgrades: route.upgrades,
             call: route.call.clone(),
             action: route.action.clone(),

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::policies::PolicyMaker;
+use super::trial::Loaded;
 use crate::chain::Policy;
 use crate::config::{self, PolicyEntry, Problem, Store, WrittenPolicy};
 use crate::deploy::{Fresh, Held, Stage, Version};
@@ -21,7 +22,7 @@ pub(super) enum Recovery {
 }
 
 /// A policy that is ready, and which version of it that is.
-type Ready = (Arc<Policy>, Version);
+pub(super) type Ready = (Arc<Policy>, Version);
 
 impl PolicyMaker {
     /// The version that is to be had whatever is written.
@@ -41,7 +42,7 @@ impl PolicyMaker {
         entry: &PolicyEntry,
         version: Version,
         stores: &[Store],
-        older: Option<&Arc<Policy>>,
+        older: &[Arc<Policy>],
     ) -> Result<Ready, Vec<Problem>> {
         self.told.steps.enter(Stage::Verify);
         match self.told.deploy.kept(&entry.name, version) {
@@ -70,11 +71,11 @@ impl PolicyMaker {
         version: Version,
         content: &[u8],
         stores: &[Store],
-        older: Option<&Arc<Policy>>,
+        older: &[Arc<Policy>],
     ) -> Result<Ready, Vec<Problem>> {
         match self.prepare_from(policy, content, stores, older) {
             Ok(made) => {
-                match older.is_some_and(|older| Arc::ptr_eq(older, &made)) {
+                match older.iter().any(|older| Arc::ptr_eq(older, &made)) {
                     true => self.told.same(&policy.name),
                     false => self.told.ready(&policy.name, version, made.filter.module.digest),
                 }
@@ -89,27 +90,26 @@ impl PolicyMaker {
 
     /// What serves in the place of what is written: the version that a roll-back named, the one that serves, or the one that
     /// served when the program ran last.
-    pub(super) fn stand_in(
-        &mut self,
-        entry: &PolicyEntry,
-        stores: &[Store],
-        older: Option<(&Arc<Policy>, Version)>,
-    ) -> Option<Ready> {
+    pub(super) fn stand_in(&mut self, entry: &PolicyEntry, stores: &[Store], loaded: &Loaded) -> Option<Ready> {
         let named = match self.told.deploy.held(&entry.name) {
             Some(Held::RolledBack(_, serve, _)) => Some(serve),
             _ => None,
         };
-        let of_older = older.map(|(policy, _)| policy);
-        if let Some(version) = named.filter(|named| older.is_none_or(|(_, version)| version != *named))
-            && let Ok(ready) = self.attempt_kept(entry, version, stores, of_older)
-        {
-            return Some(ready);
+        if let Some(version) = named.filter(|named| loaded.version() != Some(*named)) {
+            if self.told.deploy.has_passed(&entry.name, version)
+                && let Ok(ready) = self.attempt_kept(entry, version, stores, &loaded.all())
+            {
+                return Some(ready);
+            }
+            if let Some(known) = loaded.find(version) {
+                return Some((Arc::clone(known), version));
+            }
         }
-        if let Some((policy, version)) = older {
-            return Some((Arc::clone(policy), version));
+        if let Some(ready) = &loaded.serving {
+            return Some(ready.clone());
         }
         let last = self.told.deploy.last_version(&entry.name).filter(|_| self.recovery != Recovery::None)?;
-        self.attempt_kept(entry, last, stores, None).ok()
+        self.attempt_kept(entry, last, stores, &[]).ok()
     }
 
     /// Refuses a version that was rolled back. Another one is to be judged by itself.

@@ -5,6 +5,7 @@ mod build;
 mod captures;
 mod catalogue;
 mod describe;
+mod fork;
 mod grants;
 mod held;
 mod listener;
@@ -18,6 +19,7 @@ mod stage;
 mod state;
 mod store;
 mod told;
+mod trial;
 mod view;
 
 pub use crate::config::{ForwardIdentity, IdentityPart};
@@ -32,6 +34,7 @@ pub use requirements::{Fit, Lack};
 pub use self_test::SelfTest;
 pub use stage::Stage;
 pub use store::SnapshotStore;
+pub use trial::{Course, Trial};
 pub use view::View;
 
 use std::sync::Arc;
@@ -54,6 +57,8 @@ pub struct Snapshot {
     pub targets: Vec<Arc<Target>>,
     /// Every policy that is ready, used or not.
     pub policies: Vec<Arc<Policy>>,
+    /// Those of which a version is on trial, with both versions.
+    pub trials: Vec<Arc<Trial>>,
     /// Every upstream.
     pub upstreams: Vec<Arc<Upstream>>,
     /// Where requests come in.
@@ -89,10 +94,27 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Whether this very policy, as it is, is part of it.
+    /// Every policy that is ready, and of those on trial the other version too.
+    pub fn loaded(&self) -> impl Iterator<Item = &Arc<Policy>> {
+        self.policies.iter().chain(self.trials.iter().map(|trial| trial.sides().1))
+    }
+
+    /// Those that have ticks. A version that serves only if the one on trial is stopped has none.
+    pub fn ticking(&self) -> impl Iterator<Item = &Arc<Policy>> {
+        let canaries = self.trials.iter().filter(|trial| !trial.course.is_immediate());
+        self.policies.iter().chain(canaries.map(|trial| &trial.candidate))
+    }
+
+    /// The trial of a policy, if a version of it is on trial.
+    #[must_use]
+    pub fn trial_of(&self, policy: &str) -> Option<&Arc<Trial>> {
+        self.trials.iter().find(|trial| *trial.course.policy == *policy)
+    }
+
+    /// Whether this very policy, as it is, is among those that have ticks.
     #[must_use]
     pub fn has(&self, policy: &Arc<Policy>) -> bool {
-        self.policies.iter().any(|known| Arc::ptr_eq(known, policy))
+        self.ticking().any(|known| Arc::ptr_eq(known, policy))
     }
 
     /// The upstream of that name.
@@ -115,6 +137,8 @@ pub struct Target {
     pub name: Arc<str>,
     /// Its filters.
     pub chain: Chain,
+    /// Whether a version of any of them is on trial, and whether it is compared with another one.
+    pub trial: Option<Compared>,
     /// Whether its requests may switch to another protocol.
     pub upgrades: bool,
     /// How its requests are sent.
@@ -129,4 +153,13 @@ pub struct Target {
     pub metrics: Arc<RouteMetrics>,
     /// Counters of the copies of its requests, if copies are made.
     pub mirror_metrics: Option<Arc<MirrorMetrics>>,
+}
+
+/// How much is to be known of exchanges that may get a version on trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compared {
+    /// How they end.
+    No,
+    /// What hooks take, too.
+    Yes,
 }

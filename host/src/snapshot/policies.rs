@@ -13,6 +13,7 @@ use super::secrets::Secrets;
 use super::self_test::Tester;
 use super::state::StateMaker;
 use super::told::Told;
+use super::trial::{Loaded, Trial};
 use crate::bundled;
 use crate::chain::{FaultAnswer, Load, Policy, Quarantine, QuarantineSettings};
 use crate::config::{self, Catalogue, FilterSource, PolicyEntry, Problem, Store};
@@ -85,6 +86,14 @@ pub struct PolicyStatus {
     pub problems: Vec<Problem>,
 }
 
+/// What came of an entry.
+pub(super) struct Made {
+    pub(super) policy: Option<Arc<Policy>>,
+    /// If a version of it is on trial.
+    pub(super) trial: Option<Arc<Trial>>,
+    pub(super) status: PolicyStatus,
+}
+
 /// Makes policies of entries.
 pub(super) struct PolicyMaker {
     pub(super) cache: Arc<ModuleCache>,
@@ -123,20 +132,14 @@ impl PolicyMaker {
         }
     }
 
-    /// The policy of an entry, if there is one now or was one before, and its status.
-    pub(super) fn make(
-        &mut self,
-        entry: &PolicyEntry,
-        stores: &[Store],
-        previous: Option<&Snapshot>,
-    ) -> (Option<Arc<Policy>>, PolicyStatus) {
-        let older = previous.and_then(|snapshot| snapshot.policies.iter().find(|policy| *policy.name == *entry.name));
-        let was = previous.and_then(|snapshot| snapshot.statuses.iter().find(|status| status.name == entry.name));
-        let was = was.and_then(|status| status.version);
-        let made = match self.held_version(entry) {
-            Some(version) => self.attempt_kept(entry, version, stores, older),
+    /// The policy of an entry, if there is one now or was one before.
+    pub(super) fn make(&mut self, entry: &PolicyEntry, stores: &[Store], previous: Option<&Snapshot>) -> Made {
+        let loaded = Loaded::of(&entry.name, previous);
+        let held = self.held_version(entry);
+        let made = match held {
+            Some(version) => self.attempt_kept(entry, version, stores, &loaded.all()),
             None => match &entry.policy {
-                Ok(policy) => self.attempt(policy, stores, older),
+                Ok(policy) => self.attempt(policy, stores, &loaded.all()),
                 Err(problems) => {
                     self.told.failed(&entry.name, None, None, problems);
                     Err(problems.clone())
@@ -144,9 +147,20 @@ impl PolicyMaker {
             },
         };
         let filter = entry.policy.as_ref().ok().map(|policy| policy.filter.name().to_owned());
-        let (made, problems) = match made {
-            Ok(made) => (Some(made), vec![]),
-            Err(problems) => (self.stand_in(entry, stores, older.zip(was)), problems),
+        let (made, trial, problems) = match made {
+            Ok(made) => {
+                let trial = if held.is_none() { self.try_out(entry, &made, stores, &loaded) } else { None };
+                (Some(made), trial, vec![])
+            }
+            Err(problems) => {
+                let made = self.stand_in(entry, stores, &loaded);
+                let trial = made.as_ref().filter(|_| held.is_none()).and_then(|made| self.go_on(made, &loaded));
+                (made, trial, problems)
+            }
+        };
+        let made = match &trial {
+            Some(trial) if !trial.course.is_immediate() => Some((Arc::clone(&trial.stable), trial.course.stable)),
+            _ => made,
         };
         let state = match (&made, problems.is_empty()) {
             (_, true) => PolicyState::Live,
@@ -155,12 +169,11 @@ impl PolicyMaker {
         };
         let (policy, version) = made.unzip();
         let digest = policy.as_ref().map(|policy| policy.filter.module.digest);
-        let (is_new, held) = (version != was, self.told.deploy.held(&entry.name));
+        let (is_new, held) = (version != loaded.version(), self.told.deploy.held(&entry.name));
         let title = policy.as_ref().and_then(|policy| Title::of(&policy.filter.module));
-        (
-            policy,
-            PolicyStatus { name: entry.name.clone(), filter, digest, title, version, is_new, held, state, problems },
-        )
+        let name = entry.name.clone();
+        let status = PolicyStatus { name, filter, digest, title, version, is_new, held, state, problems };
+        Made { policy, trial, status }
     }
 
     /// The policy as its entry says, with its version. What becomes of each stage is told.
@@ -168,7 +181,7 @@ impl PolicyMaker {
         &mut self,
         policy: &config::Policy,
         stores: &[Store],
-        older: Option<&Arc<Policy>>,
+        older: &[Arc<Policy>],
     ) -> Result<(Arc<Policy>, Version), Vec<Problem>> {
         self.told.steps.enter(Stage::Verify);
         match read(policy) {
@@ -187,20 +200,20 @@ impl PolicyMaker {
         policy: &config::Policy,
         content: Vec<u8>,
         stores: &[Store],
-        older: Option<&Arc<Policy>>,
+        older: &[Arc<Policy>],
     ) -> Result<(Arc<Policy>, Version), Vec<Problem>> {
         let module = Digest::of(&content);
         let version = Version::of(policy, module);
         let made = verify(policy, module).and_then(|()| self.is_wanted(policy, version)).and_then(|()| {
             let made = self.prepare_from(policy, &content, stores, older)?;
-            if older.is_none_or(|older| !Arc::ptr_eq(older, &made)) {
+            if !older.iter().any(|older| Arc::ptr_eq(older, &made)) {
                 self.self_test(policy, version, &made.filter.module)?;
             }
             Ok(made)
         });
         match made {
             Ok(made) => {
-                match older.is_some_and(|older| Arc::ptr_eq(older, &made)) {
+                match older.iter().any(|older| Arc::ptr_eq(older, &made)) {
                     true => self.told.same(&policy.name),
                     false => self.told.ready(&policy.name, version, module),
                 }
@@ -218,7 +231,7 @@ impl PolicyMaker {
         &mut self,
         policy: &config::Policy,
         stores: &[Store],
-        older: Option<&Arc<Policy>>,
+        older: &[Arc<Policy>],
     ) -> Result<Arc<Policy>, Vec<Problem>> {
         let content = read(policy).map_err(|problem| vec![problem])?;
         self.prepare_from(policy, &content, stores, older)
@@ -229,20 +242,22 @@ impl PolicyMaker {
         policy: &config::Policy,
         content: &[u8],
         stores: &[Store],
-        older: Option<&Arc<Policy>>,
+        older: &[Arc<Policy>],
     ) -> Result<Arc<Policy>, Vec<Problem>> {
         let on_fault = policy.on_fault.map(answer);
         let quarantine = policy.quarantine.map(quarantine);
         let grants = Arc::new(grants::granted(policy, &self.secrets)?);
         let settings = self.settings(policy, stores, &grants);
-        if let Some(older) = older
-            && older.on_fault == on_fault
-            && older.quarantine.as_ref().map(|older| older.settings) == quarantine
-            && older.load.as_ref().map(|load| load.most) == policy.limits.exchanges
-            && older.filter.module.digest == Digest::of(content)
-            && older.filter.settings.same_as(&settings)
-            && self.captures.is_unchanged(policy, older)
-        {
+        let digest = Digest::of(content);
+        let is_same = |older: &&Arc<Policy>| {
+            older.on_fault == on_fault
+                && older.quarantine.as_ref().map(|older| older.settings) == quarantine
+                && older.load.as_ref().map(|load| load.most) == policy.limits.exchanges
+                && older.filter.module.digest == digest
+                && older.filter.settings.same_as(&settings)
+                && self.captures.is_unchanged(policy, older)
+        };
+        if let Some(older) = older.iter().find(is_same) {
             return Ok(Arc::clone(older));
         }
         let reach = if settings.spaces.are_far() { Reach::Far } else { Reach::Near };

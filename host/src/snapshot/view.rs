@@ -5,9 +5,13 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use http::HeaderMap;
+
 use super::Snapshot;
+use super::fork::Fork;
 use crate::chain::{Link, LocalChain, LocalFilter, Policy};
 use crate::listener::UnderWay;
+use crate::message::ClientInfo;
 use crate::route::Turns;
 use crate::telemetry::{CostMetrics, Refusal};
 use crate::upstream::{Pool, Upstream};
@@ -19,6 +23,8 @@ pub struct View {
     pub snapshot: Arc<Snapshot>,
     filters: Vec<Rc<LocalFilter>>,
     chains: Vec<LocalChain>,
+    /// Of the routes that have a policy with a version on trial.
+    forks: Vec<Option<Box<Fork>>>,
     turns: Vec<Turns>,
     copies: Rc<Cell<usize>>,
     pools: Vec<Rc<Pool>>,
@@ -36,26 +42,28 @@ impl View {
             .map(|filter| (Arc::as_ptr(&filter.policy), filter))
             .collect();
         let filters: Vec<_> = snapshot
-            .policies
-            .iter()
+            .loaded()
             .map(|policy| match known.get(&Arc::as_ptr(policy)) {
                 Some(filter) => Rc::clone(filter),
                 None => Rc::new(LocalFilter::new(Arc::clone(policy))),
             })
             .collect();
         let places: HashMap<_, _> = filters.iter().map(|filter| (Arc::as_ptr(&filter.policy), filter)).collect();
-        let chains = snapshot
+        let find = |policy: &Arc<Policy>| places.get(&Arc::as_ptr(policy)).map(|filter| Rc::clone(filter));
+        let (chains, forks) = snapshot
             .targets
             .iter()
             .map(|target| {
                 let links = target.chain.policies().iter().zip(target.chain.costs());
                 let link = |(policy, cost): (&Arc<Policy>, &Arc<CostMetrics>)| {
-                    let filter = Rc::clone(places.get(&Arc::as_ptr(policy))?);
-                    Some(Link { filter, cost: Arc::clone(cost) })
+                    let figures = snapshot.trial_of(&policy.name).map(|trial| Arc::clone(trial.figures().0));
+                    Some(Link { filter: find(policy)?, cost: Arc::clone(cost), figures })
                 };
-                links.filter_map(link).collect()
+                let chain: LocalChain = links.filter_map(link).collect();
+                let fork = target.trial.map(|_| Box::new(Fork::new(&chain, &snapshot, find)));
+                (chain, fork)
             })
-            .collect();
+            .unzip();
         let older = |upstream: &Upstream| {
             let mut pools = previous.into_iter().flat_map(|view| &view.pools);
             pools.find(|pool| pool.upstream.name() == upstream.name())
@@ -74,7 +82,7 @@ impl View {
         let turns = snapshot.targets.iter().map(|_| Turns::default()).collect();
         let copies = previous.map(|view| Rc::clone(&view.copies)).unwrap_or_default();
         let under_way = previous.map(|view| Rc::clone(&view.under_way)).unwrap_or_default();
-        Rc::new(Self { snapshot, filters, chains, turns, copies, pools, under_way })
+        Rc::new(Self { snapshot, filters, chains, forks, turns, copies, pools, under_way })
     }
 
     /// An exchange begins.
@@ -98,10 +106,13 @@ impl View {
         admission.admit(bounds, || metrics.gateway.exchanges_open())
     }
 
-    /// This worker's filters of a route.
+    /// This worker's filters of a route, for a request with such fields from that client.
     #[must_use]
-    pub fn chain(&self, route: usize) -> LocalChain {
-        Rc::clone(&self.chains[route])
+    pub fn chain(&self, route: usize, fields: &HeaderMap, client: &ClientInfo) -> LocalChain {
+        match &self.forks[route] {
+            None => Rc::clone(&self.chains[route]),
+            Some(fork) => fork.choose(&self.chains[route], fields, client),
+        }
     }
 
     /// How this worker divides a route's requests.

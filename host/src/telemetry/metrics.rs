@@ -18,6 +18,7 @@ use super::redis::{self, RedisMetrics};
 use super::refusal::{Refusal, Refusals};
 use super::store::{self, SpaceMetrics};
 use super::trace::TraceMetrics;
+use super::trial::{self, TrialMetrics};
 use super::tunnels::TunnelMetrics;
 use super::upstream::{UpstreamMetrics, render_upstreams};
 use super::{memory, names, panics};
@@ -41,6 +42,7 @@ pub struct Metrics {
     mirrors: Mutex<BTreeMap<String, Arc<MirrorMetrics>>>,
     stores: Mutex<BTreeMap<String, Arc<RedisMetrics>>>,
     spaces: Mutex<BTreeMap<String, Arc<SpaceMetrics>>>,
+    trials: Mutex<BTreeMap<String, Arc<TrialMetrics>>>,
 }
 
 impl Metrics {
@@ -82,6 +84,11 @@ impl Metrics {
         entry(&self.spaces, name)
     }
 
+    /// The counters of a policy's trials.
+    pub fn trial(&self, policy: &str) -> Arc<TrialMetrics> {
+        entry(&self.trials, policy)
+    }
+
     /// Everything, in Prometheus' text format.
     #[must_use]
     pub fn render(&self) -> String {
@@ -102,6 +109,7 @@ impl Metrics {
         mirror::render(&mut page, &all(&self.mirrors));
         redis::render(&mut page, &all(&self.stores));
         store::render(&mut page, &all(&self.spaces));
+        trial::render(&mut page, &self.trials.lock().unwrap_or_else(PoisonError::into_inner));
         page.0
     }
 }

@@ -21,6 +21,7 @@ pub mod service_manager;
 mod store;
 mod ticks;
 mod trace;
+mod trial;
 mod tunnels;
 mod upstream;
 
@@ -41,5 +42,6 @@ pub use refusal::Refusal;
 pub use store::{SpaceMetrics, StoreOperation};
 pub use ticks::{TickMetrics, TickStatus};
 pub use trace::{Attribute, Collector, OpenSpan, SpanKind, Trace, TraceContext, TraceMetrics, TraceSettings, Tracing};
+pub use trial::{Counted, Figures, TrialMetrics, TrialOutcome};
 pub use tunnels::TunnelMetrics;
 pub use upstream::{EndpointMetrics, UpstreamMetrics};

@@ -69,6 +69,12 @@ pub(super) const MIRROR_ANSWERS: &str = "tollgate_mirror_answers_total";
 pub(super) const MIRROR_LOST: &str = "tollgate_mirror_lost_total";
 pub(super) const CALLOUTS: &str = "tollgate_callouts_total";
 pub(super) const CALLOUT_SECONDS: &str = "tollgate_callout_seconds_total";
+pub(super) const TRIALS: &str = "tollgate_trials_total";
+pub(super) const TRIAL_SHARE: &str = "tollgate_trial_share";
+pub(super) const TRIAL_EXCHANGES: &str = "tollgate_trial_exchanges";
+pub(super) const TRIAL_FAULTS: &str = "tollgate_trial_faults";
+pub(super) const TRIAL_SERVER_ERRORS: &str = "tollgate_trial_server_errors";
+pub(super) const TRIAL_CPU: &str = "tollgate_trial_cpu_seconds";
 
 /// What filters cannot define.
 pub(super) const OF_FILTERS: &[&str] = &[

@@ -127,7 +127,7 @@ async fn follow(store: &Arc<SnapshotStore>, mut coming: UnboundedReceiver<Coming
 
 fn update(ticking: &mut Vec<Ticking>, snapshot: &Snapshot, outside: &Rc<Outside>, waiting: Option<&Sender<()>>) {
     ticking.retain(|known| snapshot.has(&known.policy));
-    for policy in &snapshot.policies {
+    for policy in snapshot.ticking() {
         if let Some(period) = policy.filter.subscription.tick()
             && !ticking.iter().any(|known| Arc::ptr_eq(&known.policy, policy))
         {

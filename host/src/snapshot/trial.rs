@@ -1,0 +1,318 @@
+//! A version of a policy on trial: it and the one before it serve beside each other until it has proved well or a rule fires.
+//! Which of the two an exchange gets is decided when it begins. To give all of them the older one again is one store.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use http::HeaderMap;
+
+use super::Snapshot;
+use super::held::{Ready, Recovery};
+use super::policies::PolicyMaker;
+use crate::chain::Policy;
+use crate::config::{self, PolicyEntry, Store, TrialMode};
+use crate::deploy::Version;
+use crate::message::ClientInfo;
+use crate::route::spread;
+use crate::telemetry::{Figures, TrialMetrics};
+
+/// Two versions of a policy that are ready.
+pub struct Trial {
+    /// The version that has proved well.
+    pub stable: Arc<Policy>,
+    /// The version on trial.
+    pub candidate: Arc<Policy>,
+    /// How the trial goes. The same in all snapshots that go on with it.
+    pub course: Arc<Course>,
+}
+
+/// How a trial goes.
+#[derive(Debug)]
+pub struct Course {
+    /// The policy.
+    pub policy: Arc<str>,
+    /// The change that it belongs to.
+    pub change: u64,
+    /// Which version has proved well.
+    pub stable: Version,
+    /// Which one is on trial.
+    pub candidate: Version,
+    /// As the policy says.
+    pub settings: config::Trial,
+    /// Since when.
+    pub began: Instant,
+    /// What the older version does meanwhile.
+    pub stable_figures: Arc<Figures>,
+    /// What the version on trial does.
+    pub candidate_figures: Arc<Figures>,
+    /// The counters of the policy's trials.
+    pub metrics: Arc<TrialMetrics>,
+    told: AtomicBool,
+    /// In thousandths of the exchanges.
+    share: AtomicU32,
+    step: AtomicUsize,
+    salt: u64,
+}
+
+impl Trial {
+    /// The version that stands for the policy meanwhile, and the one beside it.
+    #[must_use]
+    pub fn sides(&self) -> (&Arc<Policy>, &Arc<Policy>) {
+        match self.course.is_immediate() {
+            true => (&self.candidate, &self.stable),
+            false => (&self.stable, &self.candidate),
+        }
+    }
+
+    /// The figures of both, in the same order.
+    #[must_use]
+    pub fn figures(&self) -> (&Arc<Figures>, &Arc<Figures>) {
+        let Course { stable_figures, candidate_figures, .. } = &*self.course;
+        match self.course.is_immediate() {
+            true => (candidate_figures, stable_figures),
+            false => (stable_figures, candidate_figures),
+        }
+    }
+}
+
+impl Course {
+    /// Whether all exchanges get the version on trial.
+    #[must_use]
+    pub fn is_immediate(&self) -> bool {
+        matches!(self.settings.mode, TrialMode::Immediate(_))
+    }
+
+    /// How many thousandths of the exchanges get the version on trial.
+    #[must_use]
+    pub fn share(&self) -> u32 {
+        self.share.load(Ordering::Relaxed)
+    }
+
+    /// Which step it is at, from 0.
+    #[must_use]
+    pub fn step(&self) -> usize {
+        self.step.load(Ordering::Relaxed)
+    }
+
+    /// Goes on to a step, with its share.
+    pub fn go_to(&self, step: usize, share: config::Share) {
+        self.step.store(step, Ordering::Relaxed);
+        self.set_share(share.thousandths());
+    }
+
+    /// No exchange gets the version on trial from now on.
+    pub fn stop(&self) {
+        self.set_share(0);
+    }
+
+    /// Whether it is to be told that it begins, which is told once.
+    #[must_use]
+    pub fn is_untold(&self) -> bool {
+        !self.told.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether the version on trial has been seen by enough exchanges that no rule has fired for.
+    #[must_use]
+    pub fn is_convincing(&self) -> bool {
+        self.share() > 0 && self.candidate_figures.count().exchanges >= self.settings.rules.exchanges
+    }
+
+    /// Whether an exchange gets the version on trial.
+    pub(super) fn takes(&self, fields: &HeaderMap, client: &ClientInfo) -> bool {
+        let share = self.share();
+        let TrialMode::Canary(canary) = &self.settings.mode else { return share > 0 };
+        if let Some((name, value)) = &canary.only
+            && fields.get(name).is_none_or(|found| found.as_bytes() != value.as_bytes())
+        {
+            return false;
+        }
+        // What has no such field or cookie is told apart by its address.
+        let point = canary.sticky.point(fields, client);
+        let point = point.unwrap_or_else(|| spread(client.address_text.as_bytes()));
+        // Other policies on trial are for other clients.
+        let point = spread(&(point ^ self.salt).to_le_bytes());
+        (u128::from(point) * 1_000) >> 64 < u128::from(share)
+    }
+
+    fn set_share(&self, share: u32) {
+        self.share.store(share, Ordering::Relaxed);
+        self.metrics.set_share(share);
+    }
+}
+
+/// What there is of a policy in the snapshot that serves.
+pub(super) struct Loaded {
+    /// The version that stands for the policy.
+    pub(super) serving: Option<Ready>,
+    pub(super) trial: Option<Arc<Trial>>,
+}
+
+impl Loaded {
+    pub(super) fn of(policy: &str, snapshot: Option<&Snapshot>) -> Self {
+        let found = snapshot.and_then(|snapshot| snapshot.policies.iter().find(|known| *known.name == *policy));
+        let status = snapshot.and_then(|snapshot| snapshot.statuses.iter().find(|status| status.name == policy));
+        let serving = found.cloned().zip(status.and_then(|status| status.version));
+        let trial = snapshot.and_then(|snapshot| snapshot.trial_of(policy)).cloned();
+        Self { serving, trial }
+    }
+
+    /// The version that stands for the policy.
+    pub(super) fn version(&self) -> Option<Version> {
+        self.serving.as_ref().map(|(_, version)| *version)
+    }
+
+    /// All versions of it.
+    pub(super) fn all(&self) -> Vec<Arc<Policy>> {
+        let serving = self.serving.iter().map(|(policy, _)| Arc::clone(policy));
+        let beside = self.trial.iter().map(|trial| Arc::clone(trial.sides().1));
+        serving.chain(beside).collect()
+    }
+
+    pub(super) fn find(&self, version: Version) -> Option<&Arc<Policy>> {
+        let serving = self.serving.as_ref().filter(|(_, serving)| *serving == version).map(|(policy, _)| policy);
+        serving.or_else(|| {
+            let trial = self.trial.as_ref()?;
+            let sides = [(trial.course.stable, &trial.stable), (trial.course.candidate, &trial.candidate)];
+            sides.into_iter().find(|(of, _)| *of == version).map(|(_, policy)| policy)
+        })
+    }
+}
+
+impl PolicyMaker {
+    /// The trial that a version which is written has to go through, if it has to.
+    pub(super) fn try_out(
+        &mut self,
+        entry: &PolicyEntry,
+        (candidate, version): &Ready,
+        stores: &[Store],
+        loaded: &Loaded,
+    ) -> Option<Arc<Trial>> {
+        let settings = entry.policy.as_ref().ok()?.trial.clone()?;
+        if let Some(trial) = &loaded.trial
+            && trial.course.candidate != *version
+            && trial.course.is_convincing()
+        {
+            self.told.deploy.prove(&entry.name, trial.course.candidate);
+        }
+        let proven = self.told.deploy.proven(&entry.name).filter(|proven| proven != version)?;
+        let stable = self.stable(entry, proven, stores, loaded)?;
+        let running = loaded.trial.as_ref().map(|trial| &trial.course);
+        let running = running.filter(|course| (course.stable, course.candidate) == (proven, *version));
+        let begin = || Arc::new(self.course(entry, proven, *version, settings));
+        let course = running.map_or_else(begin, Arc::clone);
+        Some(Arc::new(Trial { stable, candidate: Arc::clone(candidate), course }))
+    }
+
+    /// The trial that goes on although what is written is no good by now.
+    pub(super) fn go_on(&self, (_, version): &Ready, loaded: &Loaded) -> Option<Arc<Trial>> {
+        let trial = loaded.trial.as_ref()?;
+        let goes_on = trial.course.candidate == *version && trial.course.share() > 0;
+        goes_on.then(|| Arc::clone(trial))
+    }
+
+    /// The version that has proved well, as it is now: its secrets may be others.
+    fn stable(
+        &mut self,
+        entry: &PolicyEntry,
+        version: Version,
+        stores: &[Store],
+        loaded: &Loaded,
+    ) -> Option<Arc<Policy>> {
+        let known = loaded.find(version);
+        if known.is_none() && self.recovery == Recovery::None {
+            return None;
+        }
+        let kept = self.told.deploy.kept(&entry.name, version);
+        let made = kept.and_then(|(policy, content)| {
+            let made = self.prepare_from(&policy, &content, stores, &loaded.all());
+            let _ = self.told.steps.finish(made.is_err());
+            made.map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+        });
+        match made {
+            Ok(made) => Some(made),
+            Err(_) if known.is_some() => known.cloned(),
+            Err(error) => {
+                tracing::warn!(policy = entry.name, %version, error, "no trial: the version before is not to be had");
+                None
+            }
+        }
+    }
+
+    fn course(&self, entry: &PolicyEntry, stable: Version, candidate: Version, settings: config::Trial) -> Course {
+        let metrics = self.metrics.trial(&entry.name);
+        let (stable_figures, candidate_figures) = (Arc::default(), Arc::default());
+        metrics.begin(&stable_figures, &candidate_figures);
+        let share = match &settings.mode {
+            TrialMode::Immediate(_) => 1_000,
+            TrialMode::Canary(canary) => canary.steps.first().map_or(0, |step| step.thousandths()),
+        };
+        let course = Course {
+            policy: entry.name.as_str().into(),
+            change: self.told.deploy.change_number(),
+            stable,
+            candidate,
+            settings,
+            began: Instant::now(),
+            stable_figures,
+            candidate_figures,
+            metrics,
+            told: AtomicBool::new(false),
+            share: AtomicU32::new(0),
+            step: AtomicUsize::new(0),
+            salt: spread(entry.name.as_bytes()),
+        };
+        course.set_share(share);
+        course
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Canary, Share};
+    use crate::route::Sticky;
+
+    fn course(policy: &str, share: u32, sticky: Sticky) -> Course {
+        let every = std::time::Duration::from_secs(60);
+        let mode = TrialMode::Canary(Canary { steps: vec![Share::per_mille(share)], every, sticky, only: None });
+        let version = |digit: &str| digit.repeat(12).parse().unwrap();
+        Course {
+            policy: policy.into(),
+            change: 1,
+            stable: version("1"),
+            candidate: version("2"),
+            settings: config::Trial { mode, ..config::Trial::default() },
+            began: Instant::now(),
+            stable_figures: Arc::default(),
+            candidate_figures: Arc::default(),
+            metrics: Arc::default(),
+            told: AtomicBool::new(false),
+            share: AtomicU32::new(share),
+            step: AtomicUsize::new(0),
+            salt: spread(policy.as_bytes()),
+        }
+    }
+
+    fn taken(course: &Course) -> Vec<bool> {
+        let client = ClientInfo::new("192.0.2.1:1".parse().unwrap(), "public".into(), "http");
+        let fields = |number: usize| HeaderMap::from_iter([("x-user".parse().unwrap(), number.into())]);
+        (0..10_000).map(|number| course.takes(&fields(number), &client)).collect()
+    }
+
+    #[test]
+    fn a_share_of_the_clients_gets_it_always_the_same_and_those_remain_when_it_grows() {
+        let sticky = || Sticky::Field("x-user".parse().unwrap());
+        let few = taken(&course("a", 50, sticky()));
+        let count = few.iter().filter(|taken| **taken).count();
+        assert!((400..600).contains(&count), "{count}");
+        assert_eq!(few, taken(&course("a", 50, sticky())));
+        let more = taken(&course("a", 250, sticky()));
+        assert!(few.iter().zip(&more).all(|(few, more)| !few || *more));
+        let of_another = taken(&course("b", 50, sticky()));
+        let both = few.iter().zip(&of_another).filter(|(one, other)| **one && **other).count();
+        assert!(both < 60, "other policies are tried on other clients: {both}");
+        assert!(taken(&course("a", 1_000, sticky())).iter().all(|taken| *taken));
+        assert!(taken(&course("a", 0, sticky())).iter().all(|taken| !taken));
+    }
+}
