@@ -19,7 +19,7 @@ use crate::connection::{self, Arrival, Connection};
 use crate::listener::{Accepted, Admitted, accept};
 use crate::message::Seconds;
 use crate::snapshot::{BoundListener, ListenerSettings, SnapshotStore, View};
-use crate::telemetry::Refusal;
+use crate::telemetry::{Refusal, own_lane};
 
 /// How often connections are looked at, downstream and upstream.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -33,6 +33,7 @@ const STACK: usize = 4 << 20;
 /// If the thread cannot be started.
 pub fn start(index: usize, store: Arc<SnapshotStore>, drain: CancellationToken) -> io::Result<JoinHandle<()>> {
     let runtime = move || -> io::Result<()> {
+        let _lane = own_lane();
         let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
         runtime.block_on(Worker::new(index, store, drain).run());
         Ok(())

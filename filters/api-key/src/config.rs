@@ -9,6 +9,8 @@ use subtle::ConstantTimeEq;
 use tollgate_filter::FieldName;
 use tollgate_filter::prelude::{Deserialize, Schema};
 
+use crate::recent::Recent;
+
 #[derive(Deserialize, Schema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ApiKey {
@@ -35,6 +37,9 @@ pub(crate) struct ApiKey {
     /// What a client is told that has sent no key.
     #[serde(skip)]
     pub(crate) missing: String,
+    /// Keys that have been found.
+    #[serde(skip)]
+    pub(crate) recent: Recent,
 }
 
 /// A known key.
@@ -94,15 +99,19 @@ impl ApiKey {
         })
     }
 
-    /// Whose key has that digest.
+    /// Which key has that digest.
     ///
     /// The search branches on the digest. That tells nothing about a key: whoever measures it knows the digest of what
     /// they sent anyway, and cannot choose keys by the digests that they will have. Only the last comparison could tell
     /// how much of a right digest was met, so it takes the same time whatever it finds.
-    pub(crate) fn consumer(&self, digest: &[u8; 32]) -> Option<&str> {
+    pub(crate) fn position(&self, digest: &[u8; 32]) -> Option<usize> {
         let position = self.keys.partition_point(|key| key.sha256.0 < *digest).min(self.keys.len() - 1);
-        let candidate = &self.keys[position];
-        bool::from(candidate.sha256.0.ct_eq(digest)).then_some(&*candidate.consumer)
+        bool::from(self.keys[position].sha256.0.ct_eq(digest)).then_some(position)
+    }
+
+    /// Whose key is at that position.
+    pub(crate) fn consumer(&self, position: usize) -> &str {
+        &self.keys[position].consumer
     }
 }
 

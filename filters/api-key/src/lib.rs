@@ -2,6 +2,7 @@
 
 mod config;
 mod query;
+mod recent;
 
 use sha2::{Digest as _, Sha256};
 use tollgate_filter::prelude::*;
@@ -26,10 +27,10 @@ impl Filter for ApiKey {
         let Some(key) = in_header.as_deref().or(in_query.as_deref()) else {
             return Ok(self.refuse(&self.missing).into());
         };
-        let Some(consumer) = self.consumer(&Sha256::digest(key).into()) else {
+        let Some(consumer) = self.recent.find(key, || self.position(&Sha256::digest(key).into())) else {
             return Ok(self.refuse("The API key is not known.").into());
         };
-        request.set("@subject", consumer);
+        request.set("@subject", self.consumer(consumer));
         if !self.forward {
             if in_header.is_some() {
                 request.remove(&self.header);

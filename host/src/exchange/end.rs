@@ -20,7 +20,8 @@ pub(super) struct ExchangeEnd {
     /// Keeps the version that the exchange began with.
     view: Rc<View>,
     activity: Rc<Activity>,
-    target: Option<Arc<Target>>,
+    /// Which of the view's targets. The target itself is shared by all workers: to count holders of it would keep them busy.
+    route: Option<usize>,
     started: Instant,
     status: Option<StatusCode>,
     /// After what time the response began, if the exchange goes on as a tunnel: that may take hours, and says nothing about
@@ -71,7 +72,7 @@ impl ExchangeEnd {
         Self {
             view,
             activity,
-            target: None,
+            route: None,
             started: Instant::now(),
             status: None,
             answered: None,
@@ -81,8 +82,12 @@ impl ExchangeEnd {
         }
     }
 
-    pub(super) fn set_target(&mut self, target: &Arc<Target>) {
-        self.target = Some(Arc::clone(target));
+    pub(super) fn set_route(&mut self, route: usize) {
+        self.route = Some(route);
+    }
+
+    fn target(&self) -> Option<&Target> {
+        self.route.map(|route| &self.view.snapshot.targets[route])
     }
 
     pub(super) fn set_trace(&mut self, trace: Option<Rc<Trace>>, head: &request::Parts) {
@@ -136,7 +141,7 @@ impl ExchangeEnd {
     fn end_trace(&mut self, traced: Traced) {
         let Some((method, path)) = traced.request else { return };
         let Some(tracing) = &self.view.snapshot.tracing else { return };
-        let route = self.target.as_ref().map(|target| target.name.to_string());
+        let route = self.target().map(|target| target.name.to_string());
         let name = route.as_ref().map_or_else(|| method.to_string(), |route| format!("{method} {route}"));
         let mut attributes =
             vec![("http.request.method", Attribute::Text(method.to_string())), ("url.path", Attribute::Text(path))];
@@ -158,7 +163,7 @@ impl ExchangeEnd {
             host = access.host.as_ref().and_then(|host| host.to_str().ok()),
             // Without the query, which may hold credentials.
             path = access.uri.path(),
-            route = self.target.as_ref().map(|target| &*target.name),
+            route = self.target().map(|target| &*target.name),
             trace_id = self.trace.as_ref().map(|traced| format!("{:032x}", traced.trace.context.trace)),
             identity = identity.as_ref().and_then(|principal| principal.subject.to_str().ok()),
             issuer = identity.as_ref().and_then(|principal| principal.issuer.as_ref()?.to_str().ok()),
@@ -188,7 +193,7 @@ impl Drop for ExchangeEnd {
     fn drop(&mut self) {
         self.activity.exchange_ends(self.view.snapshot.generation);
         self.view.exchange_ends();
-        match &self.target {
+        match self.target() {
             Some(target) => {
                 target.metrics.ended(self.status, self.answered.unwrap_or_else(|| self.started.elapsed()));
                 if let (Some(_), Some(run)) = (target.trial, &self.run) {

@@ -55,7 +55,7 @@ pub async fn serve(
         Err(error) => return end.respond(answer(refuse(&view, &error))),
     };
     let target = &view.snapshot.targets[route];
-    end.set_target(target);
+    end.set_route(route);
     if upgrade.as_ref().is_some_and(|upgrade| !upgrade.is_served(target.upgrades)) {
         return end.respond(answer(respond(ExchangeError::Method.reply())));
     }
@@ -82,7 +82,7 @@ pub async fn serve(
     let links = view.chain(route, &head.headers, client);
     let exchange = Box::new(Exchange {
         client: Arc::clone(client),
-        route: Arc::clone(&target.name),
+        route: Arc::clone(view.route_name(route)),
         trace: trace.as_ref().map(|trace| trace.context),
         request: std::mem::replace(head, blank_request()),
         response: None,

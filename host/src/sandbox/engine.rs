@@ -118,7 +118,7 @@ struct Padded {
 impl EpochClock {
     /// Notes that a hook begins on this thread; the guard notes its end.
     pub(super) fn enter(&self) -> Entered<'_> {
-        let lane = &self.entered[lane()];
+        let lane = &self.entered[lane() % self.entered.len()];
         // SeqCst pairs with the ticker's store to `asleep`: either it sees this hook, or this sees it asleep.
         lane.entered.fetch_add(1, Ordering::SeqCst);
         if self.asleep.load(Ordering::SeqCst)

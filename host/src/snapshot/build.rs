@@ -205,7 +205,7 @@ impl Builder {
         config: &Config,
         policies: &[Arc<Policy>],
         trials: &[Arc<Trial>],
-    ) -> Arc<Target> {
+    ) -> Target {
         let named = route.policies.iter().filter_map(|name| policies.iter().find(|policy| *policy.name == **name));
         let mirrors = matches!(&route.action, Action::Forward(forward) if forward.mirror.is_some());
         let chain = Chain::new(named.map(|policy| (Arc::clone(policy), self.metrics.cost(&policy.name, &route.name))));
@@ -213,7 +213,7 @@ impl Builder {
             || trials.iter().filter(|trial| route.policies.iter().any(|name| **name == *trial.course.policy));
         let is_compared = on_trial().any(|trial| !trial.course.is_immediate());
         let compared = if is_compared { Compared::Yes } else { Compared::No };
-        Arc::new(Target {
+        Target {
             name: route.name.as_str().into(),
             chain: on_trial().fold(chain, |chain, trial| chain.or(trial.sides().1)),
             trial: on_trial().next().map(|_| compared),
@@ -224,7 +224,7 @@ impl Builder {
             forward_identity: route.forward_identity.clone(),
             metrics: self.metrics.route(&route.name),
             mirror_metrics: mirrors.then(|| self.metrics.mirror(&route.name)),
-        })
+        }
     }
 
     fn upstream(&self, upstream: &config::Upstream, config: &Config, previous: Option<&Snapshot>) -> Arc<Upstream> {

@@ -54,7 +54,7 @@ pub struct Snapshot {
     /// Which target a request has: an index into `targets`.
     pub routes: RouteTable<usize>,
     /// What the routes lead to.
-    pub targets: Vec<Arc<Target>>,
+    pub targets: Vec<Target>,
     /// Every policy that is ready, used or not.
     pub policies: Vec<Arc<Policy>>,
     /// Those of which a version is on trial, with both versions.

@@ -26,6 +26,8 @@ pub struct View {
     /// Of the routes that have a policy with a version on trial.
     forks: Vec<Option<Box<Fork>>>,
     turns: Vec<Turns>,
+    /// The names of the targets, of this worker's own: exchanges hold on to them.
+    names: Vec<Arc<str>>,
     copies: Rc<Cell<usize>>,
     pools: Vec<Rc<Pool>>,
     /// What this worker has under way, on this view and others.
@@ -80,9 +82,10 @@ impl View {
             })
             .collect();
         let turns = snapshot.targets.iter().map(|_| Turns::default()).collect();
+        let names = snapshot.targets.iter().map(|target| Arc::from(&*target.name)).collect();
         let copies = previous.map(|view| Rc::clone(&view.copies)).unwrap_or_default();
         let under_way = previous.map(|view| Rc::clone(&view.under_way)).unwrap_or_default();
-        Rc::new(Self { snapshot, filters, chains, forks, turns, copies, pools, under_way })
+        Rc::new(Self { snapshot, filters, chains, forks, turns, names, copies, pools, under_way })
     }
 
     /// An exchange begins.
@@ -113,6 +116,12 @@ impl View {
             None => Rc::clone(&self.chains[route]),
             Some(fork) => fork.choose(&self.chains[route], fields, client),
         }
+    }
+
+    /// The name of a route.
+    #[must_use]
+    pub fn route_name(&self, route: usize) -> &Arc<str> {
+        &self.names[route]
     }
 
     /// How this worker divides a route's requests.

@@ -1,16 +1,51 @@
 //! Counters that workers add to without sharing a cache line.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
-/// How many sets of counters there are; more threads than that share some, which costs time but no correctness.
-const LANES: usize = 8;
+/// How many sets of counters there are: one for each core's worker, and the first, which all other threads share.
+static LANES: LazyLock<usize> = LazyLock::new(|| 1 + std::thread::available_parallelism().map_or(1, usize::from));
 
-/// The set of counters that this thread uses, below 8.
+/// The sets that no thread has for itself.
+static FREE: LazyLock<Mutex<Vec<usize>>> = LazyLock::new(|| Mutex::new((1..*LANES).rev().collect()));
+
+/// The set that is everybody's.
+const SHARED: usize = 0;
+
+thread_local! {
+    static LANE: Cell<usize> = const { Cell::new(SHARED) };
+}
+
+/// The set of counters that this thread uses.
 #[must_use]
 pub fn lane() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local!(static LANE: usize = NEXT.fetch_add(1, Ordering::Relaxed) % LANES);
-    LANE.with(|lane| *lane)
+    LANE.get()
+}
+
+/// A set of counters that a thread has for itself, until this is dropped, which is on that thread.
+#[derive(Debug)]
+pub struct OwnLane {
+    lane: usize,
+    /// Of one thread.
+    _here: std::marker::PhantomData<*const ()>,
+}
+
+/// Gives this thread a set of counters of its own, if there is one left: it adds to it without asking other processors.
+#[must_use]
+pub fn own_lane() -> OwnLane {
+    let lane = FREE.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or(SHARED);
+    LANE.set(lane);
+    OwnLane { lane, _here: std::marker::PhantomData }
+}
+
+impl Drop for OwnLane {
+    fn drop(&mut self) {
+        LANE.set(SHARED);
+        if self.lane != SHARED {
+            FREE.lock().unwrap_or_else(PoisonError::into_inner).push(self.lane);
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -40,13 +75,20 @@ impl Tally {
 
 impl<const N: usize> Default for Counters<N> {
     fn default() -> Self {
-        Self((0..LANES).map(|_| Lane(std::array::from_fn(|_| AtomicU64::new(0)))).collect())
+        Self((0..*LANES).map(|_| Lane(std::array::from_fn(|_| AtomicU64::new(0)))).collect())
     }
 }
 
 impl<const N: usize> Counters<N> {
     pub(super) fn add(&self, counter: usize, amount: u64) {
-        self.0[lane()].0[counter].fetch_add(amount, Ordering::Relaxed);
+        let lane = lane();
+        let counter = &self.0[lane].0[counter];
+        if lane == SHARED {
+            counter.fetch_add(amount, Ordering::Relaxed);
+        } else {
+            // Nobody else writes to it.
+            counter.store(counter.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
+        }
     }
 
     /// Adds to a counter whose values are the bits of floating-point numbers.
@@ -61,5 +103,35 @@ impl<const N: usize> Counters<N> {
 
     pub(super) fn sum(&self, counter: usize) -> u64 {
         self.0.iter().fold(0, |sum, lane| sum.wrapping_add(lane.0[counter].load(Ordering::Relaxed)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_lost_whoever_counts() {
+        let tally = Tally::default();
+        let count = || (0..10_000).for_each(|_| tally.add(1));
+        std::thread::scope(|scope| {
+            for _ in 0..*LANES + 2 {
+                scope.spawn(|| {
+                    let _own = own_lane();
+                    count();
+                });
+                scope.spawn(count);
+            }
+        });
+        assert_eq!(tally.sum(), 20_000 * (*LANES as u64 + 2));
+    }
+
+    #[test]
+    fn a_set_is_one_thread_s() {
+        let own = own_lane();
+        let other = std::thread::spawn(|| own_lane().lane).join().unwrap();
+        assert!(own.lane == SHARED || own.lane != other);
+        drop(own);
+        assert_eq!(lane(), SHARED);
     }
 }

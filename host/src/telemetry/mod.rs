@@ -27,7 +27,7 @@ mod upstream;
 
 pub use callouts::CalloutMetrics;
 pub use cost::CostMetrics;
-pub use counters::{Tally, lane};
+pub use counters::{OwnLane, Tally, lane, own_lane};
 pub use custom::{CustomMetrics, Definition, DefinitionError, Kind, OtherKind, Series};
 pub use downstream::DownstreamMetrics;
 pub use fault::{ByFaultClass, FaultClass};

@@ -1,5 +1,6 @@
 //! A message on its way out: its head, and its body as it comes.
 
+use std::cell::Cell;
 use std::io::{self, IoSlice, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -12,6 +13,17 @@ use tokio::io::AsyncWrite;
 use crate::message::BodyError;
 
 const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
+/// Content up to that length is copied behind what goes out before it: one buffer is written faster than two.
+const COPIED: usize = 2 << 10;
+
+/// A larger buffer is not kept for the next message.
+const SPARED: usize = 16 << 10;
+
+thread_local! {
+    /// A buffer for the next message of this worker: most are written at once, and what was used last is still at hand.
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 /// Fields that mean nothing, or something else, after the content (RFC 9110, section 6.5.1).
 const NOT_IN_TRAILERS: [HeaderName; 6] =
@@ -91,6 +103,9 @@ impl<B: HttpBody<Data = Bytes, Error = BodyError> + Unpin> Outgoing<B> {
         (self.body, self.coding, self.trailers) = (Some(body), coding, true);
         (self.begun, self.touched, self.moved) = (false, false, false);
         self.clear();
+        if self.buffer.capacity() == 0 {
+            self.buffer = SPARE.take();
+        }
         head(&mut self.buffer);
     }
 
@@ -124,11 +139,18 @@ impl<B: HttpBody<Data = Bytes, Error = BodyError> + Unpin> Outgoing<B> {
         self.body = None;
     }
 
-    /// Lets go of what a message has left; a buffer of no more than `keep` bytes is kept.
-    pub(crate) fn rest(&mut self, keep: usize) {
+    /// Lets go of what a message has left.
+    pub(crate) fn rest(&mut self) {
         self.clear();
-        self.buffer.shrink_to(keep);
+        self.spare();
         self.body = None;
+    }
+
+    fn spare(&mut self) {
+        let buffer = std::mem::take(&mut self.buffer);
+        if (1..=SPARED).contains(&buffer.capacity()) {
+            SPARE.set(buffer);
+        }
     }
 
     /// Writes as much as the stream and the body allow; ready once everything is written.
@@ -148,6 +170,8 @@ impl<B: HttpBody<Data = Bytes, Error = BodyError> + Unpin> Outgoing<B> {
             }
             // With TLS, what was written is not yet sent.
             if self.coding == Coding::Complete {
+                self.clear();
+                self.spare();
                 return Pin::new(stream).poll_flush(cx).map_err(SendError::Stream);
             }
             if body.is_pending() {
@@ -230,7 +254,12 @@ impl<B: HttpBody<Data = Bytes, Error = BodyError> + Unpin> Outgoing<B> {
             }
             Coding::Chunked | Coding::UntilClose | Coding::Complete => {}
         }
-        self.piece = data;
+        if data.len() <= COPIED && !self.buffer.is_empty() {
+            self.buffer.extend_from_slice(&data);
+            self.buffer.extend_from_slice(std::mem::take(&mut self.tail));
+        } else {
+            self.piece = data;
+        }
         Ok(())
     }
 

@@ -92,7 +92,7 @@ pub(super) async fn serve(
         let coding = begin(&mut outgoing, response, terms, last, known.activity.clock().get());
         poll_fn(|cx| poll_send(&mut outgoing, wire, known, cx)).await?;
         note_violation(wire, front, metrics);
-        outgoing.rest(0);
+        outgoing.rest();
         if known.handover.is_due() {
             return hand_over(wire, known).await;
         }

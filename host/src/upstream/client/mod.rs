@@ -45,7 +45,8 @@ pub struct Pool {
 /// An unused connection.
 pub(super) struct Idle {
     connection: Box<Connection>,
-    since: Instant,
+    /// When it was first seen unused: to ask for the time whenever one is put back would cost each request.
+    seen: Option<Instant>,
 }
 
 /// A connection to an endpoint. Boxed once, for as long as it stands: it changes hands several times for each request.
@@ -87,9 +88,9 @@ impl Pool {
 
     /// Drops the connections that have been unused for too long, and opens some ahead. Called every now and then.
     pub fn sweep(self: &Rc<Self>) {
-        let set = self.endpoints();
+        let (set, now) = (self.endpoints(), Instant::now());
         for local in &set.all {
-            local.idle.borrow_mut().retain_mut(|idle| self.is_fit(idle));
+            local.idle.borrow_mut().retain_mut(|idle| self.is_fit(idle, now));
             local.http2.sweep(&self.upstream.settings);
         }
         self.listen();
@@ -106,9 +107,10 @@ impl Pool {
         }
     }
 
-    fn is_fit(&self, idle: &mut Idle) -> bool {
+    fn is_fit(&self, idle: &mut Idle, now: Instant) -> bool {
+        let seen = *idle.seen.get_or_insert(now);
         idle.connection.wire.is_usable()
-            && idle.since.elapsed() < self.upstream.settings.idle_timeout
+            && now.duration_since(seen) < self.upstream.settings.idle_timeout
             && !self.is_old(&idle.connection)
     }
 
@@ -150,7 +152,7 @@ impl Pool {
         }
         let mut idle = local.idle.borrow_mut();
         if idle.len() < self.upstream.settings.options.idle_connections {
-            idle.push_back(Idle { connection, since: Instant::now() });
+            idle.push_back(Idle { connection, seen: None });
         }
     }
 

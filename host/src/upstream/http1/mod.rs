@@ -24,9 +24,6 @@ use crate::wire::{Coding, Decoder, HeadLimits, Length, Malformed, Outgoing, Send
 /// The least and the most that is read at once, in bytes. Bodies that fill what is asked for are asked for more of.
 const READ: std::ops::RangeInclusive<usize> = 8 << 10..=128 << 10;
 
-/// How much of the buffer for requests is kept between them, in bytes.
-const KEPT: usize = 8 << 10;
-
 /// Fields that this connection writes itself (RFC 9112, sections 6 and 9.6), and one that would have to be an option of it
 /// (RFC 9110, section 10.1.4).
 const OWN: [HeaderName; 4] = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION, header::TE];
@@ -191,7 +188,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if self.received.capacity() > 2 * READ.start() {
             self.received = BytesMut::new();
         }
-        self.outgoing.rest(KEPT);
+        self.outgoing.rest();
     }
 }
 
