@@ -6,15 +6,17 @@ use anyhow::{Result, bail};
 
 use crate::guests::{self, Group};
 use crate::process::{self, say};
+use crate::profiled;
 use crate::workspace::Workspace;
 
 pub(crate) fn run(args: &[String]) -> Result<()> {
-    let profile = match args {
-        [] => Profile::Debug,
-        [flag] if flag == "--release" => Profile::Release,
-        other => bail!("`build` knows --release, not `{}`", other.join(" ")),
+    let workspace = Workspace::own()?;
+    let binary = match args {
+        [] => gateway(&workspace, Profile::Debug)?,
+        [flag] if flag == "--release" => gateway(&workspace, Profile::Release)?,
+        [flag] if flag == "--profiled" => profiled::gateway(&workspace)?,
+        other => bail!("`build` knows --release and --profiled, not `{}`", other.join(" ")),
     };
-    let binary = gateway(&Workspace::own()?, profile)?;
     say(&format!("built {}", binary.display()));
     Ok(())
 }

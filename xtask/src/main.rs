@@ -10,6 +10,7 @@ mod fuzz;
 mod guests;
 mod peers;
 mod process;
+mod profiled;
 mod setup;
 mod test;
 mod toolchain;
@@ -26,6 +27,7 @@ cargo xtask COMMAND
           [--check]                     … and to check by itself: exits 0 when every answer was right
   test    [ARGS]                        filters and guests, then `cargo test --workspace ARGS`
   build   [--release]                   the gateway with its filters bundled: target/{debug,release}/tollgate
+  build   --profiled                    the same, built by what was seen of it at work: target/profiled/release/tollgate
   filters                               standard filters, test guests, examples: target/{filters,guests,examples}/*.wasm
   filters --path DIR [--target TRIPLE]  one filter project anywhere; prints the path of its module
   fuzz    [TARGET…] [--seconds N]       libFuzzer for everything that parses bytes, N seconds (20) for each target
@@ -38,6 +40,9 @@ TOLLGATE_GUEST_TOOLCHAIN=auto|rustup|debian chooses where the guest toolchain co
 ";
 
 fn main() -> ExitCode {
+    if let Some(code) = profiled::as_compiler() {
+        return code;
+    }
     let args: Vec<String> = std::env::args().skip(1).collect();
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,

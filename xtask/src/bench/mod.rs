@@ -29,6 +29,8 @@ mod tls;
 mod verify;
 mod waiting;
 
+use std::path::Path;
+
 use crate::process;
 
 use options::{Mode, Options};
@@ -47,6 +49,12 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
         Mode::Waiting => waiting::run(&options),
         Mode::Hooks => hooks(&options.rest),
     }
+}
+
+/// Has a gateway do all that is measured, for as long as it takes to see what it does.
+pub(crate) fn work(gateway: &Path) -> anyhow::Result<()> {
+    let gateway = gateway.to_string_lossy();
+    run(&["--peer", "tollgate", "--gateway", &gateway, "--rounds", "1", "--seconds", "2"].map(str::to_owned))
 }
 
 /// The micro-figures: they live with the gateway's own code, as they call into it.
