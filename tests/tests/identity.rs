@@ -178,3 +178,33 @@ mod routes {
         }
     }
 }
+
+mod limits {
+    use super::*;
+
+    const POLICIES: &str = r#"
+        policies-dir = "policies"
+        [[listeners]]
+        address = "{listen}"
+        [upstreams.all]
+        endpoints = ["{upstream}"]
+        [policies.key]
+        filter = "api-key"
+        config = { keys = [{ consumer = "alice", sha256 = "72ee9d4355ccb9d3a4c9dbf37382e38e75c1b1a225b5bd1f729ee91bbda30c20" }, { consumer = "bob", sha256 = "9b94dc1a51a38769f135edf04033ad7f2f487b6c25929be7a861cfc1ab10cf98" }] }
+        [policies.limit]
+        filter = "rate-limit"
+        config = { requests = 2, per = "1h", key = "subject" }
+        [[routes]]
+        policies = ["key", "limit"]
+        upstream = "all"
+    "#;
+
+    #[test]
+    fn count_by_subject_wherever_its_requests_come_from() {
+        let upstream = Upstream::start();
+        let gateway = TestGateway::new().upstream(&upstream).config(POLICIES).workers(1).start();
+        let with = |key: &str| gateway.send(Request::get("/").field("x-api-key", key)).status;
+        assert_eq!([with("alice-key"), with("alice-key"), with("alice-key")], [200, 200, 429]);
+        assert_eq!([with("bob-key"), with("nobody's")], [200, 401]);
+    }
+}

@@ -411,6 +411,28 @@ mod body_limit {
     }
 
     #[test]
+    fn what_is_refused_passes_the_filters_of_its_route() {
+        let upstream = Upstream::start();
+        let policies = "[policies.stamp]\nfilter = \"headers\"\nconfig = { response = { set = { x-stamp = \"yes\" } } }\n\
+                        [policies.key]\nfilter = \"api-key\"\nconfig = { keys = [{ consumer = \"alice\", \
+                        sha256 = \"72ee9d4355ccb9d3a4c9dbf37382e38e75c1b1a225b5bd1f729ee91bbda30c20\" }] }\n";
+        let routes = "[[routes]]\npath = { prefix = \"/open\" }\npolicies = [\"stamp\"]\nupstream = \"only\"\n\
+                      [[routes]]\npolicies = [\"stamp\", \"key\"]\nupstream = \"only\"\n";
+        let gateway = gateway(&[("only", &upstream)], &format!("[limits]\nbody-limit = 10\n{policies}{routes}"));
+        let sent = |path: &str, key: &str| {
+            let mut client = gateway.connect();
+            client.send(&Request::new("POST", path).field("content-length", "11").field("x-api-key", key));
+            let response = client.response();
+            (response.status, response.field("x-stamp").map(str::to_owned))
+        };
+        let stamped = |status: u16| (status, Some("yes".to_owned()));
+        assert_eq!(sent("/open", "none"), stamped(413));
+        assert_eq!(sent("/", "alice-key"), stamped(413));
+        assert_eq!(sent("/", "none"), stamped(401), "who may not ask is not told more");
+        assert_eq!(upstream.requests().len(), 0);
+    }
+
+    #[test]
     fn a_body_that_grows_beyond_the_limit_is_refused_then() {
         let upstream = Upstream::start();
         let gateway = limited(&upstream);

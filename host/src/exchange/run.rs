@@ -65,13 +65,12 @@ pub async fn serve(
         identity::remove(&mut head.headers, forwarded);
     }
     let idle = target.call.idle.unwrap_or(view.snapshot.limits.body_idle);
-    let Some(body) = bounded(target, body.watched(idle)) else {
-        return end.respond(answer(respond(ExchangeError::TooLarge.reply())));
-    };
+    let body = bounded(target, body.watched(idle));
     let deadline = target.call.total.map(|total| Deadline::new(total, end.started()));
     let way = Way { view: &view, client, route, upgrade: upgrade.as_ref(), trace: trace.as_ref() };
 
     if target.chain.policies().is_empty() {
+        let Ok(body) = body else { return end.respond(answer(respond(ExchangeError::TooLarge.reply()))) };
         let response = match deadline {
             None => way.act(head, body, None).await,
             Some(deadline) => deadline.bound(Box::pin(way.act(head, body, None))).await,
@@ -134,11 +133,11 @@ pub fn decline(
     end.respond(respond(ExchangeError::Invalid(violation).reply()))
 }
 
-/// The body, unless it is known to be longer than the route allows.
-fn bounded(target: &Target, body: Body) -> Option<Body> {
+/// The body; if it is known to be longer than the route allows, one that cannot be read.
+fn bounded(target: &Target, body: Body) -> Result<Body, Body> {
     match target.body_limit {
         Some(limit) => body.limited(limit),
-        None => Some(body),
+        None => Ok(body),
     }
 }
 
@@ -156,9 +155,12 @@ impl Way<'_> {
         &self.view.snapshot.targets[self.route]
     }
 
-    /// Request hooks, then what the route does, unless a filter replies.
-    async fn request_side(&self, run: &Run, body: Body) -> Result<Response<Body>, ExchangeError> {
+    /// Request hooks, then what the route does, unless a filter replies. A body that is too long is refused behind the hooks of
+    /// heads, whether it has said so or not: who may not ask at all is told that, and response hooks see the refusal.
+    async fn request_side(&self, run: &Run, body: Result<Body, Body>) -> Result<Response<Body>, ExchangeError> {
+        let (body, is_refused) = body.map_or_else(|refused| (refused, true), |body| (body, false));
         let body = match run.on_request(body).await? {
+            Step::Forward(_) if is_refused => return Err(ExchangeError::TooLarge),
             Step::Forward(body) => body,
             Step::Reply(reply) => return Ok(respond(reply)),
             Step::Abort => return Err(Aborted.into()),

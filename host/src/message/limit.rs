@@ -16,14 +16,29 @@ struct Limited {
 }
 
 impl Body {
-    /// The body, which ends with an error after that many bytes; none if it is known to be longer.
-    #[must_use]
-    pub fn limited(self, limit: u64) -> Option<Self> {
+    /// The body, which ends with an error after that many bytes.
+    ///
+    /// # Errors
+    /// If it is known to be longer: then a body that ends with that error at once.
+    pub fn limited(self, limit: u64) -> Result<Self, Self> {
         match self.size_hint().exact() {
             // The framing holds the sender to it.
-            Some(length) => (length <= limit).then_some(self),
-            None => Some(Self::boxed(Limited { inner: self, limit, left: limit })),
+            Some(length) if length <= limit => Ok(self),
+            Some(_) => Err(Self::boxed(Refused(limit))),
+            None => Ok(Self::boxed(Limited { inner: self, limit, left: limit })),
         }
+    }
+}
+
+/// A body that is longer than this, and of which nothing is read.
+struct Refused(u64);
+
+impl HttpBody for Refused {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        Poll::Ready(Some(Err(BodyError::TooLarge(self.0))))
     }
 }
 

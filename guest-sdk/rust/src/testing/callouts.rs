@@ -74,6 +74,9 @@ impl Callouts {
         if !request.path.starts_with('/') {
             return Err(Error::Invalid("the path is not valid, or does not begin with \"/\"".into()));
         }
+        if request.path.contains('#') {
+            return Err(Error::Invalid("the path has a fragment, which is never sent; write %23 for `#`".into()));
+        }
         let made = match self.made.get() {
             (last, made) if last == exchange => made,
             _ => 0,

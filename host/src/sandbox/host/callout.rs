@@ -90,6 +90,10 @@ fn method(method: &str) -> Result<Method, CalloutError> {
 fn path(path: String) -> Result<Uri, CalloutError> {
     let wrong = || CalloutError::Invalid("the path is not valid, or does not begin with \"/\"".into());
     let path = Some(path).filter(|path| path.starts_with('/')).ok_or_else(wrong)?;
+    // The parser would drop it without a word.
+    if path.contains('#') {
+        return Err(CalloutError::Invalid("the path has a fragment, which is never sent; write %23 for `#`".into()));
+    }
     let path = uri::PathAndQuery::from_maybe_shared(Bytes::from(path)).map_err(|_| wrong())?;
     Ok(path.into())
 }
