@@ -63,6 +63,6 @@ macro_rules! stories {
 }
 
 stories! {
-    answers cases chunks configuration edits forwarding frames grpc_health hosts identities journal modules parameters paths policies
+    answers cases catalogues chunks configuration edits forwarding frames grpc_health hosts identities journal modules parameters paths policies
     proxy_protocol requests responses schemas sections states traces web_sockets
 }

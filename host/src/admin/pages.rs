@@ -129,8 +129,11 @@ fn starting() -> Response<String> {
 
 fn policy(status: &PolicyStatus, snapshot: &Snapshot) -> Value {
     let degraded = snapshot.is_degraded(&status.name);
+    let teams = snapshot.catalogue.iter().flat_map(|catalogue| &catalogue.teams);
+    let team = teams.into_iter().find(|team| team.policies.contains(&status.name));
     json!({
         "name": status.name,
+        "team": team.map(|team| &team.name),
         "filter": status.filter,
         "module": status.title.as_ref().map(|title| json!({ "name": title.name, "version": title.version })),
         "digest": status.digest.map(|digest| format!("sha256:{digest}")),

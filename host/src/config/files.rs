@@ -26,6 +26,8 @@ pub struct Files {
     taken: RefCell<Recording>,
     /// What was read when all was good last.
     last: Option<Recording>,
+    /// The teams whose routes stay as they were.
+    held_back: Vec<String>,
 }
 
 impl Files {
@@ -39,6 +41,17 @@ impl Files {
     #[must_use]
     pub fn on_disk_after(last: &Recording) -> Self {
         Self { last: Some(last.clone()), ..Self::default() }
+    }
+
+    /// The same, where the routes of these teams stay as they were.
+    #[must_use]
+    pub fn holding_back(self, teams: Vec<String>) -> Self {
+        Self { held_back: teams, ..self }
+    }
+
+    /// Whether the routes of a team stay as they were.
+    pub(super) fn holds_back(&self, team: &str) -> bool {
+        self.held_back.iter().any(|held| held == team)
     }
 
     /// As they were when all was good, if they ever were.
@@ -105,6 +118,17 @@ impl Files {
     /// Whether a path is a file. A link that leads nowhere counts as one: whoever named it has a problem.
     pub(super) fn is_file_or_broken(&self, path: &Path) -> bool {
         self.recorded.is_some() || fs::metadata(path).map_or(true, |metadata| metadata.is_file())
+    }
+
+    /// Whether a path does not lead out of a directory. A link that leads nowhere does not.
+    pub(super) fn is_inside(&self, path: &Path, directory: &Path) -> bool {
+        if self.recorded.is_some() {
+            return true;
+        }
+        match (fs::canonicalize(path), fs::canonicalize(directory)) {
+            (Ok(path), Ok(directory)) => path.starts_with(directory),
+            _ => true,
+        }
     }
 
     /// Whether there is a module at a path.

@@ -25,6 +25,8 @@ pub(super) struct PolicyDir {
     stems: BTreeMap<OsString, Files>,
     /// If it is a team's: its files of routes, in the order of their names.
     routes: Vec<PathBuf>,
+    /// If it is a team's: links that lead out of it.
+    foreign: Vec<PathBuf>,
 }
 
 /// The files of one stem.
@@ -66,15 +68,19 @@ impl PolicyDir {
 
     /// Lists the directory of a team, which may have files of routes, too.
     pub(super) fn list_teams(disk: &Disk, dir: &Path) -> io::Result<Self> {
-        let is_routes = |path: &PathBuf| {
-            let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
-            name.ends_with(".routes.toml") && !name.starts_with('.') && disk.is_file_or_broken(path)
-        };
-        let (mut routes, others): (Vec<_>, Vec<_>) = disk.list(dir)?.into_iter().partition(is_routes);
-        routes.sort();
-        let mut found = Self { routes, ..Self::default() };
+        let mut all = disk.list(dir)?;
+        all.sort();
+        let (own, foreign): (Vec<_>, Vec<_>) = all.into_iter().partition(|path| disk.is_inside(path, dir));
+        let is_routes = |path: &PathBuf| is_routes(path) && disk.is_file_or_broken(path);
+        let (routes, others): (Vec<_>, Vec<_>) = own.into_iter().partition(is_routes);
+        let mut found = Self { routes, foreign, ..Self::default() };
         others.iter().for_each(|path| found.add(disk, path));
         Ok(found)
+    }
+
+    /// Links that lead out of it.
+    pub(super) fn foreign(&self) -> &[PathBuf] {
+        &self.foreign
     }
 
     /// Its files of routes.
@@ -184,6 +190,12 @@ impl Candidate {
         report.whole("the file name is not valid UTF-8", "rename the file");
         Self { entry: entry(escape(stem), origin, Err(report.into_problems())), uses: None, bare: false }
     }
+}
+
+/// Whether it is called as a team's file of routes is.
+pub(super) fn is_routes(path: &Path) -> bool {
+    let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    name.ends_with(".routes.toml") && !name.starts_with('.')
 }
 
 fn entry(name: String, origin: PathBuf, policy: Result<Policy, Vec<Problem>>) -> PolicyEntry {

@@ -189,11 +189,18 @@ impl Reloader {
     fn try_reload(&mut self, settled: Duration) -> bool {
         let started = Instant::now();
         self.deploy.begin(Record::FILE, None);
-        let files = ConfigFiles::on_disk_after(&self.live.recording);
+        let mut files = ConfigFiles::on_disk_after(&self.live.recording);
         let config = config::load_from(&files, &self.source, &self.overrides, &bundled::names());
         self.deploy.before(self.deploy.note(Stage::Settle).took(settled));
         self.deploy.before(self.deploy.note(Stage::Read).took(started.elapsed()));
-        let built = config.and_then(|config| Ok((self.builder.build(&config, Some(&self.store.load()))?, config)));
+        let mut built = config.and_then(|config| self.build(config));
+        if built.is_err() && !self.builder.unready_teams().is_empty() {
+            // Their own mistake is to hold up nobody else.
+            let teams = self.builder.unready_teams().to_vec();
+            files = ConfigFiles::on_disk_after(&self.live.recording).holding_back(teams);
+            let config = config::load_from(&files, &self.source, &self.overrides, &bundled::names());
+            built = config.and_then(|config| self.build(config));
+        }
         match built {
             Ok((built, config)) => {
                 let is_other = self.live.take(config, files.taken());
@@ -222,6 +229,10 @@ impl Reloader {
                 false
             }
         }
+    }
+
+    fn build(&mut self, config: config::Config) -> Result<(Built, config::Config), Vec<Problem>> {
+        Ok((self.builder.build(&config, Some(&self.store.load()))?, config))
     }
 
     /// What people want, built of the files as they are, or as they were when they were good. Fails if the version that is

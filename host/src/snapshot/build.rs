@@ -29,6 +29,8 @@ pub struct Builder {
     inherited: Inherited,
     workers: usize,
     generation: u64,
+    /// The teams because of whose routes the latest snapshot could not be built.
+    unready: Vec<String>,
 }
 
 /// A snapshot that could be built, and what is still wrong with single policies.
@@ -54,7 +56,7 @@ impl Builder {
     pub fn new(cache: Arc<ModuleCache>, metrics: Arc<Metrics>, workers: usize, deploy: Arc<Deploy>) -> Self {
         let policies = PolicyMaker::new(cache, Arc::clone(&metrics), workers, deploy);
         let (admission, inherited) = (Arc::default(), Inherited::default());
-        Self { policies, metrics, admission, inherited, workers, generation: 0 }
+        Self { policies, metrics, admission, inherited, workers, generation: 0, unready: Vec::new() }
     }
 
     /// Makes one policy by itself, whose exchanges the recorder follows. The stores that it was granted are its own.
@@ -104,6 +106,7 @@ impl Builder {
         let mut problems: Vec<_> = fresh.problems.iter().chain(&config.kept).cloned().collect();
         problems.extend(statuses.iter().flat_map(|status| status.problems.clone()));
         let missing = unusable_routes(config, &statuses);
+        self.unready = unready_teams(config, &statuses);
         let mut rejected = if previous.is_none() { final_problems(&fresh.problems, &statuses) } else { missing };
         rejected.extend(unmatched_paths(config));
         if !rejected.is_empty() {
@@ -166,6 +169,12 @@ impl Builder {
     /// Whether a policy that is no good may be served in the version that it had when the program ran last.
     pub fn recover_policies(&mut self, may: bool) {
         self.policies.recovery = if may { Recovery::Broken } else { Recovery::None };
+    }
+
+    /// The teams because of whose routes the latest snapshot could not be built: they name policies that never were ready.
+    #[must_use]
+    pub fn unready_teams(&self) -> &[String] {
+        &self.unready
     }
 
     /// Does everything that `build` does for a first snapshot except to bind addresses, and says how policies would stand.
@@ -342,6 +351,16 @@ fn unusable_routes(config: &Config, statuses: &[PolicyStatus]) -> Vec<Problem> {
         .flat_map(|route| route.policies.iter().filter_map(failed))
         .flat_map(|status| status.problems.clone())
         .collect()
+}
+
+/// The teams that have such routes.
+fn unready_teams(config: &Config, statuses: &[PolicyStatus]) -> Vec<String> {
+    let is_failed =
+        |name: &String| statuses.iter().any(|status| status.name == *name && status.state == PolicyState::Failed);
+    let unusable = config.routes.iter().filter(|route| route.policies.iter().any(is_failed));
+    let mut teams: Vec<_> = unusable.filter_map(|route| route.team.clone()).collect();
+    teams.dedup();
+    teams
 }
 
 pub(super) fn tls(tls: &config::UpstreamTls) -> Arc<Tls> {

@@ -88,6 +88,8 @@ pub struct TeamRow {
     pub upstreams: Vec<String>,
     /// Policies of the platform that its routes may have.
     pub attach: Vec<String>,
+    /// Policies that come first on its routes.
+    pub require: Vec<String>,
     /// The most that its policies may be granted.
     pub grants: Value,
     /// What it may have, and what it has.
@@ -223,6 +225,7 @@ impl TeamRow {
             requests: team.requests(),
             upstreams: team.upstreams.iter().map(|pattern| pattern.text()).collect(),
             attach: team.attach.iter().map(|pattern| pattern.text()).collect(),
+            require: team.require.clone(),
             grants: team.written_grants.clone(),
             quota: team.usage(&config.policies, routes.len()),
             policies: own.map(|entry| entry.name.clone()).collect(),

@@ -6,6 +6,7 @@
 
 pub mod answers;
 pub mod cases;
+pub mod catalogues;
 pub mod chunks;
 pub mod configuration;
 pub mod edits;
@@ -60,6 +61,7 @@ macro_rules! targets {
 targets! {
     answers 50_000,
     cases 2_500,
+    catalogues 1_000,
     chunks 20_000,
     configuration 2_500,
     edits 100_000,

@@ -45,6 +45,49 @@ fn routes_that_are_no_good_stay_as_they_were_and_hold_up_nobody_else() {
 }
 
 #[test]
+fn a_route_whose_policy_is_not_ready_holds_up_nobody_else() {
+    let upstream = Upstream::start();
+    let gateway = with_pay(&upstream, "", &mark("1")).start();
+    gateway.change(|gateway| {
+        gateway.replace_file("policies/pay/pay-bad.wasm", "garbage");
+        gateway.replace_file(
+            "policies/pay/new.routes.toml",
+            routes("name = \"new\"\nmethods = [\"GET\"]\npolicies = [\"pay-bad\"]"),
+        );
+        gateway.write_policy("10-headers", &mark("platform"));
+    });
+    eventually("what others change is live", || {
+        let policies = gateway.policies()["policies"].clone();
+        policies.as_array().unwrap().iter().any(|policy| policy["name"] == "10-headers" && policy["state"] == "live")
+    });
+    assert_eq!(marked(&gateway, "/pay/a").as_deref(), Some("1"));
+    let team = gateway.admin("/catalogue").json()["teams"][0].clone();
+    assert!(team["kept"].to_string().contains("its routes name policies that are not ready"), "{team}");
+    gateway.change(|gateway| {
+        gateway.replace_file("policies/pay/pay-bad.toml", mark("2"));
+        gateway.remove("pay/pay-bad.wasm");
+    });
+    eventually("the new route is live", || marked(&gateway, "/pay/a").as_deref() == Some("2"));
+}
+
+#[test]
+fn what_the_platform_requires_comes_first_on_all_routes_of_a_team() {
+    let upstream = Upstream::start();
+    let keys = "[config]\nkeys = [{ consumer = \"a\", \
+        sha256 = \"72ee9d4355ccb9d3a4c9dbf37382e38e75c1b1a225b5bd1f729ee91bbda30c20\" }]\n";
+    let gateway = with_pay(&upstream, "require = [\"api-key\"]", &mark("1")).policy("10-api-key", keys).start();
+    assert_eq!((get(&gateway, "/pay/a").status, gateway.get("/").status), (401, 200));
+    let let_in = gateway.send(Request::get("/pay/a").field("host", "pay.test").field("x-api-key", "alice-key"));
+    assert_eq!((let_in.status, let_in.fields.get("x-mark")), (200, Some("1")));
+    gateway.change(|gateway| {
+        gateway.replace_file("policies/pay/pay.routes.toml", routes("policies = [\"pay-mark\", \"api-key\"]"));
+    });
+    let chain = gateway.policies()["routes"][1]["policies"].to_string();
+    assert_eq!((get(&gateway, "/pay/a").status, chain.as_str()), (401, r#"["10-api-key","pay-mark"]"#));
+    assert_eq!(gateway.policy("pay-mark")["team"], "pay");
+}
+
+#[test]
 fn after_a_restart_the_routes_that_were_good_serve() {
     let upstream = Upstream::start();
     let gateway = with_pay(&upstream, "", &mark("1")).own_state().start();

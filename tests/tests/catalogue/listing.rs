@@ -81,3 +81,20 @@ fn the_page_has_filters_and_teams_for_programs_and_for_people() {
     assert!(text.contains("policies 1 of 3") && !text.contains("null"), "{text}");
     assert!(text.contains("pay@example.com") && text.contains("hosts pay.test; paths /pay/*"), "{text}");
 }
+
+#[test]
+fn the_example_of_the_documentation_is_one() {
+    let upstream = Upstream::start();
+    let page = include_str!("../../../docs/catalogue.md");
+    let text = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let gateway = gateway(&upstream, text)
+        .file("shared/jwt-2.wasm", example("hello-filter"))
+        .policy("10-edge-limit", &mark("edge"));
+    let own = "filter = \"headers\"\ngrants = { read = [\"authorization\"], clock = true }\n\
+        [config.response.set]\nx-mark = \"1\"\n";
+    let routes = "[[routes]]\nhosts = [\"pay.example.com\"]\npath = { prefix = \"/v2/cards\" }\npolicies = [\"payments-key\"]\n\
+        respond = { status = 200 }\n";
+    let gateway =
+        gateway.file("policies/payments/payments-key.toml", own).file("policies/payments/payments.routes.toml", routes);
+    assert_eq!(gateway.check(), Ok(()));
+}

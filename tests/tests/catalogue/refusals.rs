@@ -71,9 +71,11 @@ fn limits_beyond_the_quota() {
         (
             "cpu = \"2ms\"",
             "cpu = \"3ms\"",
-            "limits.cpu is more than the 2ms that the team \"pay\" may have; write \"2ms\" or less",
+            "limits.cpu is more than the 2ms that the team \"pay\" may have; write 2ms or less",
         ),
         ("exchange-cpu = \"2ms\"", "exchange-cpu = \"3ms\"", "limits.exchange-cpu is more than the 2ms"),
+        ("tick-cpu = \"2ms\"", "tick-cpu = \"3ms\"", "limits.tick-cpu is more than the 2ms"),
+        ("instances = 3", "instances = 4", "limits.instances is more than the 3 that the team"),
         ("body = \"64KiB\"", "body = \"1MiB\"", "limits.body is more than the 64KiB"),
         (
             "memory = \"8MiB\"",
@@ -89,7 +91,11 @@ fn limits_beyond_the_quota() {
         refused(&with_pay(&upstream, &format!("quota = {{ {quota} }}"), &policy), &[expected]);
         assert_eq!(with_pay(&upstream, "", &policy).check(), Ok(()), "{limits}");
     }
-    let silent = with_pay(&upstream, "quota = { cpu = \"2ms\", exchange-cpu = \"2ms\", body = \"64KiB\" }", &mark("1"));
+    let silent = with_pay(
+        &upstream,
+        "quota = { cpu = \"2ms\", exchange-cpu = \"2ms\", tick-cpu = \"2ms\", body = \"64KiB\", instances = 3 }",
+        &mark("1"),
+    );
     assert_eq!(silent.check(), Ok(()), "what is not written is brought down");
 }
 
@@ -200,6 +206,28 @@ fn names_and_things_that_are_others() {
 }
 
 #[test]
+fn links_to_what_others_have() {
+    let upstream = Upstream::start();
+    let files = gateway(&upstream, &catalogue(""))
+        .file("policies/search/search-x.toml", mark("1"))
+        .file("policies/pay/in/a.toml", mark("2"));
+    let link = |to: &str, name: &str| {
+        let folder = files.folder().path().join("policies/pay");
+        std::os::unix::fs::symlink(to, folder.join(name)).unwrap();
+    };
+    link("in/a.toml", "pay-own.toml");
+    assert_eq!(files.check(), Ok(()), "as volumes of Kubernetes are");
+    link("../search/search-x.toml", "pay-x.toml");
+    link("../../key.txt", "a.routes.toml");
+    refused(
+        &files,
+        &["policies/pay/a.routes.toml: is a link that leads out of the folder of the team \"pay\"; put a copy there"],
+    );
+    std::fs::remove_file(files.folder().path().join("policies/pay/a.routes.toml")).unwrap();
+    refused(&files, &["policies/pay/pay-x.toml: is a link that leads out of the folder of the team \"pay\""]);
+}
+
+#[test]
 fn catalogues_that_make_no_sense() {
     let upstream = Upstream::start();
     let cases = [
@@ -209,6 +237,7 @@ fn catalogues_that_make_no_sense() {
         ),
         ("[teams.a]\npolicies = [\"*\"]\n", "is the name space of everything"),
         ("[teams.\"../a\"]\n", "\"../a\" is no name of a team"),
+        ("[teams.a]\nrequire = [\"nothing\"]\n", "catalogue.toml:1: teams.a.require: there is no policy \"nothing\""),
         ("[teams.a]\nroutes = {}\n", "teams.a.routes: says nothing; write hosts, paths or both"),
         ("[teams.a]\nroutes = { paths = [\"pay\"] }\n", "\"pay\" is no pattern of paths"),
         ("[teams.a]\nupstreams = [\"a*b\"]\n", "\"a*b\" is no pattern of names"),

@@ -105,32 +105,35 @@ impl Bounds<'_> {
         }
     }
 
+    /// Limits: what is written beyond the quota, or else brought down to it.
     fn limits(&mut self, policy: &mut Policy) {
         let written = policy.written.get("limits").cloned().unwrap_or_default();
-        let says = |key: &str| written.get(key).is_some();
         let (quota, limits) = (&self.team.quota, &mut policy.limits);
         let mut beyond = Vec::new();
-        if let Some(most) = quota.cpu.filter(|most| limits.cpu > *most) {
-            match says("cpu") {
-                true => beyond.push(("cpu", units::show_duration(most))),
-                false => limits.cpu = most,
-            }
+        let mut bound = |key: &'static str, is_more: bool, most: String, bring_down: &mut dyn FnMut()| match is_more {
+            true if written.get(key).is_some() => beyond.push((key, most)),
+            true => bring_down(),
+            false => {}
+        };
+        if let Some(most) = quota.cpu {
+            bound("cpu", limits.cpu > most, units::show_duration(most), &mut || limits.cpu = most);
         }
-        if let Some(most) = quota.exchange_cpu.filter(|most| limits.exchange_cpu.is_none_or(|cpu| cpu > *most)) {
-            match says("exchange-cpu") {
-                true => beyond.push(("exchange-cpu", units::show_duration(most))),
-                false => limits.exchange_cpu = Some(most),
-            }
+        if let Some(most) = quota.exchange_cpu {
+            let is_more = limits.exchange_cpu.is_none_or(|cpu| cpu > most);
+            bound("exchange-cpu", is_more, units::show_duration(most), &mut || limits.exchange_cpu = Some(most));
         }
-        if let Some(most) = quota.body.filter(|most| limits.body > *most) {
-            match says("body") {
-                true => beyond.push(("body", units::show_size(most))),
-                false => limits.body = most,
-            }
+        if let Some(most) = quota.tick_cpu {
+            bound("tick-cpu", limits.tick_cpu > most, units::show_duration(most), &mut || limits.tick_cpu = most);
+        }
+        if let Some(most) = quota.body {
+            bound("body", limits.body > most, units::show_size(most), &mut || limits.body = most);
+        }
+        if let Some(most) = quota.instances {
+            bound("instances", limits.instances > most, most.to_string(), &mut || limits.instances = most);
         }
         for (key, most) in beyond {
             let message = format!("limits.{key} is more than the {most} that the team {:?} may have", self.team.name);
-            let remedy = format!("write {most:?} or less, or have {} raised", self.says(&format!("quota.{key}")));
+            let remedy = format!("write {most} or less, or have {} raised", self.says(&format!("quota.{key}")));
             let key = Some(beside(&self.grants_place, &format!("limits.{key}")));
             self.problems.push(Problem { file: self.grants_place.file.clone(), line: None, key, message, remedy });
         }

@@ -97,6 +97,7 @@ fn team(name: At<String>, mut section: Section<'_>, folder: &Path, around: &Arou
         contact: text(&mut section, "contact"),
         policies: policies.unwrap_or_else(|| vec![NamePattern::Beginning(format!("{}-", name.value))]),
         attach: patterns(&mut section, "attach").unwrap_or_default(),
+        require: names_of(&mut section, "require"),
         upstreams: patterns(&mut section, "upstreams").unwrap_or_default(),
         area: section.take("routes").and_then(read_area),
         grants: grants.and_then(Item::section).map(grants::read).unwrap_or_default(),
@@ -210,6 +211,11 @@ fn patterns(section: &mut Section<'_>, key: &'static str) -> Option<Vec<NamePatt
     let report = section.report();
     let texts = section.take(key)?.strings("write names, or leave it out");
     good(texts, report, NamePattern::parse)
+}
+
+fn names_of(section: &mut Section<'_>, key: &'static str) -> Vec<String> {
+    let names = section.take(key).and_then(|item| item.strings("write names, or leave it out"));
+    names.unwrap_or_default().into_iter().map(|at| at.value).collect()
 }
 
 fn good<T>(

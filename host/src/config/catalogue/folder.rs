@@ -10,7 +10,7 @@ use super::{Catalogue, Team};
 use crate::config::{
     Files, FilterSource, PolicyEntry, Problem,
     filters::Filters,
-    policy_dir::{Found, PolicyDir},
+    policy_dir::{Found, PolicyDir, is_routes},
     report::Report,
 };
 
@@ -68,6 +68,14 @@ impl<'a> Folder<'a> {
                 entry.policy = Err(vec![problem]);
             }
         }
+        for link in self.dir.foreign().iter().filter(|path| !is_routes(path)) {
+            let Some(stem) = link.file_stem().filter(|_| is_policy(link)) else { continue };
+            let (message, remedy) = leads_out(self.team);
+            let problem = Problem { file: link.clone(), line: None, key: None, message, remedy };
+            let name = format!("{}/{}", self.team.name, stem.to_string_lossy());
+            let entry = PolicyEntry { name, origin: link.clone(), from_dir: true, policy: Err(vec![problem]) };
+            found.entries.push(entry);
+        }
         found.files.extend(self.dir.routes().iter().cloned());
         found
     }
@@ -80,6 +88,16 @@ impl<'a> Folder<'a> {
             "rename the file".to_owned(),
         )
     }
+}
+
+/// What is wrong with a link that leads elsewhere: what is there may be another team's.
+pub(super) fn leads_out(team: &Team) -> (String, String) {
+    let message = format!("is a link that leads out of the folder of the team {:?}", team.name);
+    (message, "put a copy there".to_owned())
+}
+
+fn is_policy(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "toml" || ending == "wasm")
 }
 
 /// A folder's content; none if it cannot be read. One that is not there has none.

@@ -52,6 +52,8 @@ pub struct Team {
     pub policies: Vec<NamePattern>,
     /// `attach`: policies of the platform that its routes may have besides its own.
     pub attach: Vec<NamePattern>,
+    /// `require`: policies that come first on all its routes.
+    pub require: Vec<String>,
     /// `upstreams`: where its routes may send to.
     pub upstreams: Vec<NamePattern>,
     /// `routes`: the requests that are its own; without it, none are.

@@ -26,6 +26,10 @@ pub struct Quota {
     pub cpu: Option<Duration>,
     /// `exchange-cpu`: the most that `limits.exchange-cpu` of a policy may be; it is bounded then.
     pub exchange_cpu: Option<Duration>,
+    /// `tick-cpu`: the most that `limits.tick-cpu` of a policy may be.
+    pub tick_cpu: Option<Duration>,
+    /// `instances`: the most that `limits.instances` of a policy may be.
+    pub instances: Option<usize>,
     /// `body`: the most that `limits.body` of a policy may be.
     pub body: Option<u64>,
 }
@@ -53,6 +57,8 @@ impl Quota {
             store: section.take("store").and_then(|item| item.size(0, MOST)),
             cpu: section.take("cpu").and_then(|item| item.duration(milli, 10 * second)),
             exchange_cpu: section.take("exchange-cpu").and_then(|item| item.duration(milli, 60 * second)),
+            tick_cpu: section.take("tick-cpu").and_then(|item| item.duration(milli, 10 * second)),
+            instances: section.take("instances").and_then(|item| item.count(1, 1_000)),
             body: section.take("body").and_then(|item| item.size(1 << 10, 256 << 20)),
         };
         section.finish();
@@ -89,6 +95,8 @@ impl Quota {
             "store": { "used": used.store, "most": self.store },
             "cpu": duration(self.cpu),
             "exchange-cpu": duration(self.exchange_cpu),
+            "tick-cpu": duration(self.tick_cpu),
+            "instances": self.instances,
             "body": self.body,
         })
     }

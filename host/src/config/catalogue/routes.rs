@@ -7,6 +7,8 @@ use crate::config::{
     Files, Problem, Route,
     document::Document,
     file::{RouteTable, tables},
+    names::{self, Meaning},
+    policy_dir::is_routes,
     report::{At, Report},
     route::{self, Known},
     section::Section,
@@ -27,17 +29,21 @@ pub(in crate::config) fn of_teams(files: &Files, known: &Known<'_>, own: &[Route
     let mut found = TeamRoutes::default();
     let Some(catalogue) = known.catalogue else { return found };
     for team in &catalogue.teams {
+        let required = required(catalogue, team, known, report);
         let taken: Vec<String> = own.iter().chain(&found.routes).map(|route| route.name.clone()).collect();
         let (routes, wrong) = of_team(files, team, known, &taken);
+        if files.holds_back(&team.name) {
+            wrong.whole("its routes name policies that are not ready", "see what is wrong with these");
+        }
         if !wrong.any() {
-            found.routes.extend(routes);
+            found.routes.extend(routes.into_iter().map(|route| with(&required, route)));
             continue;
         }
         let older = files.last().map(|last| (of_team(&last, team, known, &taken), last));
         match older {
             Some(((routes, still_wrong), last)) if !still_wrong.any() => {
                 files.take_back(team.folder.as_deref(), last);
-                found.routes.extend(routes);
+                found.routes.extend(routes.into_iter().map(|route| with(&required, route)));
                 found.kept.extend(wrong.into_problems());
             }
             _ => report.absorb(wrong),
@@ -46,11 +52,45 @@ pub(in crate::config) fn of_teams(files: &Files, known: &Known<'_>, own: &[Route
     found
 }
 
+/// The policies that come first on the routes of a team.
+fn required(catalogue: &Catalogue, team: &Team, known: &Known<'_>, report: &Report) -> Vec<String> {
+    let mut required = Vec::new();
+    for written in team.require.iter().filter(|_| known.policies.is_complete()) {
+        let wrong = match known.policies.find(written) {
+            Ok(name) => match catalogue.team_of(&name).filter(|owner| owner.name != team.name) {
+                None => {
+                    required.push(name);
+                    continue;
+                }
+                Some(owner) => (
+                    format!("the policy {name:?} belongs to the team {:?}", owner.name),
+                    "name a policy of the platform".to_owned(),
+                ),
+            },
+            Err(wrong) => wrong,
+        };
+        let (message, remedy) = wrong;
+        let (key, line) = (Some(team.key("require")), team.place.line);
+        report.add(Problem { file: catalogue.file.clone(), line, key, message, remedy });
+    }
+    required
+}
+
+/// A route with these policies before its own.
+fn with(required: &[String], route: Route) -> Route {
+    let own = route.policies.into_iter().filter(|name| !required.contains(name));
+    Route { policies: required.iter().cloned().chain(own).collect(), ..route }
+}
+
 /// The routes of a team, whose names are not among these, and what is wrong with them.
 fn of_team(files: &Files, team: &Team, known: &Known<'_>, taken: &[String]) -> (Vec<Route>, Report) {
     let report = Report::new(team.folder.clone().unwrap_or_default());
     let (mut routes, known) = (Vec::new(), Known { team: Some(team), ..*known });
     let dir = team.folder.as_deref().and_then(|folder| folder::list(files, folder, &report)).unwrap_or_default();
+    for link in dir.foreign().iter().filter(|path| is_routes(path)) {
+        let (message, remedy) = folder::leads_out(team);
+        report.add(Problem { file: link.clone(), line: None, key: None, message, remedy });
+    }
     for file in dir.routes() {
         let document = Document::read(files, file, "write it again, or remove the link");
         let tables = document.parse().map(|section| read(section, file)).unwrap_or_default();
@@ -108,7 +148,7 @@ pub(in crate::config) fn check(table: &RouteTable, route: &Route, known: &Known<
                     ),
                 )
             }),
-            (None, Some(team)) if !team.attach.iter().any(|pattern| pattern.matches(&name)) => Some((
+            (None, Some(team)) if !may_attach(team, &name) => Some((
                 format!("the policy {name:?} is the platform's, and the team {:?} may not attach it", team.name),
                 format!("name a policy of your own, or have it added to {}", says(catalogue, team, "attach")),
             )),
@@ -133,6 +173,13 @@ fn inside(catalogue: &Catalogue, team: &Team, table: &RouteTable, route: &Route,
             report.at(&table.place, message, remedy);
         }
     }
+}
+
+/// Whether a policy of the platform may be on a team's routes. Required ones are anyway.
+fn may_attach(team: &Team, name: &str) -> bool {
+    let is_required =
+        || team.require.iter().any(|required| matches!(names::find(required, [name].into_iter()), Meaning::One(_)));
+    team.attach.iter().any(|pattern| pattern.matches(name)) || is_required()
 }
 
 /// Which key of a route leads beyond the requests of a team, and which those are.
