@@ -46,23 +46,24 @@ impl PolicyMaker {
     ) -> Result<Ready, Vec<Problem>> {
         self.told.steps.enter(Stage::Verify);
         match self.told.deploy.kept(&entry.name, version) {
-            Ok((mut policy, content)) => {
-                // What its team may have may have changed since.
-                let admitted = self.catalogue.as_ref().map_or(Ok(()), |catalogue| catalogue.admit(&mut policy));
-                match admitted {
-                    Ok(()) => self.prepare_kept(&policy, version, &content, stores, older),
-                    Err(problems) => {
-                        self.told.failed(&entry.name, Some(version), None, &problems);
-                        Err(problems)
-                    }
+            Ok((mut policy, content)) => match self.admit(&mut policy) {
+                Ok(()) => self.prepare_kept(&policy, version, &content, stores, older),
+                Err(problems) => {
+                    self.told.failed(&entry.name, Some(version), None, &problems);
+                    Err(problems)
                 }
-            }
+            },
             Err(message) => {
                 let problems = vec![kept_problem(entry, message)];
                 self.told.failed(&entry.name, Some(version), None, &problems);
                 Err(problems)
             }
         }
+    }
+
+    /// Holds a version that served before to what its team may have, which may have changed since.
+    pub(super) fn admit(&self, policy: &mut config::Policy) -> Result<(), Vec<Problem>> {
+        self.catalogue.as_ref().map_or(Ok(()), |catalogue| catalogue.admit(policy))
     }
 
     fn prepare_kept(

@@ -258,7 +258,8 @@ impl PolicyMaker {
                 && self.captures.is_unchanged(policy, older)
         };
         if let Some(older) = older.iter().find(is_same) {
-            return Ok(Arc::clone(older));
+            let other = requirements::another_version(policy, &older.filter.module);
+            return other.map_or_else(|| Ok(Arc::clone(older)), |problem| Err(vec![problem]));
         }
         let reach = if settings.spaces.are_far() { Reach::Far } else { Reach::Near };
         self.told.steps.enter(Stage::Compile);

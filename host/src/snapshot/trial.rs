@@ -224,8 +224,9 @@ impl PolicyMaker {
             return None;
         }
         let kept = self.told.deploy.kept(&entry.name, version);
-        let made = kept.and_then(|(policy, content)| {
-            let made = self.prepare_from(&policy, &content, stores, &loaded.all());
+        let made = kept.and_then(|(mut policy, content)| {
+            let admitted = self.admit(&mut policy);
+            let made = admitted.and_then(|()| self.prepare_from(&policy, &content, stores, &loaded.all()));
             let _ = self.told.steps.finish(made.is_err());
             made.map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
         });

@@ -71,3 +71,27 @@ fn a_module_of_another_team_cannot_be_named() {
         .file("policies/pay/pay-x.toml", "filter = \"search-x\"\n");
     assert!(gateway.check().unwrap_err().contains("there is no module and no bundled filter \"search-x\""));
 }
+
+#[test]
+fn a_newer_version_can_be_rolled_back() {
+    let upstream = Upstream::start();
+    let of_version =
+        |version: &str| format!("{}{FILTER}visibility = \"all\"\nversion = \"{version}\"\n", catalogue(""));
+    let gateway = using(&upstream, "visibility = \"all\"").own_state().start();
+    let older = gateway.policy("pay-mark")["version"].as_str().unwrap().to_owned();
+    let version = gateway.policy("pay-mark")["module"]["version"].as_str().unwrap().to_owned();
+    gateway.change(|gateway| {
+        gateway.replace_file("catalogue.toml", of_version("7.7.7"));
+        gateway.replace_file("policies/pay/pay-mark.toml", "filter = \"hello\"\nconfig = { value = \"y\" }\n");
+    });
+    assert_eq!(gateway.policy("pay-mark")["state"], "kept", "it is not of that version");
+    gateway.change(|gateway| gateway.replace_file("catalogue.toml", of_version(&version)));
+    assert_eq!(gateway.policy("pay-mark")["state"], "live");
+    gateway.change(|gateway| gateway.replace_file("catalogue.toml", of_version("7.7.7")));
+    assert_eq!(gateway.policy("pay-mark")["state"], "kept");
+    let state = gateway.path().join("state");
+    let args = ["pin", "pay-mark", &older, "--state-dir", state.to_str().unwrap()];
+    let told = tollgate_tests::Binary::finish(gateway.path(), &args);
+    assert!(told.status.success(), "{}{}", told.stdout, told.stderr);
+    assert_eq!(gateway.policy("pay-mark")["version"], older.as_str());
+}

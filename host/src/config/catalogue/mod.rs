@@ -120,7 +120,7 @@ impl Catalogue {
     }
 
     /// Holds a policy to what its team may have: what it says beyond that is a problem, what it does not say is at its default or at
-    /// what the team may have, whichever is less. A filter of the catalogue has to be what the catalogue says.
+    /// what the team may have, whichever is less.
     ///
     /// # Errors
     /// All that the team may not do.
@@ -130,12 +130,6 @@ impl Catalogue {
             problems.extend(self.hidden(team, policy));
             problems.extend(bounds::hold(self, team, policy));
         }
-        if let Some(filter) = self.filters.iter().find(|filter| filter.source == policy.filter) {
-            policy.version.clone_from(&filter.version);
-            if policy.sha256.is_none() {
-                policy.sha256.clone_from(&filter.sha256);
-            }
-        }
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 
@@ -144,6 +138,7 @@ impl Catalogue {
     pub(super) fn check(&self, entries: &mut [PolicyEntry], report: &Report) {
         for entry in entries.iter_mut() {
             let Ok(policy) = &mut entry.policy else { continue };
+            self.expect(policy);
             if let Err(problems) = self.admit(policy) {
                 refuse(entry, problems, report);
             }
@@ -152,6 +147,15 @@ impl Catalogue {
             let problems = team.quota.exceeded(self, team, entries);
             let own = entries.iter_mut().filter(|entry| !problems.is_empty() && team.owns(&entry.name));
             own.for_each(|entry| refuse(entry, problems.clone(), report));
+        }
+    }
+
+    /// A filter of the catalogue has to be what the catalogue says. A version that served before was that then.
+    fn expect(&self, policy: &mut Policy) {
+        let Some(filter) = self.filters.iter().find(|filter| filter.source == policy.filter) else { return };
+        policy.version.clone_from(&filter.version);
+        if policy.sha256.is_none() {
+            policy.sha256.clone_from(&filter.sha256);
         }
     }
 
