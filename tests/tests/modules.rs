@@ -117,6 +117,24 @@ fn an_import_that_is_not_granted_is_named() {
 }
 
 #[test]
+fn a_module_for_another_gateway_is_recognized() {
+    let proxy = r#"(module (import "env" "proxy_log" (func (param i32 i32 i32) (result i32))) (func (export "proxy_on_context_create")))"#;
+    let http = r#"(module (import "http_handler" "get_config" (func (param i32 i32) (result i32))) (func (export "handle_request")))"#;
+    let service = component_with_function(
+        r#"(instance $handler (export "handle" (func $f))) (export "wasi:http/incoming-handler@0.2.0" (instance $handler))"#,
+    );
+    for (module, what, remedy) in [
+        (wat(proxy), "proxy-wasm (Envoy", "`proxy_on_request_headers` is `on-request-head`"),
+        (wat(http), "http-wasm (Traefik", "`handle_request` is `on-request-head`"),
+        (service, "wasi:http, which is a whole HTTP service", "let `wasmtime serve` run it as an upstream"),
+    ] {
+        let message = refusal(module);
+        assert!(message.starts_with(&format!("policies/10-bad.wasm: made for {what}")), "{message}");
+        assert!(message.contains("and not for tollgate:filter@0.1.0; ") && message.contains(remedy), "{message}");
+    }
+}
+
+#[test]
 fn a_standard_library_that_reaches_for_sockets_is_refused() {
     let message = refusal(guest("wants-sockets"));
     assert!(message.starts_with("policies/10-bad.wasm: imports wasi:sockets/"), "{message}");

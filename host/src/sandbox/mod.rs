@@ -12,6 +12,7 @@ mod engine;
 mod facts;
 mod fault;
 mod filter;
+mod foreign;
 mod found;
 mod grants;
 mod guest;

@@ -11,6 +11,7 @@ use super::bindings::suspending::SuspendingPre;
 use super::cache::Digest;
 use super::core::{self, CoreGuest};
 use super::engine::Sandbox;
+use super::foreign::{self, Foreign};
 use super::grants::Need;
 use super::guest::Guest;
 use super::host_wasi;
@@ -97,6 +98,14 @@ pub enum ModuleError {
     /// Made for something else.
     #[error("does not fit the world tollgate:filter@0.1.0: {0}; build it against the interface of this release")]
     WrongWorld(String),
+    /// Made for another program.
+    #[error("made for {what}, and not for tollgate:filter@0.1.0; {remedy}")]
+    Foreign {
+        /// The program, or its interface.
+        what: &'static str,
+        /// What its author can do.
+        remedy: &'static str,
+    },
     /// Wants something that filters are not given.
     #[error("imports {0}, which filters are not granted; build without the feature that needs it")]
     RefusedImport(String),
@@ -109,6 +118,12 @@ pub enum ModuleError {
     /// What it says about itself cannot be read.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+}
+
+impl From<Foreign> for ModuleError {
+    fn from(Foreign { what, remedy }: Foreign) -> Self {
+        Self::Foreign { what, remedy }
+    }
 }
 
 impl Module {
@@ -228,7 +243,7 @@ impl Compiled {
                 Component::from_binary(engine, bytes).map(Self::Component).map_err(malformed)
             }
             Some(Kind::Core) => {
-                check_core(engine, bytes)?;
+                check_core(engine, bytes).map_err(|error| by_origin(error, || foreign::module(bytes)))?;
                 // What may wait is called through the component model, which can suspend it wherever it waits.
                 if waits(bytes, Reach::Near)? {
                     let component = component_of(bytes).map_err(ModuleError::WrongWorld)?;
@@ -295,6 +310,16 @@ fn check_interface(bytes: &[u8]) -> Result<(), ModuleError> {
     }
 }
 
+/// Who has made a module for something else learns more from what that is than from the first thing that does not fit.
+fn by_origin(error: ModuleError, origin: impl FnOnce() -> Option<Foreign>) -> ModuleError {
+    match error {
+        ModuleError::NoMetadata(_) | ModuleError::WrongWorld(_) | ModuleError::RefusedImport(_) => {
+            origin().map_or(error, ModuleError::from)
+        }
+        other => other,
+    }
+}
+
 fn wrong(error: wasmtime::Error) -> ModuleError {
     ModuleError::WrongWorld(format!("{error:#}"))
 }
@@ -312,7 +337,13 @@ fn link_core(sandbox: &Sandbox, module: &wasmtime::Module) -> Result<(Pre, Impor
 }
 
 fn link_component(sandbox: &Sandbox, component: &Component, reach: Reach) -> Result<(Pre, Imports), ModuleError> {
-    let imports = check_imports(sandbox, component, reach)?;
+    let origin = || {
+        let ty = component.component_type();
+        let imports: Vec<_> = ty.imports(&sandbox.engine).map(|(name, _)| name).collect();
+        let exports: Vec<_> = ty.exports(&sandbox.engine).map(|(name, _)| name).collect();
+        foreign::component(&imports, &exports)
+    };
+    let imports = check_imports(sandbox, component, reach).map_err(|error| by_origin(error, origin))?;
     let base = match reach {
         Reach::Near => &sandbox.linker,
         Reach::Far => &sandbox.far_linker,
@@ -326,7 +357,8 @@ fn link_component(sandbox: &Sandbox, component: &Component, reach: Reach) -> Res
         base
     };
     if component.get_export(None, HOOKS).is_none() {
-        return Err(ModuleError::WrongWorld(format!("it does not export {HOOKS}")));
+        let error = ModuleError::WrongWorld(format!("it does not export {HOOKS}"));
+        return Err(by_origin(error, origin));
     }
     let pre = linker.instantiate_pre(component).map_err(wrong)?;
     let pre = match imports.waits {
@@ -391,6 +423,8 @@ fn check_imports(sandbox: &Sandbox, component: &Component, reach: Reach) -> Resu
             continue;
         }
         match known(name) {
+            // Nothing can be called there.
+            Some("types") => {}
             Some(interface) => {
                 imports.add(interface);
                 imports.waits |= reach.waits_for(interface);

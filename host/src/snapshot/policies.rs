@@ -327,6 +327,7 @@ fn stage_of(error: &ModuleError) -> Stage {
         ModuleError::Malformed(_) | ModuleError::TooSlow(_) => Stage::Compile,
         ModuleError::NoMetadata(_)
         | ModuleError::WrongWorld(_)
+        | ModuleError::Foreign { .. }
         | ModuleError::Manifest(_)
         | ModuleError::RefusedImport(_) => Stage::TypeCheck,
     }
