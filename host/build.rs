@@ -8,6 +8,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// Folders that tools leave behind in an SDK.
+const LEFT_BY_TOOLS: [&str; 3] = ["target", "node_modules", "__pycache__"];
+
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> Result<()> {
@@ -49,10 +52,10 @@ fn target_dir(out: &Path) -> Option<PathBuf> {
     out.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists()).map(Path::to_owned)
 }
 
-/// The interface and the Rust SDK, by their names in the repository.
+/// The interface and the SDKs, by their names in the repository.
 fn sdk_files(root: &Path) -> Result<Vec<(String, PathBuf)>> {
     let mut files = Vec::new();
-    for folder in ["wit", "guest-sdk/rust"] {
+    for folder in ["wit", "guest-sdk"] {
         println!("cargo::rerun-if-changed={}", root.join(folder).display());
         collect(&root.join(folder), &mut files)?;
     }
@@ -69,7 +72,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     for path in entries(folder)? {
         if path.is_file() {
             files.push(path);
-        } else if !path.ends_with("target") {
+        } else if !LEFT_BY_TOOLS.iter().any(|name| path.ends_with(name)) {
             collect(&path, files)?;
         }
     }

@@ -110,7 +110,15 @@ impl Binary {
     /// Runs the program in a folder to its end.
     #[track_caller]
     pub fn finish(folder: &Path, args: &[impl AsRef<OsStr>]) -> Finished {
-        let output = command(folder).args(args).stdin(Stdio::null()).output().expect("the program can be started");
+        Self::finish_with(folder, &[], args)
+    }
+
+    /// The same with these environment variables.
+    #[track_caller]
+    pub fn finish_with(folder: &Path, environment: &[(&str, &str)], args: &[impl AsRef<OsStr>]) -> Finished {
+        let mut command = command(folder);
+        let output = command.envs(environment.iter().copied()).args(args).stdin(Stdio::null()).output();
+        let output = output.expect("the program can be started");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Finished { status: output.status, stdout: text(&output.stdout), stderr: text(&output.stderr) }
     }

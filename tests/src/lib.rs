@@ -53,7 +53,7 @@ pub use http2_upstream::{Http2Call, Http2Upstream};
 pub use load::Load;
 pub use message::{Echo, Fields, Head, Response};
 pub use nginx::Nginx;
-pub use peer::{Peer, PeerClient};
+pub use peer::{Peer, PeerClient, peer_tool};
 pub use raw_filter::{RawFilter, append_section, leb128};
 pub use recorder::{Certain, Recorder};
 pub use redis::RedisServer;

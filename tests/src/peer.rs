@@ -136,15 +136,21 @@ const NGINX: &str = "daemon off;\nworker_processes 1;\nuser root;\npid {folder}/
     proxy_temp_path {folder}/proxy;\nfastcgi_temp_path {folder}/fastcgi;\nuwsgi_temp_path {folder}/uwsgi;\n\
     scgi_temp_path {folder}/scgi;\n{server}\n}\n";
 
+/// A program that `cargo xtask peers` has installed.
+#[must_use]
 #[track_caller]
-fn python(script: &str) -> Command {
-    let python: PathBuf = target_dir().join("peers").join("bin").join("python");
+pub fn peer_tool(name: &str) -> PathBuf {
+    let tool: PathBuf = target_dir().join("peers").join("bin").join(name);
     assert!(
-        fs::exists(&python).unwrap_or(false),
+        fs::exists(&tool).unwrap_or(false),
         "{} is missing; run `cargo xtask peers`, which needs the packages `python3` and `python3-venv`",
-        python.display()
+        tool.display()
     );
-    let mut command = Command::new(python);
+    tool
+}
+
+fn python(script: &str) -> Command {
+    let mut command = Command::new(peer_tool("python"));
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(script).with_extension("py"));
     command
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Each module with those that it may name. All may use `telemetry`, and their own children.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
-    ("cli", &["config", "deploy", "filter_test", "gateway", "handover", "inspect", "oci"]),
+    ("cli", &["config", "deploy", "filter_test", "gateway", "handover", "inspect", "manifest", "oci"]),
     ("inspect", &["bundled", "config", "manifest", "oci", "sandbox", "snapshot"]),
     ("filter_test", &["bundled", "chain", "config", "manifest", "message", "sandbox", "snapshot", "store"]),
     (

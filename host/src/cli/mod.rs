@@ -1,12 +1,15 @@
 //! The command line: one file for each command.
 
 mod check;
+mod conformance;
 mod descriptors;
+mod filter_build;
 mod filter_new;
 mod filter_search;
 mod filter_test;
 mod history;
 mod inspect;
+mod language;
 mod list;
 mod operate;
 mod pull;
@@ -61,13 +64,18 @@ enum Command {
 
 #[derive(Subcommand)]
 enum Filter {
-    /// Write the project of a new filter in Rust, with a test, into a folder of that name.
+    /// Write the project of a new filter, with a test, into a folder of that name.
     New {
         /// Lower-case letters, digits and hyphens.
         name: String,
+        /// The language that it is written in.
+        #[arg(long, value_enum, value_name = "LANGUAGE", default_value_t)]
+        lang: language::Language,
     },
     /// List the filters that policies can name: what they are, what they need, whose they are and where they are attached.
     Search(filter_search::Search),
+    /// Build a filter project by the tools of its language, check the result, and say what it needs.
+    Build(filter_build::FilterBuild),
     /// Tell what a module is, what it needs and how it is configured, and what a policy would lack to run it.
     Inspect(inspect::Inspect),
     /// Put a module into a registry or a bundle; what a bundle has goes there with its signatures.
@@ -80,6 +88,8 @@ enum Filter {
     Sign(sign::Sign),
     /// Run cases of filters on the gateway's own engine, and say what is not as expected.
     Test(filter_test::FilterTest),
+    /// Hold modules, in whatever language, to the cases that the examples of all languages share.
+    Conformance(conformance::Conformance),
     /// Run a case and show hook by hook what the filter is given and what it answers.
     Replay(filter_test::Replay),
 }
@@ -100,14 +110,16 @@ impl Cli {
             Command::Resume(of) => of.resume(),
             Command::Promote(of) => of.promote(),
             Command::Abort(of) => of.abort(),
-            Command::Filter(Filter::New { name }) => new_filter(&name),
             Command::Filter(Filter::Search(search)) => search.run(),
+            Command::Filter(Filter::New { name, lang }) => new_filter(&name, lang),
+            Command::Filter(Filter::Build(build)) => build.run(),
             Command::Filter(Filter::Inspect(inspect)) => inspect.run(),
             Command::Filter(Filter::Push(push)) => push.run(),
             Command::Filter(Filter::Pull(pull)) => pull.run(),
             Command::Filter(Filter::List(list)) => list.run(),
             Command::Filter(Filter::Sign(sign)) => sign.run(),
             Command::Filter(Filter::Test(test)) => test.run(),
+            Command::Filter(Filter::Conformance(conformance)) => conformance.run(),
             Command::Filter(Filter::Replay(replay)) => replay.run(),
         };
         match result {
@@ -120,8 +132,8 @@ impl Cli {
     }
 }
 
-fn new_filter(name: &str) -> Result<(), String> {
-    let folder = filter_new::create(name, std::path::Path::new("."))?;
+fn new_filter(name: &str, language: language::Language) -> Result<(), String> {
+    let folder = filter_new::create(name, language, std::path::Path::new("."))?;
     say(&format!("{} is ready: README.md there says how to test, build and deploy it", folder.display()));
     Ok(())
 }

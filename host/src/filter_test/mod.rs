@@ -42,6 +42,7 @@ pub struct Tests {
     paths: Vec<PathBuf>,
     module: Option<PathBuf>,
     only: Option<String>,
+    suite: Option<String>,
     state_dir: Option<PathBuf>,
 }
 
@@ -50,7 +51,7 @@ impl Tests {
     /// `cases.toml` or `NAME.cases.toml`.
     #[must_use]
     pub fn of(path: impl AsRef<Path>) -> Self {
-        Self { paths: vec![path.as_ref().to_owned()], module: None, only: None, state_dir: None }
+        Self { paths: vec![path.as_ref().to_owned()], module: None, only: None, suite: None, state_dir: None }
     }
 
     /// And those of another file or folder.
@@ -64,6 +65,13 @@ impl Tests {
     #[must_use]
     pub fn module(mut self, module: impl AsRef<Path>) -> Self {
         self.module = Some(module.as_ref().to_owned());
+        self
+    }
+
+    /// Holds modules to these cases, the text of a file, whatever cases they carry.
+    #[must_use]
+    pub fn suite(mut self, text: impl Into<String>) -> Self {
+        self.suite = Some(text.into());
         self
     }
 
@@ -113,6 +121,9 @@ impl Tests {
     /// Cases of a file, or those that a module carries.
     fn load(&self, file: &Path) -> Result<CaseFile, Vec<Problem>> {
         let module = self.module.as_deref();
+        if let Some(suite) = &self.suite {
+            return CaseFile::carried(file, suite, None);
+        }
         if file.extension().is_none_or(|extension| extension != "wasm") {
             return CaseFile::load(file, &bundled::names(), module);
         }

@@ -71,16 +71,17 @@ impl Sandbox {
 fn config() -> Config {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(MAX_INSTANCES)
-        .total_core_instances(MAX_INSTANCES * 2)
+        // Only counted. A component with an interpreter in it consists of some forty.
+        .total_core_instances(MAX_INSTANCES * 16)
         .total_memories(MAX_INSTANCES)
         .total_tables(MAX_INSTANCES * 2)
         // A call that waits keeps its instance, so there are never more.
         .total_stacks(MAX_INSTANCES)
         .max_memories_per_component(4)
-        .max_core_instances_per_component(16)
+        .max_core_instances_per_component(64)
         .max_tables_per_component(16)
         .max_memory_size(MAX_MEMORY)
-        .table_elements(20_000)
+        .table_elements(50_000)
         // Resetting by memset rather than madvise: no TLB shoot-downs between workers.
         .linear_memory_keep_resident(256 << 10)
         .table_keep_resident(16 << 10);

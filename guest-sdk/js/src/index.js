@@ -1,0 +1,166 @@
+/** Filters for the Tollgate gateway; what everything means is in index.d.ts. */
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export const encode = (value) => (typeof value === "string" ? encoder.encode(value) : value);
+export const decode = (value) => decoder.decode(value);
+
+/** The head waits until the body hook lets it go: from head hooks. */
+export const HOLD = Object.freeze({ hold: true });
+/** The exchange is cut: from body and trailers hooks. */
+export const ABORT = Object.freeze({ abort: true });
+
+export class Reply {
+  constructor(status, body = "", fields = {}) {
+    this.status = status;
+    this.body = encode(body);
+    this.fields = [];
+    for (const [name, value] of Object.entries(fields)) this.field(name, value);
+  }
+
+  static problem(status, title, detail) {
+    const document = detail === undefined ? { status, title } : { status, title, detail };
+    return new Reply(status, JSON.stringify(document), { "content-type": "application/problem+json" });
+  }
+
+  field(name, value) {
+    this.fields.push({ name: name.toLowerCase(), value: encode(value) });
+    return this;
+  }
+}
+
+export class End {
+  constructor(content) {
+    this.content = encode(content);
+  }
+}
+
+const canonical = (name) => (name.startsWith("@") ? name : name.toLowerCase());
+
+/** What messages and trailers have in common: edits. */
+class Editable {
+  edits = [];
+
+  set(name, value) {
+    this.edits.push({ tag: "set", val: { name: canonical(name), value: encode(value) } });
+  }
+
+  add(name, value) {
+    this.edits.push({ tag: "add", val: { name: canonical(name), value: encode(value) } });
+  }
+
+  remove(name) {
+    this.edits.push({ tag: "remove", val: canonical(name) });
+  }
+}
+
+export class Message extends Editable {
+  #facts;
+  #lookUp;
+  released = false;
+
+  constructor(facts, state, lookUp) {
+    super();
+    this.#facts = facts;
+    this.#lookUp = lookUp;
+    this.state = state;
+  }
+
+  field(name) {
+    const value = this.fieldBytes(name);
+    return value === undefined ? undefined : decode(value);
+  }
+
+  fieldBytes(name) {
+    const wanted = canonical(name);
+    return this.#facts.has(wanted) ? this.#facts.get(wanted) : this.#lookUp(wanted);
+  }
+
+  release() {
+    this.released = true;
+  }
+
+  get method() {
+    return this.field(":method");
+  }
+
+  get path() {
+    return this.field(":path");
+  }
+
+  get status() {
+    return Number(this.field(":status"));
+  }
+}
+
+export class Trailers extends Editable {
+  constructor(fields) {
+    super();
+    this.fields = fields;
+  }
+
+  field(name) {
+    const found = this.fields.find((field) => field.name === name.toLowerCase());
+    return found && decode(found.value);
+  }
+}
+
+export class Filter {
+  interest() {
+    return {};
+  }
+}
+
+const HOOKS = ["onRequest", "onRequestBody", "onRequestTrailers", "onResponse", "onResponseBody", "onResponseTrailers", "onEnd"];
+
+/** Which hooks a filter has, as the interface names them. */
+export function implemented(filter) {
+  const [requestHead, requestBody, requestTrailers, responseHead, responseBody, responseTrailers, exchangeEnd] = HOOKS.map(
+    (name) => typeof filter[name] === "function",
+  );
+  return { requestHead, requestBody, requestTrailers, responseHead, responseBody, responseTrailers, exchangeEnd };
+}
+
+/** SHA-256 (FIPS 180-4): there is no `crypto` in a filter. */
+export function sha256(bytes) {
+  const input = encode(bytes);
+  const padded = new Uint8Array((((input.length + 8) >> 6) + 1) << 6);
+  padded.set(input);
+  padded[input.length] = 0x80;
+  const view = new DataView(padded.buffer);
+  view.setUint32(padded.length - 8, Math.floor(input.length / 0x20000000));
+  view.setUint32(padded.length - 4, input.length << 3);
+  const state = Uint32Array.from(INITIAL);
+  const words = new Uint32Array(64);
+  for (let at = 0; at < padded.length; at += 64) block(state, words, view, at);
+  const digest = new DataView(new ArrayBuffer(32));
+  state.forEach((word, index) => digest.setUint32(4 * index, word));
+  return new Uint8Array(digest.buffer);
+}
+
+/** The first 32 bits of the fractional parts of roots of the first primes. */
+const primes = [];
+for (let number = 2; primes.length < 64; number++) if (primes.every((prime) => number % prime)) primes.push(number);
+const fraction = (root) => ((root - Math.floor(root)) * 0x100000000) | 0;
+const INITIAL = primes.slice(0, 8).map((prime) => fraction(Math.sqrt(prime)));
+const ROUNDS = primes.map((prime) => fraction(Math.cbrt(prime)));
+const rotate = (word, bits) => (word >>> bits) | (word << (32 - bits));
+
+function block(state, words, view, at) {
+  for (let i = 0; i < 16; i++) words[i] = view.getUint32(at + 4 * i);
+  for (let i = 16; i < 64; i++) {
+    const [one, two] = [words[i - 15], words[i - 2]];
+    const early = rotate(one, 7) ^ rotate(one, 18) ^ (one >>> 3);
+    words[i] = words[i - 16] + words[i - 7] + early + (rotate(two, 17) ^ rotate(two, 19) ^ (two >>> 10));
+  }
+  let [a, b, c, d, e, f, g, h] = state;
+  for (let i = 0; i < 64; i++) {
+    const one = (h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((e & f) ^ (~e & g)) + ROUNDS[i] + words[i]) | 0;
+    const two = ((rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) ^ (a & c) ^ (b & c))) | 0;
+    [h, g, f, e, d, c, b, a] = [g, f, e, (d + one) | 0, c, b, a, (one + two) | 0];
+  }
+  [a, b, c, d, e, f, g, h].forEach((word, index) => (state[index] += word));
+}
+
+export const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

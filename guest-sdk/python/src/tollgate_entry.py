@@ -1,0 +1,170 @@
+"""What the component exports: the author's module ``app``, between the types of the interface and those of the SDK."""
+
+import json
+
+import app  # noqa: F401 - it marks its filter
+from componentize_py_types import Err
+from tollgate_filter.answers import ABORT, HOLD, End, Replace, Reply
+from tollgate_filter.filter import implemented, registered
+from tollgate_filter.message import Piece, Request, Response, Trailers
+from wit_world import exports
+from wit_world.imports import types
+
+ABSENT = 0xFFFFFFFF
+FORWARD = types.HeadAction_Forward()
+PASS = types.BodyAction_Pass()
+NO_EDITS = types.HeadAnswer(FORWARD, [])
+EDITS = {
+    "set": lambda name, value: types.Edit_Set(types.Field(name, value)),
+    "add": lambda name, value: types.Edit_Add(types.Field(name, value)),
+    "remove": lambda name, value: types.Edit_Remove(name),
+}
+
+
+def edits_of(message):
+    return [EDITS[kind](name, value) for kind, name, value in message.edits]
+
+
+def reply_of(reply):
+    return types.Reply(reply.status, [types.Field(name, value) for name, value in reply.fields], reply.body)
+
+
+def fault(error):
+    return Err(str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}")
+
+
+def look_up(exchange, direction):
+    def look(name):
+        try:
+            from wit_world.imports import exchange as gateway
+        except ImportError:
+            raise ValueError(
+                f'{name} is not in the interest of the filter; name it there, or write "exchange" to "imports" of manifest.json'
+            ) from None
+        return gateway.get(exchange, gateway.Message(direction), name)
+
+    return look
+
+
+class Hooks(exports.Hooks):
+    """Made anew for each call, so there is one that all of them are."""
+
+    _only = None
+
+    def __new__(cls):
+        if cls._only is None:
+            cls._only = super().__new__(cls)
+        return cls._only
+
+    def configure(self, configuration):
+        try:
+            self.filter = registered()(json.loads(configuration))
+            interest = self.filter.interest()
+        except KeyError as error:
+            raise Err(f"{error.args[0]}: is missing") from None
+        except Exception as error:
+            raise fault(error) from None
+        self.states = {}
+        self.facts = (interest.request, interest.response)
+        present = implemented(type(self.filter))
+        # State is given up when the exchange ends, so the end is always of interest to a filter that has hooks of both directions.
+        present[6] = present[6] or sum(present[:6]) > 1
+        self.keeps_state = present[6]
+        hooks = types.Hooks(0)
+        for bit, is_present in enumerate(present):
+            if is_present:
+                hooks |= types.Hooks(1 << bit)
+        mode = lambda whole: types.BodyMode.WHOLE if whole else types.BodyMode.PIECES
+        return types.Subscription(
+            hooks, interest.request, interest.response, mode(interest.whole_request_body), mode(interest.whole_response_body),
+            interest.tick_ms,
+        )
+
+    def state(self, exchange):
+        return self.states.setdefault(exchange, {}) if self.keeps_state else {}
+
+    def head(self, kind, direction, hook, exchange, facts):
+        found, start = {}, 0
+        data = facts.data
+        for name, end in zip(self.facts[direction], facts.ends):
+            if end == ABSENT:
+                found[name] = None
+            else:
+                found[name], start = data[start:end], end
+        message = kind(found, self.state(exchange), look_up(exchange, direction))
+        try:
+            answer = hook(message)
+            if answer is None:
+                return types.HeadAnswer(FORWARD, edits_of(message)) if message.edits else NO_EDITS
+            if answer is HOLD:
+                return types.HeadAnswer(types.HeadAction_Hold(), edits_of(message))
+            if isinstance(answer, Reply):
+                return types.HeadAnswer(types.HeadAction_Reply(reply_of(answer)), [])
+        except Exception as error:
+            raise fault(error) from None
+        raise Err(f"a head hook cannot return {answer!r}")
+
+    def body(self, kind, direction, hook, exchange, piece, last):
+        message = kind({}, self.state(exchange), look_up(exchange, direction))
+        try:
+            answer = hook(message, Piece(piece, last))
+            if answer is None:
+                action = PASS
+            elif isinstance(answer, (Replace, str, bytes)):
+                content = answer.content if isinstance(answer, Replace) else Replace(answer).content
+                action = types.BodyAction_Replace(content)
+            elif isinstance(answer, Reply):
+                action = types.BodyAction_Reply(reply_of(answer))
+            elif isinstance(answer, End):
+                action = types.BodyAction_End(answer.content)
+            elif answer is ABORT:
+                action = types.BodyAction_Abort()
+            else:
+                raise ValueError(f"a body hook cannot return {answer!r}")
+            return types.BodyAnswer(action, message.released, edits_of(message))
+        except Exception as error:
+            raise fault(error) from None
+
+    def trailers(self, kind, direction, hook, exchange, fields):
+        message = kind({}, self.state(exchange), look_up(exchange, direction))
+        trailers = Trailers([(field.name, field.value) for field in fields])
+        try:
+            answer = hook(message, trailers)
+            if answer is None:
+                action = types.TrailersAction_Pass()
+            elif isinstance(answer, Reply):
+                action = types.TrailersAction_Reply(reply_of(answer))
+            elif answer is ABORT:
+                action = types.TrailersAction_Abort()
+            else:
+                raise ValueError(f"a trailers hook cannot return {answer!r}")
+            return types.TrailersAnswer(action, edits_of(trailers))
+        except Exception as error:
+            raise fault(error) from None
+
+    def on_request_head(self, exchange, facts):
+        return self.head(Request, 0, self.filter.on_request, exchange, facts)
+
+    def on_response_head(self, exchange, facts):
+        return self.head(Response, 1, self.filter.on_response, exchange, facts)
+
+    def on_request_body(self, exchange, piece, last):
+        return self.body(Request, 0, self.filter.on_request_body, exchange, piece, last)
+
+    def on_response_body(self, exchange, piece, last):
+        return self.body(Response, 1, self.filter.on_response_body, exchange, piece, last)
+
+    def on_request_trailers(self, exchange, fields):
+        return self.trailers(Request, 0, self.filter.on_request_trailers, exchange, fields)
+
+    def on_response_trailers(self, exchange, fields):
+        return self.trailers(Response, 1, self.filter.on_response_trailers, exchange, fields)
+
+    def on_exchange_end(self, exchange):
+        self.filter.on_end(self.states.pop(exchange, {}))
+
+    def on_tick(self):
+        try:
+            self.filter.on_tick()
+        except Exception as error:
+            raise fault(error) from None

@@ -1,0 +1,46 @@
+//! Stories of languages: projects of filters are made, built and tested as their authors do, and the examples of all languages
+//! are held to the same cases.
+#![allow(clippy::unwrap_used, reason = "a story that cannot go on fails")]
+
+mod c;
+mod conformance;
+mod javascript;
+mod python;
+mod stored;
+mod world;
+
+use std::path::{Path, PathBuf};
+
+use tollgate_tests::{Binary, Finished, peer_tool, target_dir};
+
+/// A file or a folder of the repository.
+fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}
+
+/// Runs `tollgate filter` with the tools that the stories have of their own.
+fn filter(folder: &Path, args: &[&str]) -> Finished {
+    let tools = peer_tool("python").parent().unwrap().display().to_string();
+    let path = format!("{tools}:{}", std::env::var("PATH").unwrap_or_default());
+    let compiler = format!("{} -m ziglang cc", peer_tool("python").display());
+    let state = target_dir().join("tmp/stories/state").display().to_string();
+    let environment = [("TOLLGATE_CC", compiler.as_str()), ("XDG_STATE_HOME", state.as_str()), ("PATH", path.as_str())];
+    let args: Vec<&str> = ["filter"].iter().chain(args).copied().collect();
+    Binary::finish_with(folder, &environment, &args)
+}
+
+/// The same, which has to go well.
+#[track_caller]
+fn done(folder: &Path, args: &[&str]) -> String {
+    let finished = filter(folder, args);
+    assert!(finished.status.success(), "{}\n{}", finished.stdout, finished.stderr);
+    finished.stdout
+}
+
+/// Builds an example and gives the path of its module.
+#[track_caller]
+fn example(of: &str, folder: &Path) -> String {
+    let module = folder.join(Path::new(of).with_extension("wasm").file_name().unwrap()).display().to_string();
+    done(Path::new("."), &["build", &repository("examples").join(of).display().to_string(), "--output", &module]);
+    module
+}
