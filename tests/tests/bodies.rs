@@ -237,6 +237,18 @@ mod response {
     }
 
     #[test]
+    fn many_pieces_that_came_at_once_go_on_in_their_order() {
+        let content: String = (0..4 * MIB / 8).map(|number| format!("{number:08}")).collect();
+        for upstream in fixed_and_chunked_answers(&content) {
+            for (treatment, end) in [("append", "!"), ("upper", "")] {
+                let gateway = treating(&upstream, [&format!("response = {treatment:?}, tag = \"!\"")]);
+                let response = gateway.get("/").text();
+                assert!(response == format!("{content}{end}"), "{treatment}: {} bytes", response.len());
+            }
+        }
+    }
+
+    #[test]
     fn pieces_can_be_dropped() {
         for upstream in fixed_and_chunked_answers("content") {
             let gateway = treating(&upstream, [r#"response = "drop""#]);

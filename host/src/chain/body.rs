@@ -30,8 +30,12 @@ pub(super) struct FilteredBody {
     whole: Option<Gathered>,
     /// Read from `inner`, not yet seen by the filter.
     unread: Bytes,
+    /// What `unread` is the rest of, if it is more than one piece.
+    source: Bytes,
     /// Passed the filter, not yet taken.
     ready: VecDeque<Frame<Bytes>>,
+    /// Why nothing comes after that.
+    failed: Option<BodyError>,
     /// How many bytes have passed the filter; while the head is held, they are all in `ready`.
     kept: usize,
     /// `inner` has ended; its trailers.
@@ -101,7 +105,9 @@ impl FilteredBody {
             inner,
             whole,
             unread: Bytes::new(),
+            source: Bytes::new(),
             ready: VecDeque::new(),
+            failed: None,
             kept: 0,
             end: None,
             finished: false,
@@ -142,8 +148,33 @@ impl FilteredBody {
         }
         let piece = self.unread.split_to(self.unread.len().min(PIECE));
         let last = last && self.unread.is_empty();
-        let done = if last || !piece.is_empty() { self.show(piece, last) } else { Ok(()) };
-        Poll::Ready(done)
+        Poll::Ready(if last || !piece.is_empty() { self.show(piece, last) } else { Ok(()) })
+    }
+
+    /// Whether more of what came at once can be shown before anything goes on: what passes unchanged goes on as it came, in
+    /// one write. What takes its place is not gathered.
+    fn gathers(&self) -> bool {
+        !self.unread.is_empty() && self.ready.len() < 2 && self.waiting.is_none() && !self.finished
+    }
+
+    fn push(&mut self, content: Bytes) {
+        match self.joined(&content) {
+            Some(joined) => {
+                self.ready.pop_back();
+                self.ready.push_back(Frame::data(joined));
+            }
+            None => self.ready.push_back(Frame::data(content)),
+        }
+    }
+
+    /// The piece before together with this one, if both lie side by side in what came.
+    fn joined(&self, content: &Bytes) -> Option<Bytes> {
+        let before = self.ready.back()?.data_ref()?;
+        let source = self.source.as_ptr().addr();
+        let start = before.as_ptr().addr().checked_sub(source)?;
+        let (middle, end) = (start + before.len(), start + before.len() + content.len());
+        let adjoins = content.as_ptr().addr() == source + middle && end <= self.source.len();
+        adjoins.then(|| self.source.slice(start..end))
     }
 
     /// Takes what there is of the body.
@@ -153,10 +184,17 @@ impl FilteredBody {
         {
             return Poll::Ready(Err(Stop::TooLarge));
         }
+        // Whoever reads more wants the memory.
+        self.source = Bytes::new();
         match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
             Some(Ok(frame)) => match (frame.into_data(), &mut self.whole) {
                 (Ok(data), Some(whole)) => whole.add(data).map_err(|_| Stop::TooLarge)?,
-                (Ok(data), None) => self.unread = data,
+                (Ok(data), None) => {
+                    if data.len() > PIECE {
+                        self.source = data.clone();
+                    }
+                    self.unread = data;
+                }
                 (Err(frame), _) => self.end = Some(frame.into_trailers().ok()),
             },
             Some(Err(error)) => return Poll::Ready(Err(Stop::Broken(error))),
@@ -207,7 +245,7 @@ impl FilteredBody {
     fn pass(&mut self, passed: Passed, last: bool, held: bool) -> Result<(), Stop> {
         if !passed.content.is_empty() {
             self.kept += passed.content.len();
-            self.ready.push_back(Frame::data(passed.content));
+            self.push(passed.content);
         }
         if held && self.whole.is_none() && self.kept > self.limit {
             return Err(Stop::TooLarge);
@@ -358,24 +396,29 @@ impl HttpBody for FilteredBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         loop {
-            if let Some(frame) = self.ready.pop_front() {
-                return Poll::Ready(Some(Ok(frame)));
-            }
-            if self.finished {
-                return Poll::Ready(None);
+            if !self.gathers() {
+                if let Some(frame) = self.ready.pop_front() {
+                    return Poll::Ready(Some(Ok(frame)));
+                }
+                if let Some(error) = self.failed.take() {
+                    return Poll::Ready(Some(Err(error)));
+                }
+                if self.finished {
+                    return Poll::Ready(None);
+                }
             }
             if let Err(stop) = ready!(self.poll_step(cx)) {
-                return Poll::Ready(Some(Err(self.stop(stop))));
+                self.failed = Some(self.stop(stop));
             }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.finished && self.ready.is_empty()
+        self.finished && self.ready.is_empty() && self.failed.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        if !self.finished || self.ready.iter().any(Frame::is_trailers) {
+        if !self.finished || self.failed.is_some() || self.ready.iter().any(Frame::is_trailers) {
             return SizeHint::default();
         }
         let left = self.ready.iter().filter_map(Frame::data_ref).map(Bytes::len).sum::<usize>();
