@@ -10,6 +10,8 @@ mod case;
 mod crashes;
 mod imports;
 mod life;
+mod outside;
+mod ticks;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -37,6 +39,21 @@ fn corpus() -> Vec<Case> {
     [crashes::cases(), answers::cases(), imports::cases(), abi::cases()].into_iter().flatten().collect()
 }
 
+/// What policies have besides their filter, and the configuration besides them.
+struct Setting {
+    on_fault: &'static str,
+    isolation: &'static str,
+    policy: &'static str,
+    limits: &'static str,
+    config: String,
+}
+
+impl Setting {
+    fn new(on_fault: &'static str, isolation: &'static str) -> Self {
+        Self { on_fault, isolation, policy: "", limits: "memory = \"4MiB\"", config: String::new() }
+    }
+}
+
 #[test]
 fn there_are_cases_for_every_hook() {
     let corpus = corpus();
@@ -48,32 +65,46 @@ fn there_are_cases_for_every_hook() {
 
 #[test]
 fn harm_is_denied() {
-    survive("deny", "shared");
+    survive(&corpus(), &Setting::new("deny", "shared"));
 }
 
 #[test]
 fn harm_is_bypassed() {
-    survive("bypass", "shared");
+    survive(&corpus(), &Setting::new("bypass", "shared"));
 }
 
 #[test]
 fn harm_stays_with_its_exchange() {
-    survive("deny", "exchange");
+    survive(&corpus(), &Setting::new("deny", "exchange"));
+}
+
+#[test]
+fn harm_reaches_nothing_outside() {
+    // Nobody accepts there; its kernel does.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    for isolation in ["shared", "exchange"] {
+        let config = format!(
+            "[upstreams.silent]\nendpoints = [\"{}\"]\n[secrets.key]\nfile = \"key.txt\"\n",
+            silent.local_addr().unwrap()
+        );
+        let (policy, limits) = (outside::POLICY, outside::LIMITS);
+        survive(&outside::cases(), &Setting { policy, limits, config, ..Setting::new("deny", isolation) });
+    }
 }
 
 /// Tries every case again and again while others send good requests.
-fn survive(on_fault: &str, isolation: &str) {
+fn survive(corpus: &[Case], setting: &Setting) {
+    let on_fault = setting.on_fault;
     let answer = Answer::status(200).field("trailer", "x-a").chunk("content").trailer("x-a", "b");
     let upstream = Upstream::answering(answer);
-    let corpus = corpus();
-    let program = start(&upstream, &corpus, on_fault, isolation);
+    let program = start(&upstream, corpus, setting);
     let is_good = |response: &tollgate_tests::Response| response.status == 200 && response.field("x-good").is_some();
     let load = Load::start(program.address(), 2, Request::get("/good"), is_good);
     let mut memory = Vec::new();
     for round in 1..=ROUNDS {
         let wrong: Vec<_> = corpus.iter().filter_map(|case| try_once(&program, case, on_fault).err()).collect();
         assert_eq!(wrong, [""; 0], "round {round}");
-        check_faults(&program, &corpus, round);
+        check_faults(&program, corpus, round);
         load.go_on(1);
         memory.push(program.resident_kib());
         if is_level(&memory) {
@@ -94,8 +125,9 @@ fn is_level(memory: &[u64]) -> bool {
     before.is_some_and(|before| memory[memory.len() - 1] <= memory[before] + MARGIN)
 }
 
-fn start(upstream: &Upstream, corpus: &[Case], on_fault: &str, isolation: &str) -> Binary {
-    let mut gateway = TestGateway::new().upstream(upstream);
+fn start(upstream: &Upstream, corpus: &[Case], setting: &Setting) -> Binary {
+    let Setting { on_fault, isolation, policy, limits, config: more } = setting;
+    let mut gateway = TestGateway::new().upstream(upstream).file("key.txt", "not to be told");
     let mut config = String::from(
         r#"
         policies-dir = "policies"
@@ -123,7 +155,8 @@ fn start(upstream: &Upstream, corpus: &[Case], on_fault: &str, isolation: &str) 
             filter = "m-{name}"
             on-fault = "{on_fault}"
             isolation = "{isolation}"
-            limits = {{ memory = "4MiB" }}
+            limits = {{ {limits} }}
+            {policy}
             [[routes]]
             path = {{ exact = "/{name}" }}
             policies = ["good", "{name}"]
@@ -132,7 +165,7 @@ fn start(upstream: &Upstream, corpus: &[Case], on_fault: &str, isolation: &str) 
             name = case.name
         );
     }
-    let gateway = gateway.config(&config);
+    let gateway = gateway.config(&(config + more));
     // Compiled once for all stories, however long that takes.
     static COMPILING: Mutex<()> = Mutex::new(());
     let compiling = COMPILING.lock().unwrap_or_else(PoisonError::into_inner);
