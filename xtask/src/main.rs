@@ -14,6 +14,7 @@ mod profiled;
 mod setup;
 mod test;
 mod toolchain;
+mod trial;
 mod workspace;
 
 use std::process::ExitCode;
@@ -32,6 +33,7 @@ cargo xtask COMMAND
   filters --path DIR [--target TRIPLE]  one filter project anywhere; prints the path of its module
   fuzz    [TARGET…] [--seconds N]       libFuzzer for everything that parses bytes, N seconds (20) for each target
   crash   [--times N]                   the gateway killed N times (500) while versions change: it always starts again
+  trial   [--times N] [--swaps N]       N (20) bad canaries under load, and N (1000) changes: what fails, what is left
   peers                                 the programs of Python that the stories talk to: target/peers
   setup                                 find or make the compiler's parts for WebAssembly guests
   bench   [ARGS]                        measure beside other gateways
@@ -67,6 +69,7 @@ fn run(args: &[String]) -> anyhow::Result<()> {
         "peers" => peers::run(rest),
         "setup" => setup::run(rest),
         "test" => test::run(rest),
+        "trial" => trial::run(rest),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
             Ok(())
