@@ -541,8 +541,8 @@ mod many_times {
         let answers = load.stop();
         assert!(answers > changes);
         let now = (binary.descriptors(), binary.resident_kib());
-        println!("{changes} changes, {answers} answers, none failed");
-        println!(
+        eprintln!("{changes} changes, {answers} answers, none failed");
+        eprintln!(
             "descriptors: {} after {WARM_UP}, {} at the end; memory: {} KiB, {} KiB",
             warm.0, now.0, warm.1, now.1
         );

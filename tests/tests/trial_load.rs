@@ -102,7 +102,7 @@ fn a_canary_that_faults_on_a_tenth_of_its_exchanges_is_rolled_back_at_once() {
         .policy("10-m", "filter = \"m\"\n")
         .workers(2)
         .start();
-    println!("from the third fault to the last | until the older version is all there is | faults | afterwards");
+    eprintln!("from the third fault to the last | until the older version is all there is | faults | afterwards");
     for number in 0..trials {
         let before = newest_change(&gateway);
         let clients = Clients::start(gateway.address());
@@ -123,7 +123,7 @@ fn a_canary_that_faults_on_a_tenth_of_its_exchanges_is_rolled_back_at_once() {
         let after = seen.iter().filter(|(began, _)| *began > fired + 1_000).count();
         let ms = |from: u128, to: u128| to.saturating_sub(from) as f64 / 1_000.0;
         let (third, last) = (faults[2], *faults.last().unwrap());
-        println!(
+        eprintln!(
             "{:.0} ms | {:.0} ms after the rule fired | {} of {} exchanges | {hurt} of {after} ({why})",
             ms(third, last),
             ms(fired, done),

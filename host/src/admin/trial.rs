@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::config::TrialMode;
 use crate::snapshot::Course;
-use crate::telemetry::{Counted, FaultClass};
+use crate::telemetry::{Counted, Difference, FaultClass};
 
 pub(super) fn shown(course: &Course) -> Value {
     let share = f64::from(course.share()) / 1_000.0;
@@ -23,11 +23,21 @@ pub(super) fn shown(course: &Course) -> Value {
             shown["mode"] = "immediate".into();
             shown["watch-seconds"] = watch.as_secs_f64().into();
         }
+        TrialMode::Shadow(_) => shown["mode"] = "shadow".into(),
         TrialMode::Canary(canary) => {
             shown["mode"] = "canary".into();
             shown["step"] = (course.step() + 1).into();
             shown["steps"] = canary.steps.iter().map(|step| f64::from(step.thousandths()) / 1_000.0).collect();
         }
+    }
+    if let Some(differences) = &course.differences {
+        let counts = Difference::ALL.map(|way| (way.label().to_owned(), Value::from(differences.of(way))));
+        let samples = differences.samples().into_iter().map(|it| json!({ "path": it.path, "what": it.what }));
+        shown["differences"] = json!({
+            "same": differences.same(),
+            "counts": Value::Object(counts.into_iter().collect()),
+            "samples": samples.collect::<Vec<_>>(),
+        });
     }
     shown
 }

@@ -7,6 +7,7 @@ use super::free_list::FreeList;
 use super::load::Open;
 use super::own::Own;
 use super::policy::Policy;
+use super::shadow::Shadow;
 use super::shared::Shared;
 use super::waiting::Stay;
 use crate::sandbox::{Fault, FaultClass, Instance, Isolation, Seat};
@@ -24,6 +25,8 @@ pub struct Link {
     pub cost: Arc<CostMetrics>,
     /// What this version of its policy does, while a version of it is on trial.
     pub figures: Option<Arc<Figures>>,
+    /// A version that is shown what this one is, and whose decisions are compared and not applied.
+    pub shadow: Option<Shadow>,
 }
 
 /// A policy on this worker.

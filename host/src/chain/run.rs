@@ -14,6 +14,7 @@ use super::local::{Link, LocalChain, LocalFilter, Place};
 use super::policy::FaultAnswer;
 use super::quarantine::Admittance;
 use super::record::{HookAnswer, HookCall, Record};
+use super::shadow::{self, OnLooker};
 use crate::message::{Body, Exchange, Message, Reply};
 use crate::sandbox::{Carrier, Fault, FaultClass, Found, HeadStep, Instance, Seat, Spent};
 use crate::telemetry::{Attribute, CostMetrics, OpenSpan, SpanKind, Trace};
@@ -63,14 +64,14 @@ pub(super) struct Inner {
     pub(super) filters: LocalChain,
     /// What takes callouts out, if there is anything.
     pub(super) carrier: Option<Rc<dyn Carrier>>,
-    state: RefCell<State>,
+    pub(super) state: RefCell<State>,
     /// The trace that hooks are recorded in, if they are.
     trace: OnceCell<Rc<Trace>>,
 }
 
-struct State {
+pub(super) struct State {
     /// Away only while a hook looks at it.
-    exchange: Option<Box<Exchange>>,
+    pub(super) exchange: Option<Box<Exchange>>,
     places: SmallVec<[Visit; 4]>,
     /// How many filters the request has passed.
     passed: usize,
@@ -80,6 +81,8 @@ struct State {
     keeps_response: bool,
     /// Of the filters that somebody follows, by their index.
     records: Vec<(usize, Box<dyn Record>)>,
+    /// How it stands with versions that only look on.
+    pub(super) shadows: Vec<OnLooker>,
     /// Whether all hooks are measured.
     exact: bool,
     /// Of the hook that runs, if it is recorded.
@@ -118,6 +121,7 @@ impl Run {
             verdict: None,
             keeps_response: false,
             records: Vec::new(),
+            shadows: Vec::new(),
             exact: false,
             span: None,
         };
@@ -206,7 +210,7 @@ impl Run {
     /// # Errors
     /// If the filter is in quarantine, and its policy denies exchanges then, or if the policy has as many as it may have.
     pub(super) fn admit(&self, index: usize) -> Result<(), Denied> {
-        let Link { filter, cost, figures } = &self.0.filters[index];
+        let Link { filter, cost, figures, .. } = &self.0.filters[index];
         let policy = &filter.policy;
         cost.exchange();
         if let Some(figures) = figures {
@@ -239,7 +243,11 @@ impl Run {
     pub(super) fn head(&self, index: usize, message: Message) -> Result<HeadStep, Denied> {
         let subscription = &self.filter(index).policy.filter.subscription;
         self.before(index, HookCall::Head(message));
+        let shadowed = self.shadow(index, message);
         let step = self.call(index, |instance, seat, exchange| instance.on_head(seat, message, exchange, subscription));
+        if let Some(shadowed) = shadowed {
+            self.compare(index, message, shadowed, &step);
+        }
         self.head_answered(index, step)
     }
 
@@ -346,7 +354,7 @@ impl Run {
             span.end(true);
         }
         of_filter(&mut state.records, index, |record| record.faulted(fault));
-        let Link { filter, cost, figures } = &self.0.filters[index];
+        let Link { filter, cost, figures, .. } = &self.0.filters[index];
         cost.faulted(fault.class);
         figures.iter().for_each(|figures| figures.faulted(fault.class));
         weigh(&filter.policy, fault)
@@ -476,8 +484,11 @@ fn probed(filter: &LocalFilter, well: Option<bool>, probe: bool) {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        let State { exchange, places, records, .. } = self.state.get_mut();
-        for (index, (Link { filter, cost, figures }, visit)) in self.filters.iter().zip(places.drain(..)).enumerate() {
+        let State { exchange, places, records, shadows, .. } = self.state.get_mut();
+        shadow::leave(&self.filters, shadows);
+        for (index, (Link { filter, cost, figures, .. }, visit)) in
+            self.filters.iter().zip(places.drain(..)).enumerate()
+        {
             if visit.open
                 && let Some(load) = &filter.policy.load
             {

@@ -28,6 +28,8 @@ pub enum TrialMode {
     Immediate(Duration),
     /// `"canary"`: some of them, more and more.
     Canary(Canary),
+    /// `"shadow"`: none, but some are shown to it, and what it would have done is compared.
+    Shadow(Canary),
 }
 
 /// Whose exchanges a canary gets.
@@ -116,15 +118,18 @@ fn read_table(mut section: Section<'_>) -> Option<Trial> {
             }
             TrialMode::Immediate(watch.map_or(Some(WATCH), |(_, watch)| watch)?)
         }
-        Some("canary") => {
+        Some(name @ ("canary" | "shadow")) => {
             if let Some((place, _)) = &watch {
-                report.at(place, "says nothing in mode \"canary\"", "write every, or remove it");
+                report.at(place, format!("says nothing in mode {name:?}"), "write every, or remove it");
             }
-            TrialMode::Canary(canary.build()?)
+            match name {
+                "canary" => TrialMode::Canary(canary.build()?),
+                _ => TrialMode::Shadow(canary.build()?),
+            }
         }
         Some(other) => {
             let place = mode.as_ref()?;
-            report.at(place, format!("{other:?} is not known"), "write \"immediate\" or \"canary\"");
+            report.at(place, format!("{other:?} is not known"), "write \"immediate\", \"canary\" or \"shadow\"");
             return None;
         }
     };

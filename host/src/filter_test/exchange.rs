@@ -160,6 +160,7 @@ pub(super) fn local(chain: &Chain) -> LocalChain {
         filter: Rc::new(crate::chain::LocalFilter::new(Arc::clone(policy))),
         cost: Arc::clone(cost),
         figures: None,
+        shadow: None,
     };
     links.map(link).collect()
 }

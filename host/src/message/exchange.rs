@@ -81,7 +81,7 @@ impl Context {
 }
 
 /// One request and what became of it so far. Boxed, as it moves in and out of sandboxes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Exchange {
     /// The client.
     pub client: Arc<ClientInfo>,

@@ -56,10 +56,10 @@ impl Reloader {
     pub(super) fn begin_trials(&self) {
         for trial in &self.store.load().trials {
             let Course { policy, change, candidate, settings, .. } = &*trial.course;
-            if let TrialMode::Canary(_) = settings.mode
-                && trial.course.is_untold()
-            {
-                let reason = format!("{} of the exchanges", percent(trial.course.share()));
+            let is_shadow = matches!(settings.mode, TrialMode::Shadow(_));
+            if !trial.course.is_immediate() && trial.course.is_untold() {
+                let how = if is_shadow { ", for it to look on" } else { "" };
+                let reason = format!("{} of the exchanges{how}", percent(trial.course.share()));
                 let digest = Some(trial.candidate.filter.module.digest);
                 self.deploy
                     .record(Record::new(*change, Stage::Trial).of(policy, Some(*candidate), digest).because(reason));

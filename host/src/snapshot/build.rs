@@ -12,7 +12,7 @@ use super::rules::{framing_limits, path_rules, unmatched_paths};
 use super::self_test::SelfTest;
 use super::{BoundListener, Compared, Listing, Snapshot, Target, Trial};
 use crate::chain::{Chain, Policy, Recorder};
-use crate::config::{self, Config, Problem, Store};
+use crate::config::{self, Config, Problem, Store, TrialMode};
 use crate::deploy::{Deploy, Fresh};
 use crate::listener::{self, Admission, Bounds, Inherited};
 use crate::route::{Action, RouteTable};
@@ -220,7 +220,7 @@ impl Builder {
         let chain = Chain::new(named.map(|policy| (Arc::clone(policy), self.metrics.cost(&policy.name, &route.name))));
         let on_trial =
             || trials.iter().filter(|trial| route.policies.iter().any(|name| **name == *trial.course.policy));
-        let is_compared = on_trial().any(|trial| !trial.course.is_immediate());
+        let is_compared = on_trial().any(|trial| matches!(trial.course.settings.mode, TrialMode::Canary(_)));
         let compared = if is_compared { Compared::Yes } else { Compared::No };
         Target {
             name: route.name.as_str().into(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use super::{Snapshot, Trial};
-use crate::chain::{Link, LocalChain, LocalFilter, Policy};
+use crate::chain::{Link, LocalChain, LocalFilter, Policy, Shadow};
 use crate::message::ClientInfo;
 
 /// How many policies of a route can be on trial at once; more serve as they did until some of these are done.
@@ -36,8 +36,17 @@ impl Fork {
     ) -> Self {
         let branch = |(place, link): (usize, &Link)| {
             let trial = Arc::clone(snapshot.trial_of(&link.filter.policy.name)?);
-            let figures = Some(Arc::clone(trial.figures().1));
-            let other = Link { filter: find(trial.sides().1)?, cost: Arc::clone(&link.cost), figures };
+            let other = find(trial.sides().1)?;
+            let other = match &trial.course.differences {
+                None => {
+                    let figures = Some(Arc::clone(trial.figures().1));
+                    Link { filter: other, cost: Arc::clone(&link.cost), figures, shadow: None }
+                }
+                Some(differences) => {
+                    let (figures, differences) = (Arc::clone(trial.figures().1), Arc::clone(differences));
+                    Link { shadow: Some(Shadow { filter: other, figures, differences }), ..link.clone() }
+                }
+            };
             Some(Branch { place, trial, other })
         };
         let branches = chain.iter().enumerate().filter_map(branch).take(MOST).collect();

@@ -40,7 +40,7 @@ pub use view::View;
 use std::sync::Arc;
 
 use crate::chain::{Chain, Policy, Quarantine};
-use crate::config::{CallOptions, Limits, Problem};
+use crate::config::{CallOptions, Limits, Problem, TrialMode};
 use crate::framing;
 use crate::listener::{Admission, Bounds};
 use crate::route::{Action, PathRules, RouteTable};
@@ -101,7 +101,8 @@ impl Snapshot {
 
     /// Those that have ticks. A version that serves only if the one on trial is stopped has none.
     pub fn ticking(&self) -> impl Iterator<Item = &Arc<Policy>> {
-        let canaries = self.trials.iter().filter(|trial| !trial.course.is_immediate());
+        let is_canary = |trial: &&Arc<Trial>| matches!(trial.course.settings.mode, TrialMode::Canary(_));
+        let canaries = self.trials.iter().filter(is_canary);
         self.policies.iter().chain(canaries.map(|trial| &trial.candidate))
     }
 

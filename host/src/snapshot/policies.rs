@@ -148,10 +148,10 @@ impl PolicyMaker {
         };
         let filter = entry.policy.as_ref().ok().map(|policy| policy.filter.name().to_owned());
         let (made, trial, problems) = match made {
-            Ok(made) => {
-                let trial = if held.is_none() { self.try_out(entry, &made, stores, &loaded) } else { None };
-                (Some(made), trial, vec![])
-            }
+            Ok(made) => match held.map_or_else(|| self.try_out(entry, &made, stores, &loaded), |_| Ok(None)) {
+                Ok(trial) => (Some(made), trial, vec![]),
+                Err(problems) => (self.stand_in(entry, stores, &loaded), None, problems),
+            },
             Err(problems) => {
                 let made = self.stand_in(entry, stores, &loaded);
                 let trial = made.as_ref().filter(|_| held.is_none()).and_then(|made| self.go_on(made, &loaded));

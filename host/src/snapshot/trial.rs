@@ -11,11 +11,16 @@ use super::Snapshot;
 use super::held::{Ready, Recovery};
 use super::policies::PolicyMaker;
 use crate::chain::Policy;
-use crate::config::{self, PolicyEntry, Store, TrialMode};
-use crate::deploy::Version;
+use crate::config::{self, PolicyEntry, Problem, Store, TrialMode};
+use crate::deploy::{Stage, Version};
 use crate::message::ClientInfo;
 use crate::route::spread;
-use crate::telemetry::{Figures, TrialMetrics};
+use crate::sandbox::{Filter, FilterSettings};
+use crate::store::{Limiter, Space, Spaces};
+use crate::telemetry::{Differences, Figures, TrialMetrics};
+
+/// How much a version that only looks on may keep, in bytes.
+const SHADOW_STORE: u64 = 16 << 20;
 
 /// Two versions of a policy that are ready.
 pub struct Trial {
@@ -23,6 +28,8 @@ pub struct Trial {
     pub stable: Arc<Policy>,
     /// The version on trial.
     pub candidate: Arc<Policy>,
+    /// What the version on trial is to be if it proves well, where it only looks on meanwhile.
+    pub proper: Option<Arc<Policy>>,
     /// How the trial goes. The same in all snapshots that go on with it.
     pub course: Arc<Course>,
 }
@@ -48,6 +55,8 @@ pub struct Course {
     pub candidate_figures: Arc<Figures>,
     /// The counters of the policy's trials.
     pub metrics: Arc<TrialMetrics>,
+    /// In what the version on trial differs, if it only looks on.
+    pub differences: Option<Arc<Differences>>,
     told: AtomicBool,
     /// In thousandths of the exchanges.
     share: AtomicU32,
@@ -121,7 +130,7 @@ impl Course {
     /// Whether an exchange gets the version on trial.
     pub(super) fn takes(&self, fields: &HeaderMap, client: &ClientInfo) -> bool {
         let share = self.share();
-        let TrialMode::Canary(canary) = &self.settings.mode else { return share > 0 };
+        let (TrialMode::Canary(canary) | TrialMode::Shadow(canary)) = &self.settings.mode else { return share > 0 };
         if let Some((name, value)) = &canary.only
             && fields.get(name).is_none_or(|found| found.as_bytes() != value.as_bytes())
         {
@@ -166,14 +175,18 @@ impl Loaded {
     pub(super) fn all(&self) -> Vec<Arc<Policy>> {
         let serving = self.serving.iter().map(|(policy, _)| Arc::clone(policy));
         let beside = self.trial.iter().map(|trial| Arc::clone(trial.sides().1));
-        serving.chain(beside).collect()
+        let proper = self.trial.iter().filter_map(|trial| trial.proper.clone());
+        // One that only looks on is nobody's policy.
+        let beside = beside.filter(|_| self.trial.as_ref().is_none_or(|trial| trial.proper.is_none()));
+        serving.chain(beside).chain(proper).collect()
     }
 
     pub(super) fn find(&self, version: Version) -> Option<&Arc<Policy>> {
         let serving = self.serving.as_ref().filter(|(_, serving)| *serving == version).map(|(policy, _)| policy);
         serving.or_else(|| {
             let trial = self.trial.as_ref()?;
-            let sides = [(trial.course.stable, &trial.stable), (trial.course.candidate, &trial.candidate)];
+            let candidate = trial.proper.as_ref().unwrap_or(&trial.candidate);
+            let sides = [(trial.course.stable, &trial.stable), (trial.course.candidate, candidate)];
             sides.into_iter().find(|(of, _)| *of == version).map(|(_, policy)| policy)
         })
     }
@@ -181,27 +194,39 @@ impl Loaded {
 
 impl PolicyMaker {
     /// The trial that a version which is written has to go through, if it has to.
+    ///
+    /// # Errors
+    /// If it has to, and cannot.
     pub(super) fn try_out(
         &mut self,
         entry: &PolicyEntry,
         (candidate, version): &Ready,
         stores: &[Store],
         loaded: &Loaded,
-    ) -> Option<Arc<Trial>> {
-        let settings = entry.policy.as_ref().ok()?.trial.clone()?;
+    ) -> Result<Option<Arc<Trial>>, Vec<Problem>> {
+        let Some((policy, settings)) = entry.policy.as_ref().ok().and_then(|it| Some((it, it.trial.clone()?))) else {
+            return Ok(None);
+        };
         if let Some(trial) = &loaded.trial
             && trial.course.candidate != *version
             && trial.course.is_convincing()
         {
             self.told.deploy.prove(&entry.name, trial.course.candidate);
         }
-        let proven = self.told.deploy.proven(&entry.name).filter(|proven| proven != version)?;
-        let stable = self.stable(entry, proven, stores, loaded)?;
+        let proven = self.told.deploy.proven(&entry.name).filter(|proven| proven != version);
+        let stable = proven.and_then(|proven| Some((self.stable(entry, proven, stores, loaded)?, proven)));
+        let Some((stable, proven)) = stable else { return Ok(None) };
+        let onlooker = match settings.mode {
+            TrialMode::Shadow(_) => Some(self.looking_on(policy, candidate, *version, &stable, loaded)?),
+            TrialMode::Immediate(_) | TrialMode::Canary(_) => None,
+        };
         let running = loaded.trial.as_ref().map(|trial| &trial.course);
         let running = running.filter(|course| (course.stable, course.candidate) == (proven, *version));
         let begin = || Arc::new(self.course(entry, proven, *version, settings));
         let course = running.map_or_else(begin, Arc::clone);
-        Some(Arc::new(Trial { stable, candidate: Arc::clone(candidate), course }))
+        let proper = onlooker.is_some().then(|| Arc::clone(candidate));
+        let candidate = onlooker.unwrap_or_else(|| Arc::clone(candidate));
+        Ok(Some(Arc::new(Trial { stable, candidate, proper, course })))
     }
 
     /// The trial that goes on although what is written is no good by now.
@@ -209,6 +234,63 @@ impl PolicyMaker {
         let trial = loaded.trial.as_ref()?;
         let goes_on = trial.course.candidate == *version && trial.course.share() > 0;
         goes_on.then(|| Arc::clone(trial))
+    }
+
+    /// The version on trial as it only looks on: its state, its limits and its counters are its own, and empty.
+    fn looking_on(
+        &mut self,
+        policy: &config::Policy,
+        candidate: &Arc<Policy>,
+        version: Version,
+        stable: &Arc<Policy>,
+        loaded: &Loaded,
+    ) -> Result<Arc<Policy>, Vec<Problem>> {
+        let is_known = |trial: &&Arc<Trial>| trial.proper.as_ref().is_some_and(|proper| Arc::ptr_eq(proper, candidate));
+        if let Some(known) = loaded.trial.as_ref().filter(is_known) {
+            return Ok(Arc::clone(&known.candidate));
+        }
+        self.told.steps.enter(Stage::Trial);
+        let made = match candidate.filter.module.suspends || stable.filter.module.suspends {
+            true => Err("a filter that calls out cannot only look on: it would call twice".to_owned()),
+            false => {
+                let settings = self.apart(&candidate.filter.settings);
+                let made = Filter::prepare(Arc::clone(&candidate.filter.module), settings, self.workers);
+                made.map_err(|fault| fault.to_string())
+            }
+        };
+        if made.is_ok() {
+            self.told.steps.forget();
+        }
+        match made {
+            Ok(filter) => Ok(Arc::new(Policy {
+                name: Arc::clone(&candidate.name),
+                filter,
+                on_fault: candidate.on_fault,
+                quarantine: None,
+                load: None,
+                metrics: Arc::default(),
+                recorder: None,
+            })),
+            Err(message) => {
+                let problems = vec![policy.config_problem(message, "write mode = \"canary\" in its trial")];
+                let digest = candidate.filter.module.digest;
+                self.told.failed(&policy.name, Some(version), Some(digest), &problems);
+                Err(problems)
+            }
+        }
+    }
+
+    /// As those settings, with state of its own.
+    fn apart(&self, settings: &FilterSettings) -> FilterSettings {
+        let clock = self.state.clock.clone();
+        let own = Arc::new(Space::by(clock.clone(), SHADOW_STORE, Arc::default()));
+        FilterSettings {
+            metrics: Arc::default(),
+            limiter: Arc::new(Limiter::by(clock)),
+            spaces: Arc::new(Spaces::new(own, None, Vec::new())),
+            follows: false,
+            ..settings.clone()
+        }
     }
 
     /// The version that has proved well, as it is now: its secrets may be others.
@@ -246,9 +328,13 @@ impl PolicyMaker {
         metrics.begin(&stable_figures, &candidate_figures);
         let share = match &settings.mode {
             TrialMode::Immediate(_) => 1_000,
-            TrialMode::Canary(canary) => canary.steps.first().map_or(0, |step| step.thousandths()),
+            TrialMode::Canary(canary) | TrialMode::Shadow(canary) => {
+                canary.steps.first().map_or(0, |step| step.thousandths())
+            }
         };
+        let differences = matches!(settings.mode, TrialMode::Shadow(_)).then(Arc::default);
         let course = Course {
+            differences,
             policy: entry.name.as_str().into(),
             change: self.told.deploy.change_number(),
             stable,
@@ -288,6 +374,7 @@ mod tests {
             stable_figures: Arc::default(),
             candidate_figures: Arc::default(),
             metrics: Arc::default(),
+            differences: None,
             told: AtomicBool::new(false),
             share: AtomicU32::new(share),
             step: AtomicUsize::new(0),

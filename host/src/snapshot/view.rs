@@ -59,7 +59,7 @@ impl View {
                 let links = target.chain.policies().iter().zip(target.chain.costs());
                 let link = |(policy, cost): (&Arc<Policy>, &Arc<CostMetrics>)| {
                     let figures = snapshot.trial_of(&policy.name).map(|trial| Arc::clone(trial.figures().0));
-                    Some(Link { filter: find(policy)?, cost: Arc::clone(cost), figures })
+                    Some(Link { filter: find(policy)?, cost: Arc::clone(cost), figures, shadow: None })
                 };
                 let chain: LocalChain = links.filter_map(link).collect();
                 let fork = target.trial.map(|_| Box::new(Fork::new(&chain, &snapshot, find)));
