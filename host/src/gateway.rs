@@ -22,6 +22,7 @@ use crate::config::{self, Config, Overrides, Problem, Source};
 use crate::deploy::{Deploy, Home, Record};
 use crate::filter_test::SelfTests;
 use crate::listener::Inherited;
+use crate::pull::Pulls;
 use crate::reload::{self, Live, Rejection, Reload, Reloader};
 use crate::sandbox::{ModuleCache, Sandbox};
 pub(crate) use crate::snapshot::default_state_dir;
@@ -76,6 +77,8 @@ impl Gateway {
         let count = worker_count(&config);
         let metrics = Arc::new(Metrics::default());
         let mut builder = builder(&config, Arc::clone(&metrics), count, Arc::clone(&deploy))?;
+        let pulls = pulls(&deploy, &metrics);
+        builder.pull_with(Arc::clone(&pulls));
         let inherited = config.admin.and_then(|address| sockets.take(None, address).into_iter().next());
         let takes_over = inherited.is_some();
         let bind_admin = || config.admin.map(|address| bind_admin(&config, &overrides, address)).transpose();
@@ -115,6 +118,7 @@ impl Gateway {
             metrics,
             outcome,
             deploy,
+            pulls,
             live,
         };
         let home = reloader.deploy.home().cloned();
@@ -124,13 +128,28 @@ impl Gateway {
         Ok(Self { store, pages, admin, reload, drain, workers, control, _ticker: ticker })
     }
 
-    /// Does everything that `start` does except to bind addresses and to serve.
+    /// Does everything that `start` does except to bind addresses, to fetch modules and to serve.
     ///
     /// # Errors
     /// As `start`.
     pub fn check(source: &Source, overrides: &Overrides) -> Result<(Config, Vec<PolicyStatus>), StartError> {
+        Self::check_and(source, overrides, false)
+    }
+
+    /// As `check`; with `pull`, modules are fetched too, and kept nowhere.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub fn check_and(
+        source: &Source,
+        overrides: &Overrides,
+        pull: bool,
+    ) -> Result<(Config, Vec<PolicyStatus>), StartError> {
         let config = config::load(source, overrides, &bundled::names()).map_err(StartError::Problems)?;
         let mut builder = builder(&config, Arc::default(), 1, Arc::default())?;
+        if pull {
+            builder.pull_with(pulls(&Deploy::default(), &Metrics::default()));
+        }
         let statuses = builder.check(&config).map_err(StartError::Problems)?;
         Ok((config, statuses))
     }
@@ -285,6 +304,11 @@ fn builder(config: &Config, metrics: Arc<Metrics>, workers: usize, deploy: Arc<D
     let mut builder = Builder::new(Arc::clone(&cache), metrics, workers, deploy);
     builder.test_with(Arc::new(SelfTests::new(cache)));
     Ok(builder)
+}
+
+/// Modules from registries, as far as this gateway has them.
+fn pulls(deploy: &Deploy, metrics: &Metrics) -> Arc<Pulls> {
+    Arc::new(Pulls::new(deploy.home(), Arc::clone(&deploy.journal), Arc::clone(&metrics.registries)))
 }
 
 fn bind_admin(config: &Config, overrides: &Overrides, address: SocketAddr) -> Result<TcpListener, StartError> {

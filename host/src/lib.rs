@@ -38,6 +38,7 @@ pub mod capture;
 pub mod config;
 pub mod deploy;
 pub mod handover;
+pub mod pull;
 pub mod reload;
 pub mod snapshot;
 pub mod telemetry;

@@ -64,5 +64,5 @@ macro_rules! stories {
 
 stories! {
     answers cases catalogues chunks configuration edits forwarding frames grpc_health hosts identities journal modules parameters paths policies
-    proxy_protocol requests responses schemas sections states traces web_sockets
+    proxy_protocol registries requests responses schemas sections states traces web_sockets
 }

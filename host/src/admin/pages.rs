@@ -9,7 +9,7 @@ use super::catalogue::{self, Wanted};
 use super::{Admin, trial};
 use crate::config::Problem;
 use crate::deploy::Held;
-use crate::snapshot::{Listing, PolicyStatus, Snapshot};
+use crate::snapshot::{Listing, PolicyStatus, PulledStatus, Snapshot};
 
 impl Admin {
     pub(super) fn page(&self, method: &Method, uri: &Uri, fields: &HeaderMap) -> Response<String> {
@@ -139,10 +139,22 @@ fn policy(status: &PolicyStatus, snapshot: &Snapshot) -> Value {
         "digest": status.digest.map(|digest| format!("sha256:{digest}")),
         "version": status.version.map(|version| version.to_string()),
         "held": status.held.as_ref().map(held),
+        "source": status.pulled.as_ref().map(source),
         "state": if degraded { "degraded" } else { status.state.label() },
         "last-error": problems(&status.problems),
         "trial": snapshot.trial_of(&status.name).map(|trial| trial::shown(&trial.course)),
         "tick": tick(&status.name, snapshot),
+    })
+}
+
+/// Where a policy's module was fetched from.
+fn source(pulled: &PulledStatus) -> Value {
+    json!({
+        "reference": pulled.reference,
+        "artifact": pulled.artifact.as_ref().map(ToString::to_string),
+        "signed-by": pulled.signed_by,
+        "fetched": pulled.fetched_at(),
+        "last-error": pulled.failure(),
     })
 }
 

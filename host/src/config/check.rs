@@ -53,6 +53,8 @@ fn check(files: &Files, file: ConfigFile, bundled: &[&str], report: &Report) -> 
     let stores: Vec<Store> = file.stores.into_iter().map(|table| table.check(folder, report)).collect();
     grants::check(&mut policies, &upstreams, &stores, report);
     catalogue.iter().for_each(|catalogue| catalogue.check(&mut policies, report));
+    let trust = file.trust.into_iter().filter_map(|table| table.check(folder, report));
+    let (trust, key_files): (Vec<_>, Vec<_>) = trust.unzip();
     let (registries, registry_files) = registries::check_all(file.registries, folder, report);
     Config {
         admin: file.admin.and_then(|at| admin(&at, &listeners, report)),
@@ -79,6 +81,7 @@ fn check(files: &Files, file: ConfigFile, bundled: &[&str], report: &Report) -> 
             .chain(stores.iter().filter_map(|store| store.redis.as_ref()).flat_map(|redis| redis.files.clone()))
             .chain(secrets.iter().filter_map(SecretEntry::file).map(Path::to_owned))
             .chain(registry_files)
+            .chain(key_files.into_iter().flatten())
             .collect(),
         policies,
         stores,
@@ -86,6 +89,7 @@ fn check(files: &Files, file: ConfigFile, bundled: &[&str], report: &Report) -> 
         upstreams,
         secrets,
         registries,
+        trust,
     }
 }
 

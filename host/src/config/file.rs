@@ -21,6 +21,7 @@ use super::{
     store::StoreTable,
     tracing,
     transport::TransportTable,
+    trust::TrustTable,
 };
 
 /// The whole file.
@@ -43,6 +44,7 @@ pub(super) struct ConfigFile {
     pub(super) policies: Vec<(At<String>, PolicyTable)>,
     pub(super) secrets: Vec<SecretTable>,
     pub(super) registries: Vec<RegistryTable>,
+    pub(super) trust: Vec<TrustTable>,
     pub(super) routes: Vec<RouteTable>,
 }
 
@@ -121,6 +123,7 @@ impl ConfigFile {
             policies: named(section.take("policies"), |name, table| (name, PolicyTable::read(table))),
             secrets: named(section.take("secrets"), SecretTable::read),
             registries: named(section.take("registries"), RegistryTable::read),
+            trust: tables(section.take("trust")).into_iter().map(TrustTable::read).collect(),
             routes: tables(section.take("routes")).into_iter().map(RouteTable::read).collect(),
         };
         section.finish();

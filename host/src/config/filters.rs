@@ -10,6 +10,7 @@ use super::{
     names::{self, Meaning},
     report::Wrong,
 };
+use crate::oci::Reference;
 
 /// What a `filter` may stand for.
 #[derive(Debug, Clone)]
@@ -72,6 +73,20 @@ impl<'a> Filters<'a> {
     fn known(&self) -> Vec<&str> {
         self.modules.keys().map(String::as_str).chain(self.bundled.iter().copied()).collect()
     }
+}
+
+/// The code of a `filter` that is a reference; the path of a bundle is relative to the folder of the file that names it.
+pub(super) fn pulled(written: &str, folder: &Path) -> Result<FilterSource, Wrong> {
+    let remedy = || {
+        "write it like \"oci://ghcr.io/acme/jwt:1.2\", \"oci://ghcr.io/acme/jwt@sha256:…\" or \"oci:bundle:1.2\""
+            .to_owned()
+    };
+    let reference = Reference::parse(written).map_err(|problem| (problem, remedy()))?;
+    if reference.tag.is_none() && reference.digest.is_none() {
+        return Err(("names no version".to_owned(), remedy()));
+    }
+    let name = reference.short_name().to_owned();
+    Ok(FilterSource::Pulled { name, reference: reference.below(folder) })
 }
 
 /// The code of a `filter` that is a path ending in `.wasm`, relative to the folder of the config file.

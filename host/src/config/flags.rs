@@ -41,6 +41,7 @@ pub(super) fn load(files: &Files, flags: &Flags, bundled: &[&str]) -> Result<Con
         stores: Vec::new(),
         secrets: Vec::new(),
         registries: Access::default(),
+        trust: Vec::new(),
         routes: vec![route_for_all(&policies)],
         policies: policies.entries,
         from_file: false,

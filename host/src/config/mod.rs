@@ -53,6 +53,7 @@ mod toml_text;
 mod tracing;
 mod transport;
 mod trial;
+mod trust;
 mod units;
 mod upstream;
 mod written_grants;
@@ -97,6 +98,7 @@ pub use self::{
     tracing::{Collector, Tracing},
     transport::{Transport, UpstreamTls},
     trial::{Canary, Trial, TrialMode, TrialRules},
+    trust::{About, Trust, Unsigned},
     written_grants::grants_with,
 };
 

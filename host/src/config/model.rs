@@ -18,9 +18,9 @@ use regex::Regex;
 use super::store;
 use super::{
     CallOptions, Capture, Catalogue, Grant, Grants, Lines, ListenerOptions, OnFault, Overload, Problem, Quarantine,
-    SecretEntry, Store, Tracing, Transport, Trial, UpstreamOptions,
+    SecretEntry, Store, Tracing, Transport, Trial, Trust, UpstreamOptions,
 };
-use crate::oci::Access;
+use crate::oci::{Access, Reference};
 use crate::route::Action;
 
 /// Everything that the gateway is told from outside.
@@ -58,6 +58,8 @@ pub struct Config {
     pub secrets: Vec<SecretEntry>,
     /// `[registries]`: how registries of filters are reached.
     pub registries: Access,
+    /// `[[trust]]`: whose modules are run, in the order as written.
+    pub trust: Vec<Trust>,
     /// What goes where, through which policies, in the order as written.
     pub routes: Vec<Route>,
     /// Whether there is a config file; without one, the chain is every policy of the directory that is ready.
@@ -246,6 +248,8 @@ pub struct Policy {
     pub name: String,
     /// The code to run.
     pub filter: FilterSource,
+    /// `every`: how often the tag is looked at that the module is found by, if it is found so.
+    pub every: Duration,
     /// `sha256`: the digest that the module must have, and where that is written.
     pub sha256: Option<(String, Place)>,
     /// The version that its module's manifest must have, and where that is written: in the catalogue.
@@ -292,6 +296,17 @@ impl Policy {
         }
     }
 
+    /// A problem with where its module comes from.
+    pub fn source_problem(&self, message: impl Into<String>, remedy: impl Into<String>) -> Problem {
+        let key = self.place.key.as_deref().and_then(|key| key.strip_suffix("config").or(Some(key)));
+        let key = key.map(|key| match key {
+            "" => "filter".to_owned(),
+            key if key.ends_with('.') => format!("{key}filter"),
+            key => format!("{key}.filter"),
+        });
+        Problem { line: None, key, ..self.config_problem(message, remedy) }
+    }
+
     /// A problem with a part of it, which a JSON pointer names.
     pub fn config_problem_at(&self, pointer: &str, message: impl Into<String>, remedy: impl Into<String>) -> Problem {
         let problem = self.config_problem(message, remedy);
@@ -333,6 +348,13 @@ pub enum FilterSource {
         /// The file; it existed when the configuration was read.
         path: PathBuf,
     },
+    /// A module in a registry, or in a bundle.
+    Pulled {
+        /// The last part of the repository's name.
+        name: String,
+        /// Where it is.
+        reference: Reference,
+    },
     /// A filter that is part of the gateway.
     Bundled {
         /// Its name.
@@ -344,7 +366,7 @@ impl FilterSource {
     /// The name of the module or of the bundled filter.
     pub fn name(&self) -> &str {
         match self {
-            Self::Module { name, .. } | Self::Bundled { name } => name,
+            Self::Module { name, .. } | Self::Pulled { name, .. } | Self::Bundled { name } => name,
         }
     }
 
@@ -352,7 +374,15 @@ impl FilterSource {
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::Module { path, .. } => Some(path),
-            Self::Bundled { .. } => None,
+            Self::Pulled { .. } | Self::Bundled { .. } => None,
+        }
+    }
+
+    /// Where it is, if it has to be fetched.
+    pub fn reference(&self) -> Option<&Reference> {
+        match self {
+            Self::Pulled { reference, .. } => Some(reference),
+            Self::Module { .. } | Self::Bundled { .. } => None,
         }
     }
 }

@@ -12,6 +12,7 @@ use super::{
     report::{At, Report, Wrong},
     section::join,
 };
+use crate::oci::Reference;
 
 /// All policies, with the names that routes may use.
 #[derive(Debug)]
@@ -100,6 +101,9 @@ impl Policies {
                 files.push(path.to_owned());
             }
         }
+        let inline = self.inline.iter().filter_map(|policy| policy.filter.as_ref());
+        let dir = self.entries().iter().filter_map(|entry| Some(&entry.policy.as_ref().ok()?.filter));
+        files.extend(inline.chain(dir).filter_map(bundle_file));
         files
     }
 
@@ -132,6 +136,12 @@ impl Policies {
     }
 }
 
+/// What changes when a bundle does: its index, or the file that it is.
+fn bundle_file(filter: &FilterSource) -> Option<PathBuf> {
+    let path = filter.reference()?.path()?;
+    Some(if path.is_dir() { path.join("index.json") } else { path.to_owned() })
+}
+
 impl Inline {
     fn new(
         files: &Files,
@@ -142,6 +152,10 @@ impl Inline {
         report: &Report,
     ) -> Self {
         let filter = match &table.filter {
+            Some(written) if Reference::is_meant(&written.value) => {
+                let folder = report.file().parent().unwrap_or(Path::new(""));
+                report.good(written, filters::pulled(&written.value, folder))
+            }
             Some(written) if written.value.ends_with(".wasm") => {
                 let folder = report.file().parent().unwrap_or(Path::new(""));
                 report.good(written, filters::at_path(files, &written.value, folder))
@@ -152,6 +166,7 @@ impl Inline {
             None if is_complete => report.good(&name, filters.default_of(&name.value)),
             _ => None,
         };
+        table.check_every(filter.as_ref(), report);
         Self { name, filter, table }
     }
 

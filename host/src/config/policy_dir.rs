@@ -13,10 +13,11 @@ use std::{
 use super::{
     Files as Disk, FilterSource, Place, Policy, PolicyEntry, Problem,
     document::Document,
-    filters::Filters,
+    filters::{self, Filters},
     policy_file::PolicyTable,
     report::{Report, Wrong},
 };
+use crate::oci::Reference;
 
 /// A directory as it was found.
 #[derive(Debug, Default)]
@@ -173,6 +174,9 @@ impl Candidate {
             Some(table) => find_filter(name, table, filters, &document.report),
             None => salvage_filter(name, document.text(), filters),
         };
+        if let Some(table) = &table {
+            table.check_every(filter.as_ref(), &document.report);
+        }
         let uses = filter.as_ref().and_then(FilterSource::path).map(Path::to_owned);
         let problems = document.report.into_problems();
         let policy = match (table, filter) {
@@ -204,6 +208,10 @@ fn entry(name: String, origin: PathBuf, policy: Result<Policy, Vec<Problem>>) ->
 
 fn find_filter(name: &str, table: &PolicyTable, filters: &Filters<'_>, report: &Report) -> Option<FilterSource> {
     match &table.filter {
+        Some(written) if Reference::is_meant(&written.value) => {
+            let folder = report.file().parent().unwrap_or(Path::new(""));
+            report.good(written, filters::pulled(&written.value, folder))
+        }
         Some(written) => report.good(written, filters.named(&written.value)),
         // Written, but not as a string.
         None if report.has("filter") => None,

@@ -12,11 +12,15 @@ use super::{
     store, trial,
 };
 
+/// How often tags are looked at unless something else is said.
+const EVERY: Duration = Duration::from_secs(300);
+
 /// A policy as written. Its limits are checked already, its filter is not looked up yet.
 #[derive(Debug, Default)]
 pub(super) struct PolicyTable {
     /// `filter`.
     pub(super) filter: Option<At<String>>,
+    every: Option<At<Duration>>,
     sha256: Option<At<String>>,
     config: Option<(At<Value>, Lines)>,
     on_fault: OnFault,
@@ -47,6 +51,7 @@ impl PolicyTable {
         let written = grants.as_ref().and_then(Item::written);
         Self {
             filter: section.take("filter").and_then(Item::string),
+            every: section.take("every").and_then(read_every),
             sha256: section.take("sha256").and_then(read_digest),
             config: section.take("config").and_then(Item::json),
             on_fault: section.take("on-fault").and_then(on_fault::read).unwrap_or_default(),
@@ -59,6 +64,16 @@ impl PolicyTable {
             limits: section.take("limits").and_then(Item::section).map(read_limits).unwrap_or_default(),
             capture: section.take("capture").and_then(Item::section).and_then(capture::read),
             trial: section.take("trial").and_then(trial::read),
+        }
+    }
+
+    /// Whether `every` makes sense with that filter.
+    pub(super) fn check_every(&self, filter: Option<&FilterSource>, report: &Report) {
+        let follows =
+            filter.is_none_or(|filter| filter.reference().is_some_and(|it| it.moves() && it.path().is_none()));
+        if let Some(every) = self.every.as_ref().filter(|_| !follows) {
+            let message = "is about a tag in a registry that is followed, which this filter is not";
+            report.at(every, message, "remove it, or write filter = \"oci://HOST/REPOSITORY:TAG\" without a digest");
         }
     }
 
@@ -83,6 +98,7 @@ impl PolicyTable {
         Policy {
             name,
             filter,
+            every: self.every.map_or(EVERY, |at| at.value),
             sha256,
             version: None,
             config,
@@ -101,6 +117,12 @@ impl PolicyTable {
             place,
         }
     }
+}
+
+fn read_every(item: Item<'_>) -> Option<At<Duration>> {
+    let place = item.place();
+    let every = item.duration(Duration::from_secs(1), Duration::from_secs(24 * 60 * 60))?;
+    Some(place.map(|()| every))
 }
 
 fn read_grants(item: Item<'_>) -> Option<At<Grants>> {

@@ -1,12 +1,14 @@
 //! A policy again from its entry as it was written once.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use super::{
-    FilterSource, Lines, Place, Policy, Problem, document::Document, policy_file::PolicyTable, toml_text::toml_text,
+    FilterSource, Lines, Place, Policy, Problem, document::Document, filters, policy_file::PolicyTable,
+    toml_text::toml_text,
 };
+use crate::oci::Reference;
 
 /// What makes a policy, whatever files say by now.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,12 +49,16 @@ impl WrittenPolicy {
         let table = document.parse().map(PolicyTable::read);
         let problems = document.report.into_problems();
         let name = self.filter.clone();
+        let folder = self.place.file.parent().unwrap_or(Path::new(""));
+        let pulled = table.as_ref().and_then(|table| table.filter.as_ref()).filter(|at| Reference::is_meant(&at.value));
+        let pulled = pulled.and_then(|at| filters::pulled(&at.value, folder).ok());
         let filter = match &self.path {
-            Some(path) => FilterSource::Module { name, path: path.clone() },
-            None => FilterSource::Bundled { name },
+            _ if pulled.is_some() => pulled,
+            Some(path) => Some(FilterSource::Module { name, path: path.clone() }),
+            None => Some(FilterSource::Bundled { name }),
         };
-        match table {
-            Some(table) if problems.is_empty() => {
+        match (table, filter) {
+            (Some(table), Some(filter)) if problems.is_empty() => {
                 let policy = table.build(self.name.clone(), filter, self.place.clone());
                 // The text is another one, so its lines mean nothing.
                 let (place, grants_place) = (self.place.clone(), self.place.clone());

@@ -6,6 +6,7 @@
 
 mod blobs;
 mod disk;
+mod fetched;
 mod holds;
 mod home;
 mod journal;
@@ -22,6 +23,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub use self::fetched::{FetchedStore, Known};
 pub use self::holds::{Before, Held, HoldError, Operation};
 pub use self::home::Home;
 pub use self::journal::Journal;

@@ -15,7 +15,9 @@ pub enum Stage {
     Settle,
     /// The configuration is read and checked.
     Read,
-    /// The module is read, and is the one that it should be.
+    /// The module is fetched from a registry, or is here already.
+    Fetch,
+    /// The module is read, is the one that it should be, and is signed as it should be.
     Verify,
     /// Its code is compiled, or taken from the store.
     Compile,
@@ -52,6 +54,7 @@ impl Stage {
         match self {
             Self::Settle => "settle",
             Self::Read => "read",
+            Self::Fetch => "fetch",
             Self::Verify => "verify",
             Self::Compile => "compile",
             Self::TypeCheck => "type-check",
@@ -75,6 +78,7 @@ impl Stage {
             self,
             Self::Settle
                 | Self::Read
+                | Self::Fetch
                 | Self::Verify
                 | Self::Compile
                 | Self::TypeCheck
@@ -131,6 +135,8 @@ impl Record {
     pub const FILE: &'static str = "file";
     /// The gateway did it by itself.
     pub const GATEWAY: &'static str = "gateway";
+    /// A tag in a registry means something else.
+    pub const REGISTRY: &'static str = "registry";
 
     /// A stage that has ended just now as it should, in no time, for a file's sake.
     #[must_use]

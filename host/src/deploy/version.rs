@@ -24,10 +24,11 @@ impl Version {
         if let Some(table) = entry.as_object_mut() {
             // The module is what counts, not its name.
             table.remove("filter");
+            table.remove("every");
         }
         let kind = match policy.filter {
             FilterSource::Bundled { .. } => "bundled",
-            FilterSource::Module { .. } => "module",
+            FilterSource::Module { .. } | FilterSource::Pulled { .. } => "module",
         };
         let digest = Sha256::digest(format!("{module}\n{kind}\n{entry}"));
         let mut short = [0; BYTES];

@@ -13,7 +13,7 @@ const MARK_CONTENT: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
 const INDEX: &str = "index.json";
 /// The most that is read of a tar file: its entries and their bytes.
 const MAX_ENTRIES: usize = 10_000;
-const MAX_TAR: u64 = 512 << 20;
+const MAX_TAR: u64 = 256 << 20;
 
 /// A bundle.
 #[derive(Debug)]

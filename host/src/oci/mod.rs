@@ -86,11 +86,11 @@ pub enum Error {
 
 impl Error {
     fn server(server: &str, problem: impl Into<String>) -> Self {
-        Self::Server { server: server.to_owned(), problem: problem.into() }
+        Self::Server { server: server.to_owned(), problem: shown(&problem.into()) }
     }
 
     fn wrong(what: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self::Wrong { what: what.into(), problem: problem.into() }
+        Self::Wrong { what: what.into(), problem: shown(&problem.into()) }
     }
 
     fn file(path: &std::path::Path, problem: impl ToString) -> Self {
@@ -106,4 +106,9 @@ impl Error {
             _ => false,
         }
     }
+}
+
+/// As much of a text of somebody else as can be shown in a line.
+fn shown(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(300).collect()
 }

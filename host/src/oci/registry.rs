@@ -293,8 +293,7 @@ fn reason(body: &[u8]) -> String {
     }
     let first = serde_json::from_slice::<Body>(body).ok().and_then(|body| body.errors.into_iter().next());
     let message: String = first.map(|item| item.message).unwrap_or_default();
-    let shown: String = message.chars().filter(|c| !c.is_control()).take(200).collect();
-    if shown.is_empty() { String::new() } else { format!(": {shown}") }
+    if message.is_empty() { String::new() } else { format!(": {message}") }
 }
 
 /// `Link: <…>; rel="next"`.

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Descriptor, Digest, Error, Manifest, PrivateKey, PublicKey};
+use super::{Descriptor, Digest, Error, Manifest, PrivateKey, PublicKey, shown};
 
 /// The largest payload that is read.
 pub(super) const MAX_PAYLOAD: u64 = 64 << 10;
@@ -178,10 +178,6 @@ pub(super) fn manifest(signatures: &[Signature]) -> Result<(Vec<u8>, Vec<u8>), E
     let config = config.to_string().into_bytes();
     let manifest = Manifest::new(Descriptor::of(CONFIG, &config), layers, BTreeMap::new()).write()?;
     Ok((config, manifest))
-}
-
-fn shown(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(100).collect()
 }
 
 #[cfg(test)]

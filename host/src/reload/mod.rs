@@ -23,9 +23,10 @@ pub use self::operate::{OperateError, Operated, Operations};
 use self::settle::{Changes, Settled};
 use self::watch::Watch;
 use crate::bundled;
-use crate::config::{self, Files as ConfigFiles, Overrides, Problem, Source};
+use crate::config::{self, Config, Files as ConfigFiles, Overrides, Problem, Source};
 use crate::deploy::{DEFAULT_SIZE, Deploy, Fresh, Record, Serving, Stage, Version};
-use crate::snapshot::{Builder, Built, PolicyStatus, Snapshot, SnapshotStore};
+use crate::pull::Pulls;
+use crate::snapshot::{Builder, Built, PolicyStatus, Snapshot, SnapshotStore, wanted};
 use crate::telemetry::{Metrics, service_manager};
 
 /// Does what has to be done before a snapshot serves.
@@ -49,6 +50,8 @@ pub struct Reloader {
     pub outcome: Arc<Outcome>,
     /// What is remembered of changes.
     pub deploy: Arc<Deploy>,
+    /// Modules from elsewhere.
+    pub pulls: Arc<Pulls>,
     /// What is live.
     pub live: Live,
 }
@@ -85,6 +88,8 @@ enum Event {
     Changed(notify::Event),
     /// Somebody asked for a reload.
     Asked,
+    /// A tag in a registry means something else than before, or something could be fetched that could not.
+    Fetched,
     /// Somebody wants something else done.
     Operate(Box<Request>),
     /// A version on trial has been judged.
@@ -96,6 +101,7 @@ enum Event {
 /// The running reload thread. Stops when dropped.
 pub struct Reload {
     events: Sender<Event>,
+    pulls: Arc<Pulls>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -112,14 +118,14 @@ impl Reload {
         if files.changed_since(read_at) {
             let _ = events.send(Event::Asked);
         }
-        let again = events.clone();
+        let (again, pulls) = (events.clone(), Arc::clone(&reloader.pulls));
         let judge = Judge::start(Arc::clone(&reloader.deploy.journal), events.clone())?;
         let thread = std::thread::Builder::new().name("reload".into()).spawn(move || {
             // Compiling may take seconds; the cores belong to traffic. Without the right to it, it only is less polite.
             let _ = rustix::process::nice(10);
             reloader.run(&received, &mut watch, &mut files, &again, judge);
         })?;
-        Ok(Self { events, thread: Some(thread) })
+        Ok(Self { events, pulls, thread: Some(thread) })
     }
 
     /// Where people's wishes go.
@@ -137,6 +143,8 @@ impl Reload {
 impl Drop for Reload {
     fn drop(&mut self) {
         let _ = self.events.send(Event::Stop);
+        // It may be waiting for a registry.
+        self.pulls.stop();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -156,13 +164,15 @@ impl Reloader {
         self.written_down(fresh);
         self.begin_trials();
         judge.follow(&self.store.load());
+        self.follow(&self.live.config, again);
         if let Some(home) = self.deploy.home() {
             tracing::info!(folder = %home.path().display(), "what serves is written down");
         }
         while let Some(settled) = Changes::default().wait(events, |event| watch.concerns(event)) {
-            let Settled { took, changed, requests, judgements } = settled;
+            let Settled { took, changed, fetched, requests, judgements } = settled;
             let read_at = SystemTime::now();
-            if changed && self.reload(took) {
+            let by = if changed { Record::FILE } else { Record::REGISTRY };
+            if (changed || fetched) && self.reload(took, by, again) {
                 *files = Files::of(&self.source, &self.live.config);
             }
             requests.into_iter().for_each(|request| self.serve_request(request));
@@ -174,32 +184,41 @@ impl Reloader {
         }
     }
 
+    /// Follows the tags that policies name.
+    fn follow(&self, config: &Config, again: &Sender<Event>) {
+        let again = again.clone();
+        self.pulls.follow(wanted(config), &move || {
+            // The gateway stops if that fails.
+            let _ = again.send(Event::Fetched);
+        });
+    }
+
     /// Reads everything again and swaps, or says why not.
-    fn reload(&mut self, settled: Duration) -> bool {
+    fn reload(&mut self, settled: Duration, by: &str, again: &Sender<Event>) -> bool {
         if self.deploy.is_paused() {
             tracing::warn!("a change is not taken: changes are paused");
             return false;
         }
         service_manager::reloading();
-        let is_live = self.try_reload(settled);
+        let is_live = self.try_reload(settled, by, again);
         service_manager::ready();
         is_live
     }
 
-    fn try_reload(&mut self, settled: Duration) -> bool {
+    fn try_reload(&mut self, settled: Duration, by: &str, again: &Sender<Event>) -> bool {
         let started = Instant::now();
-        self.deploy.begin(Record::FILE, None);
+        self.deploy.begin(by, None);
         let mut files = ConfigFiles::on_disk_after(&self.live.recording);
         let config = config::load_from(&files, &self.source, &self.overrides, &bundled::names());
         self.deploy.before(self.deploy.note(Stage::Settle).took(settled));
         self.deploy.before(self.deploy.note(Stage::Read).took(started.elapsed()));
-        let mut built = config.and_then(|config| self.build(config));
+        let mut built = config.and_then(|config| self.build(config, again));
         if built.is_err() && !self.builder.unready_teams().is_empty() {
             // Their own mistake is to hold up nobody else.
             let teams = self.builder.unready_teams().to_vec();
             files = ConfigFiles::on_disk_after(&self.live.recording).holding_back(teams);
             let config = config::load_from(&files, &self.source, &self.overrides, &bundled::names());
-            built = config.and_then(|config| self.build(config));
+            built = config.and_then(|config| self.build(config, again));
         }
         match built {
             Ok((built, config)) => {
@@ -231,8 +250,11 @@ impl Reloader {
         }
     }
 
-    fn build(&mut self, config: config::Config) -> Result<(Built, config::Config), Vec<Problem>> {
-        Ok((self.builder.build(&config, Some(&self.store.load()))?, config))
+    fn build(&mut self, config: Config, again: &Sender<Event>) -> Result<(Built, Config), Vec<Problem>> {
+        let built = self.builder.build(&config, Some(&self.store.load()));
+        // Whether it can go live or not: what cannot be had yet may be had later.
+        self.follow(&config, again);
+        Ok((built?, config))
     }
 
     /// What people want, built of the files as they are, or as they were when they were good. Fails if the version that is

@@ -27,6 +27,7 @@ pub(super) struct Changes {
     /// Files that somebody has written to and not closed.
     writing: BTreeSet<PathBuf>,
     changed: bool,
+    fetched: bool,
     requests: Vec<Request>,
     judgements: Vec<Judgement>,
 }
@@ -37,6 +38,8 @@ pub(super) struct Settled {
     pub(super) took: Duration,
     /// Whether files have changed, or somebody asked for them to be read.
     pub(super) changed: bool,
+    /// Whether modules were fetched.
+    pub(super) fetched: bool,
     /// What else is to be done, in that order.
     pub(super) requests: Vec<Request>,
     /// What has been found about versions on trial.
@@ -63,6 +66,7 @@ impl Changes {
             match event? {
                 Event::Stop => return None,
                 Event::Asked => self.changed = true,
+                Event::Fetched => self.fetched = true,
                 Event::Changed(event) if concerns(&event) => self.note(&event),
                 // Files may be in the middle of a change; nobody who asks should wait for its end.
                 Event::Operate(request) if first.is_none() => {
@@ -87,7 +91,13 @@ impl Changes {
     }
 
     fn settled(self, since: Instant) -> Settled {
-        Settled { took: since.elapsed(), changed: self.changed, requests: self.requests, judgements: self.judgements }
+        Settled {
+            took: since.elapsed(),
+            changed: self.changed,
+            fetched: self.fetched,
+            requests: self.requests,
+            judgements: self.judgements,
+        }
     }
 
     fn note(&mut self, event: &notify::Event) {

@@ -15,6 +15,7 @@ use crate::chain::{Chain, Policy, Recorder};
 use crate::config::{self, Config, Problem, Store, TrialMode};
 use crate::deploy::{Deploy, Fresh};
 use crate::listener::{self, Admission, Bounds, Inherited};
+use crate::pull::Pulls;
 use crate::route::{Action, RouteTable};
 use crate::sandbox::ModuleCache;
 use crate::telemetry::{Collector, Metrics, TraceSettings, Tracing};
@@ -82,6 +83,11 @@ impl Builder {
         self.policies.tester = Some(tester);
     }
 
+    /// Has modules that are elsewhere fetched.
+    pub fn pull_with(&mut self, pulls: Arc<Pulls>) {
+        self.policies.pulls = Some(pulls);
+    }
+
     /// Uses these sockets, where they fit, for listeners of the first snapshot.
     pub fn inherit(&mut self, sockets: Inherited) {
         self.inherited = sockets;
@@ -94,6 +100,8 @@ impl Builder {
     /// stand in for: an address that cannot be bound, or a route whose policy never was ready.
     pub fn build(&mut self, config: &Config, previous: Option<&Snapshot>) -> Result<Built, Vec<Problem>> {
         self.policies.catalogue.clone_from(&config.catalogue);
+        self.policies.trust.clone_from(&config.trust);
+        self.policies.get_ready(config);
         let fresh = self.policies.secrets.read(&config.secrets);
         self.policies.fresh.clear();
         let made = config.policies.iter().map(|entry| self.policies.make(entry, &config.stores, previous));

@@ -255,6 +255,7 @@ fn attached(source: &FilterSource, config: &Config) -> Vec<Attached> {
 /// What a module says about itself; nothing of it is compiled or run.
 fn manifest_of(source: &FilterSource) -> Result<Option<Manifest>, String> {
     let content = match source {
+        FilterSource::Pulled { .. } => return Ok(None),
         FilterSource::Bundled { name } => bundled::module(name).map(<[u8]>::to_vec).unwrap_or_default(),
         FilterSource::Module { path, .. } => {
             let told = |error: std::io::Error| format!("its module cannot be read: {error}");

@@ -8,6 +8,7 @@ use super::Snapshot;
 use super::captures::Captures;
 use super::grants;
 use super::held::Recovery;
+use super::pulled::{self, PulledStatus};
 use super::requirements::{self, Lack};
 use super::secrets::Secrets;
 use super::self_test::Tester;
@@ -16,8 +17,9 @@ use super::told::Told;
 use super::trial::{Loaded, Trial};
 use crate::bundled;
 use crate::chain::{FaultAnswer, Load, Policy, Quarantine, QuarantineSettings};
-use crate::config::{self, Catalogue, FilterSource, PolicyEntry, Problem, Store};
+use crate::config::{self, Catalogue, FilterSource, PolicyEntry, Problem, Store, Trust};
 use crate::deploy::{Deploy, Fresh, Held, Stage, Version};
+use crate::pull::Pulls;
 use crate::sandbox::{
     CalloutGrants, Digest, Fault, Filter, FilterSettings, Grants, Isolation, Module, ModuleCache, ModuleError, Reach,
     Sources,
@@ -80,6 +82,8 @@ pub struct PolicyStatus {
     pub held: Option<Held>,
     /// What the module that serves calls itself, if it has a manifest.
     pub title: Option<Title>,
+    /// Where its module comes from, if it was fetched.
+    pub pulled: Option<PulledStatus>,
     /// How it stands.
     pub state: PolicyState,
     /// Why the latest change was rejected.
@@ -109,6 +113,10 @@ pub(super) struct PolicyMaker {
     pub(super) tester: Tester,
     /// What teams may do.
     pub(super) catalogue: Option<Arc<Catalogue>>,
+    /// Modules that are elsewhere; without it, these are left out.
+    pub(super) pulls: Option<Arc<Pulls>>,
+    /// Whose modules are run.
+    pub(super) trust: Vec<Trust>,
     captures: Captures,
 }
 
@@ -128,12 +136,20 @@ impl PolicyMaker {
             recovery: Recovery::default(),
             tester: None,
             catalogue: None,
+            pulls: None,
+            trust: Vec::new(),
             captures,
         }
     }
 
     /// The policy of an entry, if there is one now or was one before.
     pub(super) fn make(&mut self, entry: &PolicyEntry, stores: &[Store], previous: Option<&Snapshot>) -> Made {
+        if self.pulls.is_none()
+            && let Ok(policy) = &entry.policy
+            && let Some(status) = pulled::left_out(policy)
+        {
+            return Made { policy: None, trial: None, status };
+        }
         let loaded = Loaded::of(&entry.name, previous);
         let held = self.held_version(entry);
         let made = match held {
@@ -171,8 +187,9 @@ impl PolicyMaker {
         let digest = policy.as_ref().map(|policy| policy.filter.module.digest);
         let (is_new, held) = (version != loaded.version(), self.told.deploy.held(&entry.name));
         let title = policy.as_ref().and_then(|policy| Title::of(&policy.filter.module));
+        let pulled = self.pulled_status(entry, digest);
         let name = entry.name.clone();
-        let status = PolicyStatus { name, filter, digest, title, version, is_new, held, state, problems };
+        let status = PolicyStatus { name, filter, digest, title, version, is_new, held, pulled, state, problems };
         Made { policy, trial, status }
     }
 
@@ -183,8 +200,7 @@ impl PolicyMaker {
         stores: &[Store],
         older: &[Arc<Policy>],
     ) -> Result<(Arc<Policy>, Version), Vec<Problem>> {
-        self.told.steps.enter(Stage::Verify);
-        match read(policy) {
+        match self.trusted(policy, older) {
             Ok(content) => self.attempt_with(policy, content, stores, older),
             Err(problem) => {
                 let problems = vec![problem];
@@ -207,7 +223,7 @@ impl PolicyMaker {
         let made = verify(policy, module).and_then(|()| self.is_wanted(policy, version)).and_then(|()| {
             let made = self.prepare_from(policy, &content, stores, older)?;
             if !older.iter().any(|older| Arc::ptr_eq(older, &made)) {
-                self.self_test(policy, version, &made.filter.module)?;
+                self.self_test(policy, version, &made.filter.module, &content)?;
             }
             Ok(made)
         });
@@ -368,7 +384,7 @@ fn callouts(policy: &config::Policy) -> CalloutGrants {
     }
 }
 
-fn read(policy: &config::Policy) -> Result<Vec<u8>, Problem> {
+pub(super) fn read(policy: &config::Policy) -> Result<Vec<u8>, Problem> {
     match &policy.filter {
         FilterSource::Module { path, .. } => {
             let unreadable =
@@ -376,6 +392,9 @@ fn read(policy: &config::Policy) -> Result<Vec<u8>, Problem> {
             let size = std::fs::metadata(path).map_err(unreadable)?.len();
             Module::check_size(size).map_err(|error| module_problem(policy, &error.to_string()))?;
             std::fs::read(path).map_err(unreadable)
+        }
+        FilterSource::Pulled { reference, .. } => {
+            Err(module_problem(policy, &format!("{reference} is not here; pull it into a file")))
         }
         FilterSource::Bundled { name } => {
             bundled::module(name).map(<[u8]>::to_vec).ok_or_else(|| module_problem(policy, "is not bundled"))

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::policies::PolicyMaker;
+use super::pulled;
 use crate::config::{Policy, Problem};
 use crate::deploy::{Stage, Version};
 use crate::sandbox::{Digest, Module};
@@ -21,13 +22,23 @@ pub(super) type Tester = Option<Arc<dyn SelfTest>>;
 
 impl PolicyMaker {
     /// Runs the cases of a version that has never been live.
-    pub(super) fn self_test(&mut self, policy: &Policy, version: Version, module: &Module) -> Result<(), Vec<Problem>> {
+    pub(super) fn self_test(
+        &mut self,
+        policy: &Policy,
+        version: Version,
+        module: &Module,
+        content: &[u8],
+    ) -> Result<(), Vec<Problem>> {
         let Some(tester) = &self.tester else { return Ok(()) };
         if self.told.deploy.has_passed(&policy.name, version) {
             return Ok(());
         }
         self.told.steps.enter(Stage::SelfTest);
-        match tester.run(policy, module.digest, module.cases())? {
+        let ran = match module.cases().filter(|_| policy.filter.reference().is_some()) {
+            Some(cases) => pulled::with_file(policy, content, |policy| tester.run(policy, module.digest, Some(cases))),
+            None => tester.run(policy, module.digest, module.cases()),
+        };
+        match ran? {
             Some(cases) => self.told.steps.remark(format!("{cases} cases")),
             None => self.told.steps.forget(),
         }

@@ -16,6 +16,7 @@ use super::pace::LogPace;
 use super::reasons::Reasons;
 use super::redis::{self, RedisMetrics};
 use super::refusal::{Refusal, Refusals};
+use super::registry::RegistryMetrics;
 use super::store::{self, SpaceMetrics};
 use super::trace::TraceMetrics;
 use super::trial::{self, TrialMetrics};
@@ -34,6 +35,8 @@ pub struct Metrics {
     pub downstream: DownstreamMetrics,
     /// Those of traces.
     pub traces: Arc<TraceMetrics>,
+    /// Those of modules in registries.
+    pub registries: Arc<RegistryMetrics>,
     routes: Mutex<BTreeMap<String, Arc<RouteMetrics>>>,
     filters: Mutex<BTreeMap<String, Arc<FilterMetrics>>>,
     kinds: Kinds,
@@ -100,6 +103,7 @@ impl Metrics {
         for (outcome, count) in [("sent", &self.traces.sent), ("dropped", &self.traces.dropped)] {
             page.sample(names::TRACE_SPANS, &[("outcome", outcome)], count.sum());
         }
+        self.registries.render(&mut page);
         render_routes(&mut page, &all(&self.routes));
         let filters = all(&self.filters);
         render_filters(&mut page, &filters);

@@ -65,6 +65,7 @@ pub(super) const REDIS_REQUESTS: &str = "tollgate_redis_requests_total";
 pub(super) const REDIS_FAILURES: &str = "tollgate_redis_failures_total";
 pub(super) const REDIS_FALLBACKS: &str = "tollgate_redis_fallbacks_total";
 pub(super) const REDIS_UP: &str = "tollgate_redis_up";
+pub(super) const REGISTRY_LOOKS: &str = "tollgate_registry_looks_total";
 pub(super) const MIRROR_ANSWERS: &str = "tollgate_mirror_answers_total";
 pub(super) const MIRROR_LOST: &str = "tollgate_mirror_lost_total";
 pub(super) const CALLOUTS: &str = "tollgate_callouts_total";

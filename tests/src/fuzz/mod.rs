@@ -22,6 +22,7 @@ pub mod parameters;
 pub mod paths;
 pub mod policies;
 pub mod proxy_protocol;
+pub mod registries;
 pub mod requests;
 pub mod responses;
 pub mod schemas;
@@ -76,6 +77,7 @@ targets! {
     paths 200_000,
     policies 2_500,
     proxy_protocol 50_000,
+    registries 20_000,
     requests 10_000,
     responses 10_000,
     schemas 20_000,

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 mod commands;
+mod gateways;
 
 use std::path::Path;
 use std::process::Command;
