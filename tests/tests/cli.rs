@@ -71,7 +71,7 @@ mod check_command {
             told,
             [
                 "tollgate.toml:1: listen: unknown key; known keys: access-log, admin, catalogue, limits, listeners, paths, policies, \
-                 policies-dir, registries, routes, secrets, state-dir, state-size, stores, tracing, upstreams, workers",
+                 policies-dir, registries, routes, secrets, state-dir, state-size, stores, tracing, trust, upstreams, workers",
                 "tollgate.toml:8: routes[0].hots: unknown key; did you mean \"hosts\"?",
                 "tollgate.toml:9: routes[0].policies[0]: there is no policy \"missing\"; there are no policies",
                 "tollgate.toml:11: routes[1].upstream: there is no upstream \"order\"; did you mean \"orders\"?",
