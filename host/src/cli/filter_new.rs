@@ -101,7 +101,7 @@ mod tests {
         let folder = create("my-filter", Language::Rust, &scratch.0).unwrap();
         let read = |path: &str| fs::read_to_string(folder.join(path)).unwrap();
         assert!(read("Cargo.toml").contains("name = \"my-filter\""));
-        assert!(read("README.md").contains("my_filter.wasm") && !read("README.md").contains("{{"));
+        assert!(read("README.md").contains("build/my-filter.wasm") && !read("README.md").contains("{{"));
         assert_eq!(read(".gitignore"), "/target\n/build\n");
         assert!(read(".cargo/config.toml").contains("stack-size"));
         assert!(read(".tollgate/wit/world.wit").contains("world filter"));

@@ -161,7 +161,8 @@ fn a_problem_stays_with_its_policy() {
             "policies/30-unknown.toml:1: filter: there is no module and no bundled filter \"heders\"; \
              did you mean \"headers\"?",
             "policies/30-unknown.toml:2: keys: unknown key; \
-             known keys: capture, config, filter, grants, isolation, limits, on-fault, quarantine, sha256, store, trial",
+             known keys: capture, config, every, filter, grants, isolation, limits, on-fault, quarantine, sha256, store, \
+             trial",
         ]
     );
     assert_eq!(
