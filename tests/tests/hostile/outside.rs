@@ -6,7 +6,7 @@ use crate::case::{Case, Fate, Hook, deed};
 pub(crate) const POLICY: &str = r#"grants = { callouts = ["silent"], clock = true, random = true, secrets = ["key"] }"#;
 
 /// How long a callout may take: each case that waits does so for the whole of it.
-pub(crate) const LIMITS: &str = r#"memory = "4MiB", callout-timeout = "20ms""#;
+pub(crate) const LIMITS: &str = r#"memory = "4MiB", callout-timeout = "20ms", cpu = "25ms""#;
 
 /// A good request at 4400: `GET /x` of `silent`. At 4500 there is one with content without end.
 const CALLOUT: &str = r#"
