@@ -5,7 +5,7 @@ use crate::case::{Case, Fate, Hook, deed};
 /// What policies have besides. The upstream `silent` takes connections and never answers.
 pub(crate) const POLICY: &str = r#"grants = { callouts = ["silent"], clock = true, random = true, secrets = ["key"] }"#;
 
-/// How long a callout may take: each case that waits does so for the whole of it.
+/// How long a callout may take: each case that waits does so for the whole of it. To copy all memory takes a busy machine some time.
 pub(crate) const LIMITS: &str = r#"memory = "4MiB", callout-timeout = "20ms", cpu = "25ms""#;
 
 /// A good request at 4400: `GET /x` of `silent`. At 4500 there is one with content without end.
