@@ -165,7 +165,7 @@ mod life {
     #[test]
     fn a_new_version_ends_the_ticks_of_the_one_before() {
         let (upstream, keys) = (Upstream::start(), counting());
-        let gateway = gateway(&upstream, &keys, "config = { fetch = \"/1\" }").start();
+        let gateway = gateway(&upstream, &keys, "trial = false\nconfig = { fetch = \"/1\" }").start();
         let instances = || gateway.metric("tollgate_filter_instances");
         eventually("there are instances", || instances() > 0.0);
         let at_first = instances();
@@ -173,7 +173,7 @@ mod life {
             let before = format!("/{}", version - 1);
             let count = |path: &str| keys.requests().iter().filter(|request| request.path == path).count();
             eventually("the version before ticks", || count(&before) >= 2);
-            let config = format!("config = {{ fetch = \"/{version}\" }}");
+            let config = format!("trial = false\nconfig = {{ fetch = \"/{version}\" }}");
             gateway.change(|gateway| gateway.write_policy("t", &text(&config)));
             let (had, path) = (count(&before), format!("/{version}"));
             eventually("the new version ticks", || count(&path) >= 3);
