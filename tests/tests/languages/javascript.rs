@@ -4,10 +4,11 @@ use std::fs;
 
 use tollgate_tests::{Folder, TestGateway, Upstream};
 
-use super::{done, example, filter, repository};
+use super::{done, example, filter, one_at_a_time, repository};
 
 #[test]
 fn the_examples_conform() {
+    let _turn = one_at_a_time();
     let folder = Folder::new();
     let module = example("js/api-key", folder.path());
     let told = done(folder.path(), &["conformance", &module]);
@@ -16,6 +17,7 @@ fn the_examples_conform() {
 
 #[test]
 fn a_new_project_in_typescript_is_built_and_live() {
+    let _turn = one_at_a_time();
     let folder = Folder::new();
     done(folder.path(), &["new", "mine", "--lang", "ts"]);
     let mine = folder.path().join("mine");

@@ -10,6 +10,7 @@ mod stored;
 mod world;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tollgate_tests::{Binary, Finished, peer_tool, target_dir};
 
@@ -43,4 +44,11 @@ fn example(of: &str, folder: &Path) -> String {
     let module = folder.join(Path::new(of).with_extension("wasm").file_name().unwrap()).display().to_string();
     done(Path::new("."), &["build", &repository("examples").join(of).display().to_string(), "--output", &module]);
     module
+}
+
+/// For stories whose modules take half a minute of a core to be compiled: side by side on a busy machine they would take longer than
+/// the gateway lets them.
+fn one_at_a_time() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }

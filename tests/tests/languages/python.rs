@@ -4,10 +4,11 @@ use std::process::Command;
 
 use tollgate_tests::{Folder, TestGateway, Upstream, peer_tool};
 
-use super::{done, example, filter};
+use super::{done, example, filter, one_at_a_time};
 
 #[test]
 fn the_examples_conform() {
+    let _turn = one_at_a_time();
     let folder = Folder::new();
     let module = example("python/api-key", folder.path());
     let told = done(folder.path(), &["conformance", &module]);
@@ -17,6 +18,7 @@ fn the_examples_conform() {
 /// A new project has a test that runs natively; what it makes of itself is live under the limits that every policy has.
 #[test]
 fn a_new_project_is_tested_built_and_live() {
+    let _turn = one_at_a_time();
     let folder = Folder::new();
     done(folder.path(), &["new", "mine", "--lang", "python"]);
     let mine = folder.path().join("mine");
