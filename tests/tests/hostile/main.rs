@@ -50,7 +50,8 @@ struct Setting {
 
 impl Setting {
     fn new(on_fault: &'static str, isolation: &'static str) -> Self {
-        Self { on_fault, isolation, policy: "", limits: "memory = \"4MiB\"", config: String::new() }
+        // More time than by default: in a debug build on a busy machine, a megabyte of edits takes a few milliseconds.
+        Self { on_fault, isolation, policy: "", limits: "memory = \"4MiB\", cpu = \"25ms\"", config: String::new() }
     }
 }
 
