@@ -31,6 +31,7 @@ pub struct Sandbox {
     pub(super) far_linker: Arc<Linker<HostState>>,
     pub(super) core_linker: Arc<wasmtime::Linker<HostState>>,
     pub(super) clock: Arc<EpochClock>,
+    living: Arc<AtomicU64>,
     _ticker: Arc<Ticker>,
 }
 
@@ -55,16 +56,33 @@ impl Sandbox {
             far_linker: Arc::new(far_linker),
             core_linker: Arc::new(core_linker),
             clock,
+            living: Arc::default(),
             _ticker: Arc::new(ticker),
         })
     }
 }
 
 impl Sandbox {
-    /// How many instances there are, whoever has them.
+    /// How many instances of filters there are, whoever has them. The engine's own count is of core modules, of which a
+    /// component consists of several.
     #[must_use]
     pub fn instances(&self) -> u64 {
-        self.engine.pooling_allocator_metrics().map_or(0, |pool| pool.core_instances())
+        self.living.load(Ordering::Relaxed)
+    }
+
+    /// Counts an instance until it is dropped.
+    pub(super) fn count(&self) -> Counted {
+        self.living.fetch_add(1, Ordering::Relaxed);
+        Counted(Arc::clone(&self.living))
+    }
+}
+
+/// Held by an instance.
+pub(super) struct Counted(Arc<AtomicU64>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -11,7 +11,7 @@ use super::bindings::tollgate::filter::types::FieldParam;
 use super::callout::CalloutGrants;
 use super::core;
 use super::deadline::CpuDeadline;
-use super::engine::EpochClock;
+use super::engine::{Counted, EpochClock};
 use super::facts::Packed;
 use super::fault::{Fault, FaultClass};
 use super::filter::{FilterSettings, Subscription};
@@ -139,6 +139,7 @@ pub struct Instance {
     /// How much memory it had when it was configured.
     configured: usize,
     poisoned: bool,
+    _counted: Counted,
 }
 
 impl Instance {
@@ -243,6 +244,7 @@ impl Instance {
             exchanges: 0,
             configured: 0,
             poisoned: false,
+            _counted: sandbox.count(),
         })
     }
 

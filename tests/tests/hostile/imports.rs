@@ -268,6 +268,11 @@ const OF_STORE: Calls = &[
         (br $on))", Fate::Fault("deadline")),
 ];
 
+/// Those that use a store.
+pub(crate) fn stores() -> Vec<Case> {
+    OF_STORE.iter().map(|(what, does, fate)| deed(what, Hook::RequestHead, does, STORE, *fate)).collect()
+}
+
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     let much = heavy(20, 2_000)

@@ -17,7 +17,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};
 
-use tollgate_tests::{Answer, Binary, Connection, Load, Request, TestGateway, Upstream, eventually, metric};
+use tollgate_tests::{
+    Answer, Binary, Connection, Load, RedisServer, Request, TestGateway, Upstream, eventually, metric,
+};
 
 use crate::case::{Case, Fate, Hook};
 
@@ -90,6 +92,19 @@ fn harm_reaches_nothing_outside() {
         );
         let (policy, limits) = (outside::POLICY, outside::LIMITS);
         survive(&outside::cases(), &Setting { policy, limits, config, ..Setting::new("deny", isolation) });
+    }
+}
+
+#[test]
+fn harm_reaches_no_store_on_a_server() {
+    let redis = RedisServer::start(&[]);
+    for isolation in ["shared", "exchange"] {
+        let config = format!(
+            "[stores.central]\nredis = {{ address = \"{}\", timeout = \"5s\" }}\non-outage = \"fail\"\n",
+            redis.address()
+        );
+        let policy = r#"store = "central""#;
+        survive(&imports::stores(), &Setting { policy, config, ..Setting::new("deny", isolation) });
     }
 }
 
