@@ -24,6 +24,8 @@ struct State {
     step: Duration,
     random: Random,
     decision: Option<Decision>,
+    /// Whether no store can be reached.
+    outage: bool,
 }
 
 /// Where random numbers come from.
@@ -52,6 +54,7 @@ impl World {
             state.random = Random::of(random);
         }
         state.decision = setting.limiter.map(decision);
+        state.outage = setting.outage;
     }
 
     /// How much time has passed.
@@ -107,6 +110,10 @@ impl Sources for World {
 
     fn decision(&self) -> Option<Decision> {
         self.state().decision
+    }
+
+    fn has_outage(&self) -> bool {
+        self.state().outage
     }
 }
 

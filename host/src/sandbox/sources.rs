@@ -17,4 +17,7 @@ pub trait Sources: Debug + Send + Sync {
 
     /// What is said to a request that is counted against a limit; none for what the limit itself says.
     fn decision(&self) -> Option<Decision>;
+
+    /// Whether no store can be reached.
+    fn has_outage(&self) -> bool;
 }

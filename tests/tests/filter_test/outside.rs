@@ -107,6 +107,15 @@ fn stores_are_filled_before_and_looked_into_afterwards() {
 }
 
 #[test]
+fn in_an_outage_stores_answer_nothing_and_keep_what_they_have() {
+    let text = "config = {}\n[[cases]]\nname = \"a\"\nrequest = { fields = { x-do = \"increment - visits 2 0\" } }\n\
+        store = { visits = 3 }\noutage = true\nexpect = { client = { body = \"Unavailable\" }, store = { visits = 3 } }\n\
+        [[cases.then]]\nrequest = { fields = { x-do = \"get - visits\" } }\nexpect = { client = { body = \"Unavailable\" } }\n\
+        [[cases.then]]\noutage = false\nexpect = { client = { body = \"3\" } }\n";
+    passes("state", text);
+}
+
+#[test]
 fn somebody_else_has_a_lease_until_its_time_is_over() {
     let text = "config = {}\n[[cases]]\nname = \"a\"\nrequest = { fields = { x-do = \"lease - leader 1000\" } }\n\
         store = { leader = { lease = \"5s\" } }\nexpect = { client = { body = \"busy\" } }\n\

@@ -33,6 +33,8 @@ pub struct Setting {
     pub callouts: Vec<CalloutCase>,
     /// What is put in stores before.
     pub stores: Vec<Seed>,
+    /// Whether no store can be reached.
+    pub outage: bool,
 }
 
 /// A clock.
@@ -100,6 +102,9 @@ impl Setting {
             self.callouts = items.into_iter().filter_map(|item| CalloutCase::read(item, chain)).collect();
         }
         self.stores.extend(Seed::read(section, chain));
+        if let Some(outage) = section.take("outage").and_then(Item::boolean) {
+            self.outage = outage.value;
+        }
         self
     }
 

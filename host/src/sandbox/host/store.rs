@@ -20,7 +20,7 @@ impl HostState {
     ) -> Result<Outcome<T>> {
         let _time = host_time();
         self.look(name, key)?;
-        Ok(self.spaces.read(name).and_then(operation))
+        Ok(self.spaces.read(name).and_then(|moment| self.reached(moment)).and_then(operation))
     }
 
     /// Changes something in the space of that name.
@@ -32,7 +32,13 @@ impl HostState {
     ) -> Result<Outcome<T>> {
         let _time = host_time();
         self.look(name, key)?;
-        Ok(self.spaces.write(name).and_then(operation))
+        Ok(self.spaces.write(name).and_then(|moment| self.reached(moment)).and_then(operation))
+    }
+
+    /// In the test of a filter, a store may be out of reach that is in this process.
+    fn reached<T>(&self, reached: T) -> Outcome<T> {
+        let is_out = self.sources.as_ref().is_some_and(|sources| sources.has_outage());
+        if is_out { Err(StoreError::Unavailable) } else { Ok(reached) }
     }
 
     /// Before a key is used: may it be now, and does somebody want to know what is there.
