@@ -9,7 +9,7 @@ use tollgate_filter::prelude::*;
 
 use config::ApiKey;
 
-#[filter(documentation = "README.md", cases = "cases.toml")]
+#[filter(documentation = "README.md", cases = "cases.toml", pure)]
 impl Filter for ApiKey {
     fn check(&mut self) -> Result<(), String> {
         self.prepare()

@@ -8,7 +8,7 @@ use tollgate_filter::prelude::*;
 
 use config::{Changes, Headers};
 
-#[filter(documentation = "README.md", cases = "cases.toml")]
+#[filter(documentation = "README.md", cases = "cases.toml", pure)]
 impl Filter for Headers {
     fn interest(&self) -> Interest {
         let mut interest = Interest::new().request_each(self.request.facts()).response_each(self.response.facts());

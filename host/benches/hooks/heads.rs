@@ -11,7 +11,7 @@ use super::ground::{best, exchange, standard};
 const CALLS: u32 = 20_000;
 
 /// What is measured: a label, a filter, and its configuration.
-const CASES: [(&str, &str, &str); 4] = [
+pub(crate) const CASES: [(&str, &str, &str); 4] = [
     ("headers: no fact, one write", "headers", r#"{"request":{"set":{"x-gateway":"tollgate"}}}"#),
     (
         "headers: three facts read, one write",
@@ -54,7 +54,7 @@ pub(crate) fn run(cache: &ModuleCache) {
     }
 }
 
-fn prepare(cache: &ModuleCache, name: &str, configuration: &str, isolation: Isolation) -> Arc<Filter> {
+pub(crate) fn prepare(cache: &ModuleCache, name: &str, configuration: &str, isolation: Isolation) -> Arc<Filter> {
     let digest = Digest::of(b"demo-key").to_string();
     standard(cache, name, configuration.replace("KEY", &digest), isolation)
 }

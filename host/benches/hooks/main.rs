@@ -10,6 +10,7 @@ mod bodies;
 mod ground;
 mod heads;
 mod imports;
+mod scaling;
 
 use tollgate::sandbox::{ModuleCache, Sandbox};
 
@@ -22,4 +23,5 @@ fn main() {
     heads::run(&cache);
     bodies::run(&cache);
     imports::run(&cache);
+    scaling::run(&cache);
 }

@@ -1,5 +1,6 @@
 //! A worker's own instances of a chain's filters. Never shared between threads, so there is no lock.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use super::policy::Policy;
 use super::shadow::Shadow;
 use super::shared::Shared;
 use super::waiting::Stay;
-use crate::sandbox::{Fault, FaultClass, Instance, Isolation, Seat};
+use crate::sandbox::{Fault, FaultClass, Instance, Isolation, Remembered, Seat};
 use crate::telemetry::{CostMetrics, Figures};
 
 /// The filters of a chain on this worker, in the order of the request.
@@ -36,6 +37,8 @@ pub struct LocalFilter {
     /// How many of its exchanges this worker has open, where that is bounded.
     pub(super) open: Open,
     instances: Instances,
+    /// What its hooks have answered, if that may be remembered.
+    pub(super) remembered: Option<RefCell<Remembered>>,
 }
 
 /// Its exchanges share an instance, or have one each, or each call has one if calls may wait.
@@ -71,7 +74,8 @@ impl LocalFilter {
             Isolation::Shared => Instances::Shared(Shared::new(filter.instance().ok())),
             Isolation::Exchange => Instances::Own(Own::default()),
         };
-        Self { policy, open: Open::default(), instances }
+        let remembered = filter.is_pure().then(RefCell::default);
+        Self { policy, open: Open::default(), instances, remembered }
     }
 
     /// Calls into an instance on behalf of an exchange, which gets a place in one if it has none yet. `place` is empty again

@@ -16,7 +16,7 @@ use super::quarantine::Admittance;
 use super::record::{HookAnswer, HookCall, Record};
 use super::shadow::{self, OnLooker};
 use crate::message::{Body, Exchange, Message, Reply};
-use crate::sandbox::{Carrier, Fault, FaultClass, Found, HeadStep, Instance, Seat, Spent};
+use crate::sandbox::{Carrier, Fault, FaultClass, Found, HeadStep, Instance, Remembered, Seat, Spent};
 use crate::telemetry::{Attribute, CostMetrics, OpenSpan, SpanKind, Trace};
 
 /// What the request hooks decided.
@@ -242,13 +242,44 @@ impl Run {
     /// Calls a filter's head hook. A fault that its policy bypasses counts as `Forward`.
     pub(super) fn head(&self, index: usize, message: Message) -> Result<HeadStep, Denied> {
         let subscription = &self.filter(index).policy.filter.subscription;
+        let remembered = self.remembered(index);
+        if let Some(remembered) = remembered
+            && let Some(step) = self.recall(index, message, remembered)
+        {
+            return self.head_answered(index, step);
+        }
         self.before(index, HookCall::Head(message));
         let shadowed = self.shadow(index, message);
-        let step = self.call(index, |instance, seat, exchange| instance.on_head(seat, message, exchange, subscription));
+        let step = self.call(index, |instance, seat, exchange| {
+            let mut remembered = remembered.map(RefCell::borrow_mut);
+            instance.on_head_remembered(seat, message, exchange, subscription, remembered.as_deref_mut())
+        });
         if let Some(shadowed) = shadowed {
             self.compare(index, message, shadowed, &step);
         }
         self.head_answered(index, step)
+    }
+
+    /// What is remembered of a filter's answers, unless somebody wants to see its hooks called.
+    fn remembered(&self, index: usize) -> Option<&RefCell<Remembered>> {
+        let Link { filter, shadow, .. } = &self.0.filters[index];
+        let remembered = filter.remembered.as_ref()?;
+        let state = self.0.state.borrow();
+        let is_seen = self.0.trace.get().is_some() || filter.policy.recorder.is_some() || shadow.is_some();
+        (!is_seen && !state.exact && !state.places[index].probe).then_some(remembered)
+    }
+
+    /// A head hook's answer without a call, if it is known.
+    fn recall(
+        &self,
+        index: usize,
+        message: Message,
+        remembered: &RefCell<Remembered>,
+    ) -> Option<Result<HeadStep, Fault>> {
+        let policy = &self.filter(index).policy;
+        let step = self.with(|exchange| remembered.borrow_mut().recall(&policy.filter, exchange, message))?;
+        policy.metrics.remembered();
+        Some(step)
     }
 
     /// What comes of a head hook's answer.

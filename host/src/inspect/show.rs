@@ -22,6 +22,9 @@ impl Inspection {
         row(&mut text, "digest", &format!("sha256:{}", self.module.digest));
         row(&mut text, "size", &format!("{} bytes, a {}", self.bytes, self.kind()));
         row(&mut text, "hooks", &self.hooks().map_or_else(|| "known once it is configured".to_owned(), or_none));
+        if self.module.manifest().is_some_and(|manifest| manifest.pure) {
+            row(&mut text, "", "of heads, they are pure: answers to the same facts are remembered");
+        }
         row(&mut text, "imports", &or_none(self.module.imported().map(ToOwned::to_owned).collect()));
         for (index, asked) in self.asks().iter().enumerate() {
             row(&mut text, if index == 0 { "needs" } else { "" }, &asked.shown());

@@ -53,6 +53,8 @@ pub struct Manifest {
     pub description: Option<String>,
     /// The hooks that it has, as methods of the SDK are named.
     pub hooks: Vec<String>,
+    /// Whether what its head hooks answer depends on its configuration and the facts alone.
+    pub pure: bool,
     /// What it needs to be granted.
     pub needs: Vec<NeededGrant>,
     /// What its configuration looks like.
@@ -104,6 +106,8 @@ struct Written {
     #[serde(default)]
     hooks: Vec<String>,
     #[serde(default)]
+    pure: bool,
+    #[serde(default)]
     needs: Vec<needs::Written>,
     #[serde(default)]
     schema: Option<Value>,
@@ -134,6 +138,7 @@ impl Manifest {
             version: written.version,
             description: written.description.filter(|text| !text.is_empty()),
             hooks: written.hooks,
+            pure: written.pure,
             needs: needs::read(written.needs)?,
             schema: written.schema.map(Schema::new).transpose().map_err(ManifestError::Schema)?,
             documentation: written.documentation,

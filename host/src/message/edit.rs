@@ -42,10 +42,10 @@ pub enum EditError {
 }
 
 /// An edit that is known to be possible.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Change(Kind);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Kind {
     Set(HeaderName, HeaderValue),
     Add(HeaderName, HeaderValue),

@@ -24,7 +24,7 @@ pub struct Principal {
 }
 
 /// A change to what is known of an identity.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Detail {
     Issuer(Option<HeaderValue>),
     Scopes(Vec<HeaderValue>),

@@ -335,6 +335,14 @@ impl Filter {
         }
     }
 
+    /// Whether the answers of its head hooks may be remembered: it says that they are pure, and nothing else that happens to an
+    /// exchange makes a difference.
+    #[must_use]
+    pub fn is_pure(&self) -> bool {
+        let is_said = self.module.manifest().is_some_and(|manifest| manifest.pure);
+        is_said && !self.module.suspends && !self.subscription.stateful()
+    }
+
     /// Whether hooks may look at the request's head once it is on its way to the upstream, and before the response's.
     #[must_use]
     pub fn reads_behind_the_head(&self) -> bool {

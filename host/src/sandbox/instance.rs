@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use wasmtime::{ResourceLimiter, Store};
 
-use super::answer::{BodyAnswer, CallError, Changes, HeadAction, HeadAnswer, TrailersAnswer};
+use super::answer::{BodyAnswer, CallError, HeadAction, HeadAnswer, TrailersAnswer};
 use super::bindings::tollgate::filter::types::FieldParam;
 use super::callout::CalloutGrants;
 use super::core;
@@ -19,11 +19,12 @@ use super::found::Found;
 use super::grants::Grants;
 use super::guest::Guest;
 use super::image::{Differs, Image};
-use super::meter::{Meter, Spent};
+use super::meter::{Meter, Spent, host_calls};
 use super::module::Module;
+use super::remembered::Remembered;
 use super::sources::Sources;
 use super::suspend::Desk;
-use crate::message::{EditError, Exchange, Message, Reply};
+use crate::message::{Change, EditError, Exchange, Message, Reply};
 use crate::store::{Limiter, Spaces};
 use crate::telemetry::FilterMetrics;
 
@@ -311,12 +312,32 @@ impl Instance {
         exchange: Box<Exchange>,
         subscription: &Subscription,
     ) -> (Box<Exchange>, Result<HeadStep, Fault>) {
+        self.on_head_remembered(seat, message, exchange, subscription, None)
+    }
+
+    /// As `on_head`; an answer that will be the same for the same facts is remembered.
+    pub fn on_head_remembered(
+        &mut self,
+        seat: Seat,
+        message: Message,
+        exchange: Box<Exchange>,
+        subscription: &Subscription,
+        remembered: Option<&mut Remembered>,
+    ) -> (Box<Exchange>, Result<HeadStep, Fault>) {
         self.packed.pack(subscription.plan(message), &exchange, message);
+        let calls = host_calls();
         let (mut exchange, answer) = self.call_for(seat, message, true, exchange, |guest, store, packed| {
             guest.on_head(store, message, seat.0, packed)
         });
-        let step = answer
-            .and_then(|answer| head_step(answer, &self.store.data().grants, &mut exchange, message, subscription));
+        let grants = &self.store.data().grants;
+        if let Some(remembered) = remembered
+            && let Ok(HeadAnswer { action: HeadAction::Forward, changes }) = &answer
+            && calls == host_calls()
+            && grants.permit(changes).is_ok()
+        {
+            remembered.keep(message, changes);
+        }
+        let step = answer.and_then(|answer| head_step(answer, grants, &mut exchange, message, subscription));
         (exchange, step)
     }
 
@@ -463,7 +484,11 @@ fn instantiate_fault(store: &mut Store<HostState>, error: &wasmtime::Error) -> F
     }
 }
 
-fn apply(changes: Changes, exchange: &mut Exchange, message: Message) -> Result<(), Fault> {
+pub(super) fn apply(
+    changes: impl IntoIterator<Item = Change>,
+    exchange: &mut Exchange,
+    message: Message,
+) -> Result<(), Fault> {
     make_all(changes, |change| change.make(exchange, message))
 }
 
@@ -481,7 +506,10 @@ pub(super) fn trailers_step(
 }
 
 /// Makes changes that have all been found possible: a filter that is bypassed for a fault leaves no trace.
-fn make_all(changes: Changes, make: impl FnMut(crate::message::Change) -> Result<(), EditError>) -> Result<(), Fault> {
+fn make_all(
+    changes: impl IntoIterator<Item = Change>,
+    make: impl FnMut(Change) -> Result<(), EditError>,
+) -> Result<(), Fault> {
     changes.into_iter().try_for_each(make).map_err(|error| Fault::new(FaultClass::Answer, error.to_string()))
 }
 

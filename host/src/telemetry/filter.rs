@@ -18,7 +18,8 @@ const QUARANTINES: usize = 2;
 const QUARANTINED: usize = 3;
 const RECYCLED: usize = 4;
 const REFUSED: usize = 5;
-const FIRST_FAULT: usize = 6;
+const REMEMBERED: usize = 6;
+const FIRST_FAULT: usize = 7;
 
 /// Counters of one policy's filter.
 #[derive(Debug, Default)]
@@ -49,6 +50,11 @@ impl FilterMetrics {
     /// A hook was called.
     pub fn called(&self) {
         self.counters.add(CALLS, 1);
+    }
+
+    /// A hook was not called, as its answer was remembered.
+    pub fn remembered(&self) {
+        self.counters.add(REMEMBERED, 1);
     }
 
     /// A hook answered the client itself.
@@ -103,6 +109,11 @@ pub(super) fn render_filters(page: &mut Page, filters: &[(String, Arc<FilterMetr
         (REFUSED, names::FILTER_REFUSED, "exchanges answered with 503 because the policy had as many as it may have"),
         (RECYCLED, names::FILTER_RECYCLED, "instances replaced for their age or memory, by policy"),
         (CALLS, names::FILTER_CALLS, "hooks called, by policy"),
+        (
+            REMEMBERED,
+            names::FILTER_REMEMBERED,
+            "hooks not called as the answer to the same facts was remembered, by policy",
+        ),
         (REPLIES, names::FILTER_REPLIES, "replies made by filters, by policy"),
         (QUARANTINES, names::FILTER_QUARANTINES, "how often a policy was put in quarantine for its faults"),
         (QUARANTINED, names::FILTER_QUARANTINED, "exchanges that a policy in quarantine has not seen"),

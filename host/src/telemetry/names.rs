@@ -23,6 +23,7 @@ pub(super) const TRACE_SPANS: &str = "tollgate_trace_spans_total";
 pub(super) const RESPONSES: &str = "tollgate_responses_total";
 pub(super) const DURATION: &str = "tollgate_exchange_duration_seconds";
 pub(super) const FILTER_CALLS: &str = "tollgate_filter_calls_total";
+pub(super) const FILTER_REMEMBERED: &str = "tollgate_filter_remembered_total";
 pub(super) const FILTER_REPLIES: &str = "tollgate_filter_replies_total";
 pub(super) const FILTER_FAULTS: &str = "tollgate_filter_faults_total";
 pub(super) const FILTER_QUARANTINES: &str = "tollgate_filter_quarantines_total";
@@ -80,6 +81,7 @@ pub(super) const TRIAL_CPU: &str = "tollgate_trial_cpu_seconds";
 /// What filters cannot define.
 pub(super) const OF_FILTERS: &[&str] = &[
     FILTER_CALLS,
+    FILTER_REMEMBERED,
     FILTER_REPLIES,
     FILTER_FAULTS,
     FILTER_QUARANTINES,

@@ -24,6 +24,10 @@ use self::manifest::Arguments;
 ///   `clock` and `random` have no name; `callouts`, `read`, `secrets`, `store` and `write` have one, unless the configuration
 ///   says it.
 /// - `uses(…)`: the same for what it can do without.
+/// - `pure`: what the head hooks answer depends on nothing but the configuration and the facts that they subscribe to, so that the
+///   gateway may remember answers and give them again without a call. Not for a filter that counts, keeps something between
+///   exchanges in memory, or writes lines of log that are to be there each time. What a hook came to with the help of the gateway
+///   (clocks, random numbers, secrets, stores, metrics, the exchange itself) is never remembered, nor is a reply.
 /// - `schema = "schema.json"`: the JSON Schema of the configuration, where it cannot be derived.
 #[proc_macro_attribute]
 pub fn filter(arguments: TokenStream, item: TokenStream) -> TokenStream {

@@ -25,6 +25,7 @@ pub(crate) struct Arguments {
     schema: Option<LitStr>,
     cases: Option<LitStr>,
     needs: Vec<Need>,
+    is_pure: bool,
 }
 
 struct Need {
@@ -43,10 +44,11 @@ impl Parse for Arguments {
                 "documentation" => arguments.documentation = Some(file(input)?),
                 "schema" => arguments.schema = Some(file(input)?),
                 "cases" => arguments.cases = Some(file(input)?),
+                "pure" => arguments.is_pure = true,
                 "needs" => arguments.needs.extend(needs(input, false)?),
                 "uses" => arguments.needs.extend(needs(input, true)?),
                 _ => {
-                    let message = "write documentation, schema or cases = \"FILE\", needs(…) or uses(…)";
+                    let message = "write documentation, schema or cases = \"FILE\", needs(…), uses(…) or pure";
                     return Err(Error::new(key.span(), message));
                 }
             }
@@ -103,6 +105,7 @@ impl Arguments {
         let documentation = self.documentation.as_ref().map(|file| contents(file, &quote!(include_str)));
         let documentation = documentation.map_or_else(|| quote!(Json::Nothing), |text| quote!(Json::Text(#text)));
         let needs = self.needs.iter().map(Need::json);
+        let pure = if self.is_pure { quote!(Json::Raw("true")) } else { quote!(Json::Nothing) };
         quote!({
             use ::tollgate_filter::manifest::{Json, Object, Of, Unknown as _};
             &Object {
@@ -113,6 +116,7 @@ impl Arguments {
                     ("version", Json::text(option_env!("CARGO_PKG_VERSION"))),
                     ("description", Json::text(option_env!("CARGO_PKG_DESCRIPTION"))),
                     ("hooks", Json::List(&[#(Json::Text(#hooks.name())),*])),
+                    ("pure", #pure),
                     ("needs", Json::List(&[#(#needs),*])),
                     ("schema", #schema),
                     ("documentation", #documentation),

@@ -6,6 +6,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use wasmtime::{Result, bail};
 
 use crate::sandbox::instance::HostState;
+use crate::sandbox::meter::host_time;
 
 /// Where the monotonic clock of all filters begins.
 static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -13,6 +14,7 @@ static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
 impl HostState {
     /// Nanoseconds since the Unix epoch.
     pub(in crate::sandbox) fn wall_clock(&self) -> Result<u64> {
+        let _time = host_time();
         self.may_use_clocks()?;
         if let Some(sources) = &self.sources {
             return Ok(sources.wall_clock());
@@ -22,6 +24,7 @@ impl HostState {
 
     /// Nanoseconds since some moment of this process.
     pub(in crate::sandbox) fn monotonic_clock(&self) -> Result<u64> {
+        let _time = host_time();
         self.may_use_clocks()?;
         if let Some(sources) = &self.sources {
             return Ok(sources.monotonic_clock());

@@ -4,6 +4,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 use wasmtime::{Result, bail};
 
 use crate::sandbox::instance::HostState;
+use crate::sandbox::meter::host_time;
 
 /// How many bytes there are at once.
 const MOST: u32 = 1 << 10;
@@ -11,6 +12,7 @@ const MOST: u32 = 1 << 10;
 impl HostState {
     /// So many random bytes.
     pub(in crate::sandbox) fn random_bytes(&self, count: u32) -> Result<Vec<u8>> {
+        let _time = host_time();
         if !self.grants.random {
             bail!("the policy is not granted random numbers; write grants = {{ random = true }}");
         }
