@@ -34,6 +34,7 @@ mod raw_filter;
 mod recorder;
 mod redis;
 mod registry;
+mod server;
 mod tls;
 mod upstream;
 mod wire;

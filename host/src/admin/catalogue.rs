@@ -64,7 +64,7 @@ fn html(listing: &Listing, wanted: &Wanted) -> String {
     if !listing.teams.is_empty() {
         put(
             &mut text,
-            "<h2>Teams</h2><table><tr><th>Name<th>Requests<th>Policies<th>Routes<th>Upstreams<th>Grants<th>Quota</tr>",
+            "<h2>Teams</h2><table><tr><th>Name<th>Requests<th>Policies<th>Routes<th>Upstreams<th>Registries<th>Grants<th>Quota</tr>",
         );
         listing.teams.iter().for_each(|team| put(&mut text, &team_row(team)));
         put(&mut text, "</table>");
@@ -109,6 +109,7 @@ fn team_row(team: &TeamRow) -> String {
         escape(&team.policies.join(", ")),
         routes.collect::<Vec<_>>().join("<br>"),
         escape(&team.upstreams.join(", ")),
+        escape(&team.registries.join(", ")),
         team.grants.as_object().map(|_| escape(&team.grants.to_string())).unwrap_or_default(),
         quota.collect::<Vec<_>>().join("<br>"),
     ])

@@ -1,4 +1,4 @@
-//! Finds the code that a policy's `filter` stands for: a module of the policies directory, or a bundled filter.
+//! Finds the code that a policy's `filter` stands for: a module of the policies directory or of the catalogue, or a bundled filter.
 
 use std::{
     collections::BTreeMap,
@@ -15,14 +15,23 @@ use crate::oci::Reference;
 /// What a `filter` may stand for.
 #[derive(Debug, Clone)]
 pub(super) struct Filters<'a> {
-    modules: BTreeMap<String, PathBuf>,
+    modules: BTreeMap<String, FilterSource>,
     bundled: &'a [&'a str],
 }
 
 impl<'a> Filters<'a> {
     /// The modules of a directory by stem, and the bundled filters.
     pub(super) fn new(modules: BTreeMap<String, PathBuf>, bundled: &'a [&'a str]) -> Self {
-        Self { modules, bundled }
+        let module = |(name, path): (String, PathBuf)| (name.clone(), FilterSource::Module { name, path });
+        Self { modules: modules.into_iter().map(module).collect(), bundled }
+    }
+
+    /// With these that have names besides; those that are there win.
+    pub(super) fn with(mut self, shared: &BTreeMap<String, FilterSource>) -> Self {
+        for (name, source) in shared {
+            self.modules.entry(name.clone()).or_insert_with(|| source.clone());
+        }
+        self
     }
 
     /// The code of a name that is written: a module wins over a bundled filter.
@@ -57,8 +66,7 @@ impl<'a> Filters<'a> {
     }
 
     fn module(&self, name: &str) -> Option<FilterSource> {
-        let path = self.modules.get(name)?;
-        Some(FilterSource::Module { name: name.to_owned(), path: path.clone() })
+        self.modules.get(name).cloned()
     }
 
     fn bundled(&self, name: &str) -> Option<FilterSource> {

@@ -32,6 +32,7 @@ mod names;
 mod network;
 mod on_fault;
 mod overload;
+mod places;
 mod policies;
 mod policy_dir;
 mod policy_file;
@@ -85,6 +86,7 @@ pub use self::{
     network::Network,
     on_fault::{FaultAnswer, OnFault},
     overload::Overload,
+    places::PlacePattern,
     problem::Problem,
     quarantine::Quarantine,
     redis::{Redis, Secret},

@@ -350,7 +350,7 @@ pub enum FilterSource {
     },
     /// A module in a registry, or in a bundle.
     Pulled {
-        /// The last part of the repository's name.
+        /// The last part of the repository's name, or what the catalogue calls it.
         name: String,
         /// Where it is.
         reference: Reference,
@@ -370,11 +370,29 @@ impl FilterSource {
         }
     }
 
+    /// The same by another name.
+    pub(super) fn called(self, name: &str) -> Self {
+        let name = name.to_owned();
+        match self {
+            Self::Module { path, .. } => Self::Module { name, path },
+            Self::Pulled { reference, .. } => Self::Pulled { name, reference },
+            Self::Bundled { .. } => Self::Bundled { name },
+        }
+    }
+
     /// The module's file, if it has one.
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::Module { path, .. } => Some(path),
             Self::Pulled { .. } | Self::Bundled { .. } => None,
+        }
+    }
+
+    /// Whether it is the same code, whatever it is called where that is elsewhere.
+    pub fn is(&self, other: &Self) -> bool {
+        match (self.reference(), other.reference()) {
+            (Some(one), Some(other)) => one == other,
+            _ => self == other,
         }
     }
 

@@ -46,9 +46,8 @@ impl Policies {
             None => Some(PolicyDir::default()),
         };
         let is_complete = dir.is_some();
-        let mut modules = shared.clone();
-        modules.extend(dir.iter().flat_map(PolicyDir::modules));
-        let filters = Filters::new(modules, bundled);
+        let modules = dir.as_ref().map(PolicyDir::modules).unwrap_or_default();
+        let filters = Filters::new(modules, bundled).with(&shared);
         let inline = |(name, table)| Inline::new(files, name, table, &filters, is_complete, report);
         let inline: Vec<Inline> = tables.into_iter().map(inline).collect();
         let of_catalogue = catalogue.into_iter().flat_map(Catalogue::used);

@@ -1,12 +1,11 @@
 //! A policy again from its entry as it was written once.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::Value;
 
 use super::{
-    FilterSource, Lines, Place, Policy, Problem, document::Document, filters, policy_file::PolicyTable,
-    toml_text::toml_text,
+    FilterSource, Lines, Place, Policy, Problem, document::Document, policy_file::PolicyTable, toml_text::toml_text,
 };
 use crate::oci::Reference;
 
@@ -19,8 +18,10 @@ pub struct WrittenPolicy {
     pub written: Value,
     /// The name of its module, or of the bundled filter.
     pub filter: String,
-    /// The file that the module was in, unless it was a bundled one.
+    /// The file that the module was in, if it was in one.
     pub path: Option<PathBuf>,
+    /// Where it was fetched from, if it was.
+    pub reference: Option<Reference>,
     /// Where it was written.
     pub place: Place,
 }
@@ -34,6 +35,7 @@ impl WrittenPolicy {
             written: policy.written.clone(),
             filter: policy.filter.name().to_owned(),
             path: policy.filter.path().map(ToOwned::to_owned),
+            reference: policy.filter.reference().cloned(),
             place: policy.place.clone(),
         }
     }
@@ -49,16 +51,13 @@ impl WrittenPolicy {
         let table = document.parse().map(PolicyTable::read);
         let problems = document.report.into_problems();
         let name = self.filter.clone();
-        let folder = self.place.file.parent().unwrap_or(Path::new(""));
-        let pulled = table.as_ref().and_then(|table| table.filter.as_ref()).filter(|at| Reference::is_meant(&at.value));
-        let pulled = pulled.and_then(|at| filters::pulled(&at.value, folder).ok());
-        let filter = match &self.path {
-            _ if pulled.is_some() => pulled,
-            Some(path) => Some(FilterSource::Module { name, path: path.clone() }),
-            None => Some(FilterSource::Bundled { name }),
+        let filter = match (&self.reference, &self.path) {
+            (Some(reference), _) => FilterSource::Pulled { name, reference: reference.clone() },
+            (None, Some(path)) => FilterSource::Module { name, path: path.clone() },
+            (None, None) => FilterSource::Bundled { name },
         };
-        match (table, filter) {
-            (Some(table), Some(filter)) if problems.is_empty() => {
+        match table {
+            Some(table) if problems.is_empty() => {
                 let policy = table.build(self.name.clone(), filter, self.place.clone());
                 // The text is another one, so its lines mean nothing.
                 let (place, grants_place) = (self.place.clone(), self.place.clone());

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    Place,
+    Place, PlacePattern, places,
     report::{At, Report, Wrong},
     section::{Item, Section},
 };
@@ -29,7 +29,7 @@ pub struct Trust {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum About {
     /// `registries`: repositories, and bundles.
-    Registries(Vec<String>),
+    Registries(Vec<PlacePattern>),
     /// `files`: modules in files.
     Files(Vec<PathBuf>),
 }
@@ -58,8 +58,7 @@ impl Trust {
     #[must_use]
     pub fn is_about(&self, place: &oci::Place) -> bool {
         let About::Registries(patterns) = &self.about else { return false };
-        let place = place.to_string();
-        patterns.iter().any(|pattern| matches(pattern, &place))
+        patterns.iter().any(|pattern| pattern.matches(place))
     }
 
     /// Whether it is about a module in that file.
@@ -67,15 +66,7 @@ impl Trust {
     pub fn is_about_file(&self, path: &Path) -> bool {
         let About::Files(patterns) = &self.about else { return false };
         let path = path.to_string_lossy();
-        patterns.iter().any(|pattern| matches(&pattern.to_string_lossy(), &path))
-    }
-}
-
-/// A pattern is all of it, or what it begins with and a star.
-fn matches(pattern: &str, text: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(start) => text.starts_with(start),
-        None => pattern == text,
+        patterns.iter().any(|pattern| places::matches(&pattern.to_string_lossy(), &path))
     }
 }
 
@@ -97,10 +88,8 @@ impl TrustTable {
     pub(super) fn check(self, folder: &Path, report: &Report) -> Option<(Trust, Vec<PathBuf>)> {
         let about = match (self.registries, self.files) {
             (Some(registries), None) => {
-                for at in &registries {
-                    let _ = report.good(at, check_pattern(&at.value));
-                }
-                About::Registries(registries.into_iter().map(|at| below(&at.value, folder)).collect())
+                let pattern = |at: &At<String>| report.good(at, PlacePattern::parse(&at.value, folder));
+                About::Registries(registries.iter().filter_map(pattern).collect())
             }
             (None, Some(files)) => About::Files(files.into_iter().map(|at| folder.join(at.value)).collect()),
             _ => {
@@ -117,28 +106,6 @@ impl TrustTable {
         let keys = self.keys.iter().filter_map(|at| report.good(at, read_key(&at.value, folder))).collect();
         let place = Place { file: report.file().to_owned(), line: Some(self.place.line), key: Some(self.place.key) };
         Some((Trust { about, keys, unsigned: self.unsigned.unwrap_or(Unsigned::Refuse), place }, files))
-    }
-}
-
-/// A pattern about bundles has a path.
-fn below(pattern: &str, folder: &Path) -> String {
-    match pattern.strip_prefix("oci:") {
-        Some(path) => format!("oci:{}", folder.join(path).display()),
-        None => pattern.to_owned(),
-    }
-}
-
-fn check_pattern(pattern: &str) -> Result<(), Wrong> {
-    let start = pattern.strip_suffix('*').unwrap_or(pattern);
-    // `ghcr.io/acme*` would be about `ghcr.io/acme-but-not-really/…` as well.
-    let is_whole = start.is_empty() || start.ends_with('/') || start.len() == pattern.len();
-    let is_plain = !start.contains('*') && !start.starts_with("oci://") && !start.contains('@');
-    match is_whole && is_plain {
-        true => Ok(()),
-        false => Err((
-            format!("{pattern:?} is no pattern of repositories"),
-            "write \"ghcr.io/acme/jwt\", \"ghcr.io/acme/*\", \"oci:bundles/*\" or \"*\"".to_owned(),
-        )),
     }
 }
 
@@ -162,20 +129,6 @@ fn read_unsigned(item: Item<'_>) -> Option<Unsigned> {
         other => {
             report.at(&at, format!("{other:?} is not known"), "write \"refuse\" or \"warn\"");
             None
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pattern_is_about_whole_parts() {
-        assert!(matches("ghcr.io/acme/*", "ghcr.io/acme/a/b") && !matches("ghcr.io/acme/*", "ghcr.io/acme-b/a"));
-        assert!(matches("*", "a.b/c") && matches("a.b/c", "a.b/c") && !matches("a.b/c", "a.b/c/d"));
-        for wrong in ["ghcr.io/acme*", "ghcr.io/*/a", "oci://ghcr.io/a", "a.b/c@sha256:1"] {
-            assert!(check_pattern(wrong).is_err(), "{wrong}");
         }
     }
 }

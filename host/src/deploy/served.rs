@@ -8,6 +8,7 @@ use super::record::now;
 use super::state::{Kept, Served, State};
 use super::{Deploy, Shelf, Version};
 use crate::config::{Policy, Recording, WrittenPolicy};
+use crate::oci::Reference;
 
 /// A policy as it serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,7 +123,8 @@ impl Deploy {
         let entry = shelf.blobs.get(&kept.entry).map_err(unreadable)?;
         let written = serde_json::from_slice(&entry).map_err(|error| unreadable(error.into()))?;
         let (name, filter, path, place) = (policy.to_owned(), kept.filter.clone(), kept.path.clone(), kept.place());
-        let restored = WrittenPolicy { name, written, filter, path, place }.restore();
+        let reference = kept.reference.as_deref().map(Reference::parse).transpose()?;
+        let restored = WrittenPolicy { name, written, filter, path, reference, place }.restore();
         let policy = restored.map_err(|problems| {
             let told: Vec<_> = problems.iter().map(|problem| problem.message.clone()).collect();
             format!("version {version} of {policy:?} is not understood any more: {}", told.join("; "))
@@ -192,6 +194,7 @@ fn keep(shelf: &Shelf, fresh: &Fresh) -> io::Result<Kept> {
         entry: shelf.blobs.put(&entry)?,
         filter: fresh.policy.filter.clone(),
         path: fresh.policy.path.clone(),
+        reference: fresh.policy.reference.as_ref().map(ToString::to_string),
         file: place.file,
         line: place.line,
         key: place.key,

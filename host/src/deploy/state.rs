@@ -69,9 +69,12 @@ pub(super) struct Kept {
     pub(super) entry: String,
     /// The name of the filter.
     pub(super) filter: String,
-    /// Where the module was; not that of a bundled filter.
+    /// Where the module was, if it was in a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) path: Option<PathBuf>,
+    /// Where it was fetched from, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) reference: Option<String>,
     /// Where the entry was written.
     pub(super) file: PathBuf,
     #[serde(default, skip_serializing_if = "Option::is_none")]

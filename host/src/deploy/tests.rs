@@ -40,6 +40,7 @@ mod states {
             entry: format!("entry-{number}"),
             filter: "a".into(),
             path: None,
+            reference: None,
             file: "a.toml".into(),
             line: None,
             key: None,

@@ -146,7 +146,9 @@ fn silent(source: FilterSource) -> Result<Policy, String> {
     let path = source.path().map(ToOwned::to_owned);
     let place = Place { file: path.clone().unwrap_or_default(), line: None, key: None };
     let (name, filter) = (source.name().to_owned(), source.name().to_owned());
-    WrittenPolicy { name, written: serde_json::json!({}), filter, path, place }.restore().map_err(lines)
+    WrittenPolicy { name, written: serde_json::json!({}), filter, path, reference: None, place }
+        .restore()
+        .map_err(lines)
 }
 
 fn fit_of(file: &Path, name: &str, module: &Module) -> Result<Fit, String> {

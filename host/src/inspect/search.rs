@@ -20,7 +20,7 @@ pub fn search(file: Option<&Path>, words: &[String], team: Option<&str>) -> Resu
             // Routes of teams that are no good are nobody's business here.
             let files = Files::on_disk_after(&Recording::default());
             let config = config::load_from(&files, &source, &Overrides::default(), &bundled::names()).map_err(lines)?;
-            Listing::of(&config)
+            Listing::of(&config, None)
         }
     };
     if let Some(unknown) = team.filter(|team| !listing.teams.iter().any(|known| known.name == *team)) {

@@ -25,7 +25,7 @@ pub use self::auth::Challenge;
 pub use self::digest::Digest;
 pub use self::key::{PrivateKey, PublicKey};
 pub use self::manifest::{Descriptor, Manifest};
-pub use self::reference::{Place, Reference};
+pub use self::reference::{Place, Reference, plain_path};
 pub use self::repository::{Fetched, Repository, Selector};
 pub use self::signature::{Refusal, Signature, Signed, sign, sign_file, verify, verify_file};
 

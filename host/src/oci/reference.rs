@@ -1,7 +1,7 @@
 //! Names of filters: `oci://HOST/REPOSITORY:TAG@DIGEST` in a registry, `oci:PATH:TAG@DIGEST` in a bundle.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::Digest;
 
@@ -82,11 +82,11 @@ impl Reference {
         Ok(Self { place: Place::Bundle(PathBuf::from(path)), tag: tag.map(ToOwned::to_owned), digest })
     }
 
-    /// The same with the path of a bundle below a folder, unless it is absolute.
+    /// The same with the path of a bundle below a folder, unless it is absolute, and without detours.
     #[must_use]
     pub fn below(self, folder: &Path) -> Self {
         match self.place {
-            Place::Bundle(path) => Self { place: Place::Bundle(folder.join(path)), ..self },
+            Place::Bundle(path) => Self { place: Place::Bundle(plain_path(&folder.join(path))), ..self },
             Place::Registry { .. } => self,
         }
     }
@@ -135,6 +135,23 @@ impl fmt::Display for Place {
             Self::Bundle(path) => write!(f, "oci:{}", path.display()),
         }
     }
+}
+
+/// A path without what leads out of folders again, as far as its text says.
+#[must_use]
+pub fn plain_path(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir if matches!(plain.components().next_back(), Some(Component::Normal(_))) => {
+                plain.pop();
+            }
+            Component::ParentDir if plain.has_root() => {}
+            Component::CurDir => {}
+            part => plain.push(part),
+        }
+    }
+    plain
 }
 
 fn split_digest(text: &str) -> Result<(&str, Option<Digest>), String> {

@@ -152,7 +152,7 @@ impl Builder {
             kept_certificates: kept,
             kept_secrets,
             statuses,
-            catalogue: config.catalogue.is_some().then(|| Listing::of(config)),
+            catalogue: config.catalogue.is_some().then(|| Listing::of(config, self.policies.pulls.as_deref())),
         };
         Ok(Built { snapshot: Arc::new(snapshot), problems, fresh: std::mem::take(&mut self.policies.fresh) })
     }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::bundled;
 use crate::config::{Catalogue, Config, FilterSource, Problem, SharedFilter, Team, Visibility};
 use crate::manifest::{Carried, Manifest};
+use crate::pull::Pulls;
 use crate::sandbox::Module;
 
 /// The catalogue, to be searched and shown.
@@ -35,7 +36,7 @@ pub struct FilterRow {
     pub visibility: Value,
     /// Where there is more to read.
     pub documentation: Option<String>,
-    /// Where its code is.
+    /// Where its code is: a file, a reference, or `bundled`.
     pub module: String,
     /// What it needs to be granted.
     pub needs: Vec<Need>,
@@ -84,6 +85,8 @@ pub struct TeamRow {
     pub names: Vec<String>,
     /// The requests that are its own.
     pub requests: String,
+    /// Where its policies may have modules from, besides what is in the catalogue.
+    pub registries: Vec<String>,
     /// Where its routes may send to.
     pub upstreams: Vec<String>,
     /// Policies of the platform that its routes may have.
@@ -103,12 +106,12 @@ pub struct TeamRow {
 }
 
 impl Listing {
-    /// Of a configuration.
+    /// Of a configuration; of modules that are elsewhere, what those say of themselves that are here.
     #[must_use]
-    pub fn of(config: &Config) -> Self {
+    pub fn of(config: &Config, pulls: Option<&Pulls>) -> Self {
         let Some(catalogue) = &config.catalogue else { return Self::of_bundled(Some(config), &[]) };
         let mut listing = Self::of_bundled(Some(config), &catalogue.filters);
-        listing.filters.extend(catalogue.filters.iter().map(|filter| FilterRow::shared(filter, config)));
+        listing.filters.extend(catalogue.filters.iter().map(|filter| FilterRow::shared(filter, config, pulls)));
         listing.filters.sort_by(|one, other| one.name.cmp(&other.name));
         listing.teams = catalogue.teams.iter().map(|team| TeamRow::of(team, config)).collect();
         listing
@@ -141,7 +144,7 @@ impl Listing {
 }
 
 impl FilterRow {
-    fn shared(filter: &SharedFilter, config: &Config) -> Self {
+    fn shared(filter: &SharedFilter, config: &Config, pulls: Option<&Pulls>) -> Self {
         let teams = match &filter.visibility {
             Visibility::All => None,
             Visibility::Owner => Some(filter.owner.iter().cloned().collect()),
@@ -159,12 +162,12 @@ impl FilterRow {
             version: filter.version.as_ref().map(|(version, _)| version.clone()),
             ..Self::of(&filter.name, &filter.source, Some(config))
         };
-        Self { visibility, teams, ..row }.with_manifest(&filter.source)
+        Self { visibility, teams, ..row }.with_manifest(&filter.source, pulls)
     }
 
     fn bundled(name: &str, config: Option<&Config>) -> Self {
         let source = FilterSource::Bundled { name: name.to_owned() };
-        Self::of(name, &source, config).with_manifest(&source)
+        Self::of(name, &source, config).with_manifest(&source, None)
     }
 
     fn of(name: &str, source: &FilterSource, config: Option<&Config>) -> Self {
@@ -175,7 +178,7 @@ impl FilterRow {
             owner: None,
             visibility: json!("all"),
             documentation: None,
-            module: source.path().map_or_else(|| "bundled".to_owned(), |path| path.display().to_string()),
+            module: place_of(source),
             needs: Vec::new(),
             attached: config.map(|config| attached(source, config)).unwrap_or_default(),
             problem: None,
@@ -184,8 +187,8 @@ impl FilterRow {
     }
 
     /// What the catalogue does not say is as the manifest has it.
-    fn with_manifest(mut self, source: &FilterSource) -> Self {
-        let manifest = match manifest_of(source) {
+    fn with_manifest(mut self, source: &FilterSource, pulls: Option<&Pulls>) -> Self {
+        let manifest = match manifest_of(source, pulls) {
             Ok(Some(manifest)) => manifest,
             Ok(None) => return self,
             Err(problem) => return Self { problem: Some(problem), ..self },
@@ -223,6 +226,7 @@ impl TeamRow {
             contact: team.contact.clone(),
             names: team.policies.iter().map(|pattern| pattern.text()).collect(),
             requests: team.requests(),
+            registries: team.registries.iter().map(|pattern| pattern.text().to_owned()).collect(),
             upstreams: team.upstreams.iter().map(|pattern| pattern.text()).collect(),
             attach: team.attach.iter().map(|pattern| pattern.text()).collect(),
             require: team.require.clone(),
@@ -238,7 +242,7 @@ impl TeamRow {
 fn attached(source: &FilterSource, config: &Config) -> Vec<Attached> {
     let team_of = |name: &str| config.catalogue.as_deref().and_then(|catalogue: &Catalogue| catalogue.team_of(name));
     let policies = config.policies.iter().filter_map(|entry| entry.policy.as_ref().ok());
-    let policies = policies.filter(|policy| policy.filter == *source);
+    let policies = policies.filter(|policy| policy.filter.is(source));
     let on = |name: &str| {
         let routes = config.routes.iter().filter(|route| route.policies.iter().any(|policy| policy == name));
         routes.map(|route| route.name.clone()).collect()
@@ -252,10 +256,21 @@ fn attached(source: &FilterSource, config: &Config) -> Vec<Attached> {
         .collect()
 }
 
+fn place_of(source: &FilterSource) -> String {
+    match source {
+        FilterSource::Module { path, .. } => path.display().to_string(),
+        FilterSource::Pulled { reference, .. } => reference.to_string(),
+        FilterSource::Bundled { .. } => "bundled".to_owned(),
+    }
+}
+
 /// What a module says about itself; nothing of it is compiled or run.
-fn manifest_of(source: &FilterSource) -> Result<Option<Manifest>, String> {
+fn manifest_of(source: &FilterSource, pulls: Option<&Pulls>) -> Result<Option<Manifest>, String> {
     let content = match source {
-        FilterSource::Pulled { .. } => return Ok(None),
+        FilterSource::Pulled { reference, .. } => match pulls.and_then(|pulls| pulls.get(reference).ok()) {
+            Some(pulled) => pulled.module,
+            None => return Ok(None),
+        },
         FilterSource::Bundled { name } => bundled::module(name).map(<[u8]>::to_vec).unwrap_or_default(),
         FilterSource::Module { path, .. } => {
             let told = |error: std::io::Error| format!("its module cannot be read: {error}");

@@ -6,6 +6,7 @@ mod filters;
 mod life;
 mod listing;
 mod refusals;
+mod registries;
 
 use tollgate_tests::{Request, Response, RunningGateway, TestGateway, Upstream};
 

@@ -1,9 +1,10 @@
 //! Holds one policy to what its team may have.
 
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use super::{Catalogue, NamePattern, Team};
-use crate::config::{FieldPattern, FilterSource, Grant, Place, Policy, Problem, section::join, units};
+use crate::config::{FieldPattern, FilterSource, Grant, Place, PlacePattern, Policy, Problem, section::join, units};
+use crate::oci::plain_path;
 
 /// Fields that no star means.
 const CREDENTIALS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
@@ -22,6 +23,7 @@ pub(super) fn hold(catalogue: &Catalogue, team: &Team, policy: &mut Policy) -> V
     let is_bundled = matches!(policy.filter, FilterSource::Bundled { .. });
     let mut bounds =
         Bounds { catalogue, team, grants_place: policy.grants_place.clone(), is_bundled, problems: Vec::new() };
+    bounds.source(policy);
     bounds.named(policy);
     bounds.switches(policy);
     let (read, write) = (&team.grants.read, &team.grants.write);
@@ -33,6 +35,20 @@ pub(super) fn hold(catalogue: &Catalogue, team: &Team, policy: &mut Policy) -> V
 }
 
 impl Bounds<'_> {
+    /// Where its module comes from, if that is a registry or a bundle and not a filter of the catalogue.
+    fn source(&mut self, policy: &Policy) {
+        let Some(reference) = policy.filter.reference() else { return };
+        let is_shared = self.catalogue.filters.iter().any(|filter| filter.source.is(&policy.filter));
+        if is_shared || self.team.registries.iter().any(|pattern| pattern.encloses(&reference.place)) {
+            return;
+        }
+        let message = format!("the team {:?} may have no modules from {}", self.team.name, reference.place);
+        let may: Vec<_> = self.team.registries.iter().map(PlacePattern::text).collect();
+        let may = if may.is_empty() { String::new() } else { format!("name one from {}, or ", may.join(", ")) };
+        let remedy = format!("{may}name a filter of the catalogue, or have it added to {}", self.says("registries"));
+        self.problems.push(policy.source_problem(message, remedy));
+    }
+
     /// Grants of names: upstreams, secrets, stores.
     fn named(&mut self, policy: &Policy) {
         let (grants, most) = (&policy.grants, &self.team.grants);
@@ -188,17 +204,8 @@ fn beside(grants: &Place, key: &str) -> String {
     table.map_or_else(|| key.to_owned(), |table| format!("{table}.{key}"))
 }
 
-/// Without what leads out of folders again, as far as the text says.
-fn absolute(path: &Path) -> std::path::PathBuf {
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let mut plain = std::path::PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::ParentDir => drop(plain.pop()),
-            part => plain.push(part),
-        }
-    }
-    plain
+fn absolute(path: &Path) -> PathBuf {
+    plain_path(&std::path::absolute(path).unwrap_or_else(|_| path.to_owned()))
 }
 
 fn matches(pattern: &str, name: &str) -> bool {

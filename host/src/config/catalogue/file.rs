@@ -6,13 +6,14 @@ use serde_json::Value;
 
 use super::{Area, Catalogue, NamePattern, Quota, SharedFilter, Team, Visibility, area};
 use crate::config::{
-    Files, FilterSource, Place,
+    Files, FilterSource, Place, PlacePattern,
     document::Document,
     file::named,
     filters, grants, names, policy_file,
     report::{At, Report, Wrong},
     section::{Item, Section},
 };
+use crate::oci::Reference;
 
 /// Where things are that the catalogue is about.
 pub(in crate::config) struct Around<'a> {
@@ -99,6 +100,7 @@ fn team(name: At<String>, mut section: Section<'_>, folder: &Path, around: &Arou
         attach: patterns(&mut section, "attach").unwrap_or_default(),
         require: names_of(&mut section, "require"),
         upstreams: patterns(&mut section, "upstreams").unwrap_or_default(),
+        registries: registries(&mut section, folder),
         area: section.take("routes").and_then(read_area),
         grants: grants.and_then(Item::section).map(grants::read).unwrap_or_default(),
         written_grants,
@@ -137,7 +139,8 @@ fn filter(name: At<String>, mut section: Section<'_>, folder: &Path, around: &Ar
         None if report.has(&format!("{}.module", name.key)) => None,
         None => {
             let message = format!("there is no bundled filter {:?}", name.value);
-            report.at(&name, message, "add module = \"PATH.wasm\", relative to the catalogue");
+            let remedy = "add module = \"PATH.wasm\", relative to the catalogue, or \"oci://HOST/REPOSITORY:TAG\"";
+            report.at(&name, message, remedy);
             None
         }
     };
@@ -168,12 +171,11 @@ fn filter(name: At<String>, mut section: Section<'_>, folder: &Path, around: &Ar
 
 /// The module, by the name that the catalogue gives it.
 fn module_at(name: &str, written: &str, folder: &Path, around: &Around<'_>) -> Result<FilterSource, Wrong> {
+    if Reference::is_meant(written) {
+        return Ok(filters::pulled(written, folder)?.called(name));
+    }
     let wrong = |(message, _)| (message, "write a path relative to the catalogue".to_owned());
-    let found = filters::at_path(around.files, written, folder).map_err(wrong)?;
-    Ok(match found {
-        FilterSource::Module { path, .. } => FilterSource::Module { name: name.to_owned(), path },
-        other => other,
-    })
+    Ok(filters::at_path(around.files, written, folder).map_err(wrong)?.called(name))
 }
 
 fn read_visibility(item: Item<'_>) -> Option<Visibility> {
@@ -211,6 +213,12 @@ fn patterns(section: &mut Section<'_>, key: &'static str) -> Option<Vec<NamePatt
     let report = section.report();
     let texts = section.take(key)?.strings("write names, or leave it out");
     good(texts, report, NamePattern::parse)
+}
+
+fn registries(section: &mut Section<'_>, folder: &Path) -> Vec<PlacePattern> {
+    let report = section.report();
+    let texts = section.take("registries").and_then(|item| item.strings("write repositories, or leave it out"));
+    good(texts, report, |text| PlacePattern::parse(text, folder)).unwrap_or_default()
 }
 
 fn names_of(section: &mut Section<'_>, key: &'static str) -> Vec<String> {

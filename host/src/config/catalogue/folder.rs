@@ -23,9 +23,9 @@ pub(in crate::config) struct Folder<'a> {
 
 impl Catalogue {
     /// The modules that all may name, by the name that the catalogue gives them.
-    pub(in crate::config) fn modules(&self) -> BTreeMap<String, PathBuf> {
-        let module = |source: &FilterSource| Some((source.name().to_owned(), source.path()?.to_owned()));
-        self.filters.iter().filter_map(|filter| module(&filter.source)).collect()
+    pub(in crate::config) fn modules(&self) -> BTreeMap<String, FilterSource> {
+        let modules = self.filters.iter().filter(|filter| !matches!(filter.source, FilterSource::Bundled { .. }));
+        modules.map(|filter| (filter.name.clone(), filter.source.clone())).collect()
     }
 
     /// The filters that are modules, each with its name: these are no policies by themselves.
@@ -45,14 +45,13 @@ impl<'a> Folder<'a> {
     pub(in crate::config) fn read(
         &self,
         files: &Files,
-        shared: &BTreeMap<String, PathBuf>,
+        shared: &BTreeMap<String, FilterSource>,
         bundled: &[&str],
         used: &[(&FilterSource, &str)],
         is_taken: impl Fn(&str) -> Option<PathBuf>,
     ) -> Found {
-        let mut modules = shared.clone();
-        modules.extend(self.dir.modules());
-        let mut found = self.dir.read(files, &Filters::new(modules, bundled), used);
+        let filters = Filters::new(self.dir.modules(), bundled).with(shared);
+        let mut found = self.dir.read(files, &filters, used);
         for entry in &mut found.entries {
             let wrong = match is_taken(&entry.name) {
                 _ if !self.team.owns(&entry.name) => Some(self.elsewhere(entry)),

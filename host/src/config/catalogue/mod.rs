@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::{FilterSource, Grants, Place, Policy, PolicyEntry, Problem, names, report::Report};
+use super::{FilterSource, Grants, Place, PlacePattern, Policy, PolicyEntry, Problem, names, report::Report};
 
 pub use self::{
     area::{Area, NamePattern},
@@ -56,6 +56,8 @@ pub struct Team {
     pub require: Vec<String>,
     /// `upstreams`: where its routes may send to.
     pub upstreams: Vec<NamePattern>,
+    /// `registries`: where its policies may have modules from, besides what is in the catalogue.
+    pub registries: Vec<PlacePattern>,
     /// `routes`: the requests that are its own; without it, none are.
     pub area: Option<Area>,
     /// `grants`: the most that its policies may be granted.
@@ -152,7 +154,7 @@ impl Catalogue {
 
     /// A filter of the catalogue has to be what the catalogue says. A version that served before was that then.
     fn expect(&self, policy: &mut Policy) {
-        let Some(filter) = self.filters.iter().find(|filter| filter.source == policy.filter) else { return };
+        let Some(filter) = self.filters.iter().find(|filter| filter.source.is(&policy.filter)) else { return };
         policy.version.clone_from(&filter.version);
         if policy.sha256.is_none() {
             policy.sha256.clone_from(&filter.sha256);
@@ -167,7 +169,7 @@ impl Catalogue {
 
     /// What is wrong with the filter of a policy, if it is one that its team may not use.
     fn hidden(&self, team: &Team, policy: &Policy) -> Option<Problem> {
-        let filter = self.filters.iter().find(|filter| filter.source == policy.filter)?;
+        let filter = self.filters.iter().find(|filter| filter.source.is(&policy.filter))?;
         if filter.is_for(&team.name) {
             return None;
         }
