@@ -142,6 +142,7 @@ fn policy(status: &PolicyStatus, snapshot: &Snapshot) -> Value {
         "source": status.pulled.as_ref().map(source),
         "state": if degraded { "degraded" } else { status.state.label() },
         "last-error": problems(&status.problems),
+        "no-longer-trusted": problems(&status.distrusted),
         "trial": snapshot.trial_of(&status.name).map(|trial| trial::shown(&trial.course)),
         "tick": tick(&status.name, snapshot),
     })

@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 
 use super::record::now;
 use super::state::{Kept, Served, State};
-use super::{Deploy, Shelf, Version};
-use crate::config::{Policy, Recording, WrittenPolicy};
+use super::{Deploy, KeptPolicy, Proof, Shelf, Version};
+use crate::config::{Recording, WrittenPolicy};
 use crate::oci::Reference;
 
 /// A policy as it serves.
@@ -30,13 +30,15 @@ pub struct Fresh {
     pub policy: WrittenPolicy,
     /// Its module.
     pub content: Vec<u8>,
+    /// Who has signed that.
+    pub proof: Proof,
 }
 
 impl Deploy {
-    /// Whether that version is kept. Where nothing can be, nothing need be.
+    /// Whether that version is kept with all that its module has to show. Where nothing can be, nothing need be.
     #[must_use]
-    pub fn has(&self, policy: &str, version: Version) -> bool {
-        self.shelf.is_none() || self.state().kept(policy, version).is_some()
+    pub fn has(&self, policy: &str, version: Version, proof: &Proof) -> bool {
+        self.shelf.is_none() || self.state().kept(policy, version).is_some_and(|kept| kept.proof == *proof)
     }
 
     /// Whether that version has been good before.
@@ -113,7 +115,7 @@ impl Deploy {
     ///
     /// # Errors
     /// Why it cannot be had.
-    pub fn kept(&self, policy: &str, version: Version) -> Result<(Policy, Vec<u8>), String> {
+    pub fn kept(&self, policy: &str, version: Version) -> Result<KeptPolicy, String> {
         let kept = self.state().kept(policy, version).cloned();
         let (Some(shelf), Some(kept)) = (&self.shelf, kept) else {
             return Err(format!("version {version} of {policy:?} is not kept"));
@@ -129,7 +131,7 @@ impl Deploy {
             let told: Vec<_> = problems.iter().map(|problem| problem.message.clone()).collect();
             format!("version {version} of {policy:?} is not understood any more: {}", told.join("; "))
         })?;
-        Ok((policy, content))
+        Ok(KeptPolicy { policy, content, proof: kept.proof })
     }
 }
 
@@ -158,8 +160,10 @@ fn write(
     for fresh in fresh {
         let kept = keep(shelf, &fresh)?;
         let versions = next.versions.entry(fresh.policy.name).or_default();
-        versions.retain(|known| known.version != kept.version);
-        versions.push(kept);
+        match versions.iter_mut().find(|known| known.version == kept.version) {
+            Some(known) => *known = Kept { since: known.since, ..kept },
+            None => versions.push(kept),
+        }
     }
     let now = now();
     let before = next.served.take();
@@ -195,6 +199,7 @@ fn keep(shelf: &Shelf, fresh: &Fresh) -> io::Result<Kept> {
         filter: fresh.policy.filter.clone(),
         path: fresh.policy.path.clone(),
         reference: fresh.policy.reference.as_ref().map(ToString::to_string),
+        proof: fresh.proof.clone(),
         file: place.file,
         line: place.line,
         key: place.key,

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::Version;
 use super::disk;
+use super::{Proof, Version};
 use crate::config::Place;
 use crate::sandbox::Digest;
 
@@ -75,6 +75,9 @@ pub(super) struct Kept {
     /// Where it was fetched from, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) reference: Option<String>,
+    /// Who has signed the module.
+    #[serde(default)]
+    pub(super) proof: Proof,
     /// Where the entry was written.
     pub(super) file: PathBuf,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -26,7 +26,7 @@ impl Drop for Scratch {
 
 mod states {
     use super::super::state::{Kept, Rejection, Served, State};
-    use super::super::{Deploy, HoldError, Operation, Version};
+    use super::super::{Deploy, HoldError, Operation, Proof, Version};
 
     fn version(number: u8) -> Version {
         format!("{number:012x}").parse().unwrap()
@@ -41,6 +41,7 @@ mod states {
             filter: "a".into(),
             path: None,
             reference: None,
+            proof: Proof::default(),
             file: "a.toml".into(),
             line: None,
             key: None,

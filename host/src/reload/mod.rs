@@ -320,8 +320,10 @@ impl Reloader {
     }
 }
 
-/// Writes down which policies serve in another version than before.
+/// Writes down which policies serve in another version than before, and counts those that are no longer trusted.
 pub fn promoted(deploy: &Deploy, snapshot: &Snapshot) {
+    let distrusted = snapshot.statuses.iter().filter(|status| !status.distrusted.is_empty()).count();
+    snapshot.metrics.gateway.set_distrusted(distrusted);
     for status in snapshot.statuses.iter().filter(|status| status.is_new && status.version.is_some()) {
         let record = deploy.note(Stage::Promote).of(&status.name, status.version, status.digest);
         deploy.record(record);

@@ -72,11 +72,26 @@ impl Reloader {
         let _ = reply.send(answer);
     }
 
+    /// Whether a version may serve: it does already, or nothing speaks against it today.
+    fn admits(&self, policy: &str, version: Version) -> Result<(), String> {
+        let serving = self.store.load();
+        let serves = serving.statuses.iter().any(|status| status.name == *policy && status.version == Some(version));
+        let problems = if serves { Vec::new() } else { self.builder.objections(policy, version) };
+        match problems.as_slice() {
+            [] => Ok(()),
+            _ => {
+                let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
+                Err(format!("version {version} of {policy:?} may not serve any more\n{}", told.join("\n")))
+            }
+        }
+    }
+
     fn operate(&mut self, operation: &Operation, by: &str, from: &str) -> Result<Operated, OperateError> {
         let started = Instant::now();
         let change = self.deploy.begin(by, Some(from));
         let (wanted, before) = self.deploy.operate(operation, by)?;
-        let failed = match self.rebuild(operation.policy(), wanted) {
+        let admitted = wanted.zip(operation.policy()).map_or(Ok(()), |(version, policy)| self.admits(policy, version));
+        let failed = match admitted.and_then(|()| self.rebuild(operation.policy(), wanted)) {
             Ok(built) => {
                 self.go_live(built);
                 None

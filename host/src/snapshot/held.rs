@@ -7,7 +7,7 @@ use super::policies::PolicyMaker;
 use super::trial::Loaded;
 use crate::chain::Policy;
 use crate::config::{self, PolicyEntry, Problem, Store, WrittenPolicy};
-use crate::deploy::{Fresh, Held, Stage, Version};
+use crate::deploy::{Fresh, Held, KeptPolicy, Proof, Stage, Version};
 
 /// Which policies are taken from what served when the program ran last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,8 +46,8 @@ impl PolicyMaker {
     ) -> Result<Ready, Vec<Problem>> {
         self.told.steps.enter(Stage::Verify);
         match self.told.deploy.kept(&entry.name, version) {
-            Ok((mut policy, content)) => match self.admit(&mut policy) {
-                Ok(()) => self.prepare_kept(&policy, version, &content, stores, older),
+            Ok(mut kept) => match self.admit(&mut kept) {
+                Ok(()) => self.prepare_kept(&kept, version, stores, older),
                 Err(problems) => {
                     self.told.failed(&entry.name, Some(version), None, &problems);
                     Err(problems)
@@ -61,16 +61,10 @@ impl PolicyMaker {
         }
     }
 
-    /// Holds a version that served before to what its team may have, which may have changed since.
-    pub(super) fn admit(&self, policy: &mut config::Policy) -> Result<(), Vec<Problem>> {
-        self.catalogue.as_ref().map_or(Ok(()), |catalogue| catalogue.admit(policy))
-    }
-
     fn prepare_kept(
         &mut self,
-        policy: &config::Policy,
+        KeptPolicy { policy, content, .. }: &KeptPolicy,
         version: Version,
-        content: &[u8],
         stores: &[Store],
         older: &[Arc<Policy>],
     ) -> Result<Ready, Vec<Problem>> {
@@ -90,19 +84,28 @@ impl PolicyMaker {
     }
 
     /// What serves in the place of what is written: the version that a roll-back named, the one that serves, or the one that
-    /// served when the program ran last.
-    pub(super) fn stand_in(&mut self, entry: &PolicyEntry, stores: &[Store], loaded: &Loaded) -> Option<Ready> {
+    /// served when the program ran last, which serves whatever has become of who is trusted. Why a version that was named does not
+    /// is added to the problems.
+    pub(super) fn stand_in(
+        &mut self,
+        entry: &PolicyEntry,
+        stores: &[Store],
+        loaded: &Loaded,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Ready> {
         let named = match self.told.deploy.held(&entry.name) {
             Some(Held::RolledBack(_, serve, _)) => Some(serve),
             _ => None,
         };
         if let Some(version) = named.filter(|named| loaded.version() != Some(*named)) {
-            if self.told.deploy.has_passed(&entry.name, version)
-                && let Ok(ready) = self.attempt_kept(entry, version, stores, &loaded.all())
-            {
-                return Some(ready);
+            if self.told.deploy.has_passed(&entry.name, version) {
+                match self.attempt_kept(entry, version, stores, &loaded.all()) {
+                    Ok(ready) => return Some(ready),
+                    Err(more) => problems.extend(more),
+                }
             }
-            if let Some(known) = loaded.find(version) {
+            let is_fit = |known: &Arc<Policy>| loaded.serves(known) || self.objections(&entry.name, version).is_empty();
+            if let Some(known) = loaded.find(version).filter(|known| is_fit(known)) {
                 return Some((Arc::clone(known), version));
             }
         }
@@ -110,7 +113,11 @@ impl PolicyMaker {
             return Some(ready.clone());
         }
         let last = self.told.deploy.last_version(&entry.name).filter(|_| self.recovery != Recovery::None)?;
-        self.attempt_kept(entry, last, stores, &[]).ok()
+        self.told.steps.enter(Stage::Verify);
+        let mut kept = self.told.deploy.kept(&entry.name, last).ok()?;
+        // It is told what is wrong with it, but a start is no time to take it down.
+        let _ = self.admit(&mut kept);
+        self.prepare_kept(&kept, last, stores, &[]).ok()
     }
 
     /// Refuses a version that was rolled back. Another one is to be judged by itself.
@@ -130,9 +137,9 @@ impl PolicyMaker {
     }
 
     /// Has the version written down once it serves, if it is not yet.
-    pub(super) fn keep(&mut self, policy: &config::Policy, version: Version, content: Vec<u8>) {
-        if !self.told.deploy.has(&policy.name, version) {
-            self.fresh.push(Fresh { version, policy: WrittenPolicy::of(policy), content });
+    pub(super) fn keep(&mut self, policy: &config::Policy, version: Version, content: Vec<u8>, proof: Proof) {
+        if !self.told.deploy.has(&policy.name, version, &proof) {
+            self.fresh.push(Fresh { version, policy: WrittenPolicy::of(policy), content, proof });
         }
     }
 }

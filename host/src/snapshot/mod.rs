@@ -1,6 +1,7 @@
 //! What is served at one moment: routes, chains, upstreams, listeners. Never changed, only replaced; an exchange keeps the
 //! one that it began with.
 
+mod admit;
 mod build;
 mod captures;
 mod catalogue;

@@ -18,7 +18,7 @@ use super::trial::{Loaded, Trial};
 use crate::bundled;
 use crate::chain::{FaultAnswer, Load, Policy, Quarantine, QuarantineSettings};
 use crate::config::{self, Catalogue, FilterSource, PolicyEntry, Problem, Store, Trust};
-use crate::deploy::{Deploy, Fresh, Held, Stage, Version};
+use crate::deploy::{Deploy, Fresh, Held, Proof, Stage, Version};
 use crate::pull::Pulls;
 use crate::sandbox::{
     CalloutGrants, Digest, Fault, Filter, FilterSettings, Grants, Isolation, Module, ModuleCache, ModuleError, Reach,
@@ -88,6 +88,8 @@ pub struct PolicyStatus {
     pub state: PolicyState,
     /// Why the latest change was rejected.
     pub problems: Vec<Problem>,
+    /// Why the version that serves could not be begun with now: what teams may, or who is trusted, has changed since.
+    pub distrusted: Vec<Problem>,
 }
 
 /// What came of an entry.
@@ -166,10 +168,10 @@ impl PolicyMaker {
         let (made, trial, problems) = match made {
             Ok(made) => match held.map_or_else(|| self.try_out(entry, &made, stores, &loaded), |_| Ok(None)) {
                 Ok(trial) => (Some(made), trial, vec![]),
-                Err(problems) => (self.stand_in(entry, stores, &loaded), None, problems),
+                Err(mut problems) => (self.stand_in(entry, stores, &loaded, &mut problems), None, problems),
             },
-            Err(problems) => {
-                let made = self.stand_in(entry, stores, &loaded);
+            Err(mut problems) => {
+                let made = self.stand_in(entry, stores, &loaded, &mut problems);
                 let trial = made.as_ref().filter(|_| held.is_none()).and_then(|made| self.go_on(made, &loaded));
                 (made, trial, problems)
             }
@@ -188,8 +190,10 @@ impl PolicyMaker {
         let (is_new, held) = (version != loaded.version(), self.told.deploy.held(&entry.name));
         let title = policy.as_ref().and_then(|policy| Title::of(&policy.filter.module));
         let pulled = self.pulled_status(entry, digest);
+        let distrusted = self.distrusted(entry, version, state, trial.as_deref(), &loaded);
         let name = entry.name.clone();
-        let status = PolicyStatus { name, filter, digest, title, version, is_new, held, pulled, state, problems };
+        let status =
+            PolicyStatus { name, filter, digest, title, version, is_new, held, pulled, state, problems, distrusted };
         Made { policy, trial, status }
     }
 
@@ -201,7 +205,7 @@ impl PolicyMaker {
         older: &[Arc<Policy>],
     ) -> Result<(Arc<Policy>, Version), Vec<Problem>> {
         match self.trusted(policy, older) {
-            Ok(content) => self.attempt_with(policy, content, stores, older),
+            Ok(module) => self.attempt_with(policy, module, stores, older),
             Err(problem) => {
                 let problems = vec![problem];
                 self.told.failed(&policy.name, None, None, &problems);
@@ -211,10 +215,10 @@ impl PolicyMaker {
     }
 
     /// As `attempt`, of a module that has been read.
-    pub(super) fn attempt_with(
+    fn attempt_with(
         &mut self,
         policy: &config::Policy,
-        content: Vec<u8>,
+        (content, proof): (Vec<u8>, Proof),
         stores: &[Store],
         older: &[Arc<Policy>],
     ) -> Result<(Arc<Policy>, Version), Vec<Problem>> {
@@ -233,7 +237,7 @@ impl PolicyMaker {
                     true => self.told.same(&policy.name),
                     false => self.told.ready(&policy.name, version, module),
                 }
-                self.keep(policy, version, content);
+                self.keep(policy, version, content, proof);
                 Ok((made, version))
             }
             Err(problems) => {

@@ -8,9 +8,9 @@ use super::policies::{self, PolicyMaker, PolicyState, PolicyStatus};
 use super::trust::{self, Verdict};
 use crate::chain::Policy;
 use crate::config::{self, Config, FilterSource, PolicyEntry, Problem, Trust};
-use crate::deploy::Stage;
+use crate::deploy::{Proof, Stage};
 use crate::oci;
-use crate::pull::{Pulls, Wanted};
+use crate::pull::{Pulled, Pulls, Wanted};
 use crate::sandbox::Digest;
 
 /// Where a policy's module was fetched from.
@@ -66,6 +66,7 @@ pub(super) fn left_out(policy: &config::Policy) -> Option<PolicyStatus> {
         pulled: Some(PulledStatus { reference, artifact: None, signed_by: None, pulls: None }),
         state: PolicyState::Live,
         problems: Vec::new(),
+        distrusted: Vec::new(),
     })
 }
 
@@ -99,9 +100,13 @@ impl PolicyMaker {
         }
     }
 
-    /// The module of a policy, if it may be run. `older` are the versions of it that there are.
-    pub(super) fn trusted(&mut self, policy: &config::Policy, older: &[Arc<Policy>]) -> Result<Vec<u8>, Problem> {
-        let (content, verdict) = match (&policy.filter, self.pulls.clone()) {
+    /// The module of a policy, if it may be run, and what it has to show. `older` are the versions of it that there are.
+    pub(super) fn trusted(
+        &mut self,
+        policy: &config::Policy,
+        older: &[Arc<Policy>],
+    ) -> Result<(Vec<u8>, Proof), Problem> {
+        let (content, proof) = match (&policy.filter, self.pulls.clone()) {
             (FilterSource::Pulled { reference, .. }, Some(pulls)) => {
                 self.told.steps.enter(Stage::Fetch);
                 let unavailable = |problem| {
@@ -111,20 +116,16 @@ impl PolicyMaker {
                 let pulled = pulls.get(reference).map_err(unavailable)?;
                 self.told.steps.remark(format!("{reference} is {}", pulled.artifact));
                 self.told.steps.enter(Stage::Verify);
-                let verdict = trust::of_pulled(policy, reference, &pulled, &self.trust)?;
-                (pulled.module, verdict)
+                let Pulled { artifact, module, signatures } = pulled;
+                (module, Proof { artifact: Some(artifact), signatures, beside: None })
             }
             (filter, _) => {
                 self.told.steps.enter(Stage::Verify);
                 let content = policies::read(policy)?;
-                let verdict = match filter.path() {
-                    Some(path) => trust::of_file(policy, path, &content, &self.trust)?,
-                    None => Verdict::Unasked,
-                };
-                (content, verdict)
+                (content, Proof { beside: filter.path().and_then(trust::beside), ..Proof::default() })
             }
         };
-        match verdict {
+        match trust::of(policy, &content, &proof, &self.trust)? {
             Verdict::Unsigned(why) if !older.iter().any(|older| older.filter.module.digest == Digest::of(&content)) => {
                 tracing::warn!(
                     policy = policy.name,
@@ -135,7 +136,7 @@ impl PolicyMaker {
             }
             _ => {}
         }
-        Ok(content)
+        Ok((content, proof))
     }
 
     /// What there is to say of where a policy's module comes from, if that is another place. `serving` is its digest.

@@ -12,7 +12,7 @@ use super::held::{Ready, Recovery};
 use super::policies::PolicyMaker;
 use crate::chain::Policy;
 use crate::config::{self, PolicyEntry, Problem, Store, TrialMode};
-use crate::deploy::{Stage, Version};
+use crate::deploy::{KeptPolicy, Stage, Version};
 use crate::message::ClientInfo;
 use crate::route::spread;
 use crate::sandbox::{Filter, FilterSettings};
@@ -155,6 +155,8 @@ pub(super) struct Loaded {
     /// The version that stands for the policy.
     pub(super) serving: Option<Ready>,
     pub(super) trial: Option<Arc<Trial>>,
+    /// Whether it has been said that what serves is no longer trusted.
+    pub(super) is_distrusted: bool,
 }
 
 impl Loaded {
@@ -163,12 +165,20 @@ impl Loaded {
         let status = snapshot.and_then(|snapshot| snapshot.statuses.iter().find(|status| status.name == policy));
         let serving = found.cloned().zip(status.and_then(|status| status.version));
         let trial = snapshot.and_then(|snapshot| snapshot.trial_of(policy)).cloned();
-        Self { serving, trial }
+        let is_distrusted = status.is_some_and(|status| !status.distrusted.is_empty());
+        Self { serving, trial, is_distrusted }
     }
 
     /// The version that stands for the policy.
     pub(super) fn version(&self) -> Option<Version> {
         self.serving.as_ref().map(|(_, version)| *version)
+    }
+
+    /// Whether exchanges begin on this one: it stands for the policy, or it is the way back from a trial that has been stopped.
+    pub(super) fn serves(&self, policy: &Arc<Policy>) -> bool {
+        let stopped = self.trial.as_ref().filter(|trial| trial.course.share() == 0);
+        let serving = self.serving.iter().map(|(serving, _)| serving);
+        serving.chain(stopped.map(|trial| &trial.stable)).any(|serving| Arc::ptr_eq(serving, policy))
     }
 
     /// All versions of it.
@@ -233,7 +243,8 @@ impl PolicyMaker {
     pub(super) fn go_on(&self, (_, version): &Ready, loaded: &Loaded) -> Option<Arc<Trial>> {
         let trial = loaded.trial.as_ref()?;
         let goes_on = trial.course.candidate == *version && trial.course.share() > 0;
-        goes_on.then(|| Arc::clone(trial))
+        let may_go_back = || self.objections(&trial.course.policy, trial.course.stable).is_empty();
+        (goes_on && may_go_back()).then(|| Arc::clone(trial))
     }
 
     /// The version on trial as it only looks on: its state, its limits and its counters are its own, and empty.
@@ -302,16 +313,29 @@ impl PolicyMaker {
         loaded: &Loaded,
     ) -> Option<Arc<Policy>> {
         let known = loaded.find(version);
+        let mode = entry.policy.as_ref().ok().and_then(|policy| Some(&policy.trial.as_ref()?.mode));
         if known.is_none() && self.recovery == Recovery::None {
             return None;
         }
-        let kept = self.told.deploy.kept(&entry.name, version);
-        let made = kept.and_then(|(mut policy, content)| {
-            let admitted = self.admit(&mut policy);
-            let made = admitted.and_then(|()| self.prepare_from(&policy, &content, stores, &loaded.all()));
-            let _ = self.told.steps.finish(made.is_err());
-            made.map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
-        });
+        let told = |problems: Vec<Problem>| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        let mut kept = self.told.deploy.kept(&entry.name, version);
+        let refused = kept.as_mut().ok().and_then(|kept| self.admit(kept).err());
+        let is_needed = mode.is_some_and(|mode| !matches!(mode, TrialMode::Immediate(_)));
+        let made = match (kept, refused) {
+            // It may go on to serve some of the exchanges, but it does not come back.
+            (_, Some(problems)) if !is_needed || !known.is_some_and(|known| loaded.serves(known)) => {
+                let error = told(problems);
+                tracing::warn!(policy = entry.name, %version, error, "no trial: the version before may not serve again");
+                return None;
+            }
+            (_, Some(problems)) => Err(told(problems)),
+            (Ok(KeptPolicy { policy, content, .. }), None) => {
+                let made = self.prepare_from(&policy, &content, stores, &loaded.all());
+                let _ = self.told.steps.finish(made.is_err());
+                made.map_err(told)
+            }
+            (Err(error), None) => Err(error),
+        };
         match made {
             Ok(made) => Some(made),
             Err(_) if known.is_some() => known.cloned(),

@@ -3,9 +3,9 @@
 use std::io::Read;
 use std::path::Path;
 
-use crate::config::{self, Problem, Trust, Unsigned};
+use crate::config::{self, FilterSource, Problem, Trust, Unsigned};
+use crate::deploy::Proof;
 use crate::oci::{self, PublicKey, Reference, Refusal, Signed};
-use crate::pull::Pulled;
 
 /// The longest detached signature that is read.
 const MAX_SIGNATURE: u64 = 16 << 10;
@@ -21,36 +21,30 @@ pub(super) enum Verdict {
     Unasked,
 }
 
-/// Whether what was fetched may be run.
-pub(super) fn of_pulled(
-    policy: &config::Policy,
-    reference: &Reference,
-    pulled: &Pulled,
-    rules: &[Trust],
-) -> Result<Verdict, Problem> {
-    let Some(rule) = rules.iter().find(|rule| rule.is_about(&reference.place)) else {
-        let message = format!("nobody has said whom to trust with {}", reference.place);
-        let remedy =
-            format!("add [[trust]] with registries = [\"{}\"] and keys, or unsigned = \"warn\"", reference.place);
-        return Err(policy.source_problem(message, remedy));
-    };
-    judge(policy, rule, oci::verify(&pulled.artifact, &pulled.signatures, &rule.keys))
+/// Whether a module may be run, by where its policy has it from and by what it has to show. One that is part of the gateway may, and
+/// so may one in a file where no rule is about it.
+pub(super) fn of(policy: &config::Policy, content: &[u8], proof: &Proof, rules: &[Trust]) -> Result<Verdict, Problem> {
+    match &policy.filter {
+        FilterSource::Bundled { .. } => Ok(Verdict::Unasked),
+        FilterSource::Module { path, .. } => match rules.iter().find(|rule| rule.is_about_file(path)) {
+            Some(rule) => judge(policy, rule, oci::verify_file(content, proof.beside.as_deref(), &rule.keys)),
+            None if rules.is_empty() => Ok(Verdict::Unasked),
+            None => Ok(Verdict::Unsigned("no [[trust]] is about it".to_owned())),
+        },
+        FilterSource::Pulled { reference, .. } => {
+            let Some(rule) = rules.iter().find(|rule| rule.is_about(&reference.place)) else {
+                return Err(nobody_said(policy, reference));
+            };
+            let verified = proof.artifact.as_ref().map(|it| oci::verify(it, &proof.signatures, &rule.keys));
+            judge(policy, rule, verified.unwrap_or(Err(Refusal::Unsigned)))
+        }
+    }
 }
 
-/// Whether a module in a file may be run: without a rule about it, it may.
-pub(super) fn of_file(
-    policy: &config::Policy,
-    path: &Path,
-    content: &[u8],
-    rules: &[Trust],
-) -> Result<Verdict, Problem> {
-    let Some(rule) = rules.iter().find(|rule| rule.is_about_file(path)) else {
-        return Ok(match rules.is_empty() {
-            true => Verdict::Unasked,
-            false => Verdict::Unsigned("no [[trust]] is about it".to_owned()),
-        });
-    };
-    judge(policy, rule, oci::verify_file(content, beside(path).as_deref(), &rule.keys))
+fn nobody_said(policy: &config::Policy, reference: &Reference) -> Problem {
+    let message = format!("nobody has said whom to trust with {}", reference.place);
+    let remedy = format!("add [[trust]] with registries = [\"{}\"] and keys, or unsigned = \"warn\"", reference.place);
+    policy.source_problem(message, remedy)
 }
 
 fn judge(policy: &config::Policy, rule: &Trust, verified: Result<Signed, Refusal>) -> Result<Verdict, Problem> {
@@ -66,7 +60,7 @@ fn judge(policy: &config::Policy, rule: &Trust, verified: Result<Signed, Refusal
 }
 
 /// The signature in `NAME.wasm.sig`.
-fn beside(path: &Path) -> Option<String> {
+pub(super) fn beside(path: &Path) -> Option<String> {
     let mut name = path.as_os_str().to_owned();
     name.push(".sig");
     let mut text = String::new();

@@ -147,6 +147,7 @@ pub struct GatewayMetrics {
     generation: AtomicU64,
     instances: AtomicU64,
     last_known_good: AtomicU64,
+    distrusted: AtomicU64,
     snapshots: AtomicU64,
     cut_for_age: AtomicU64,
     log: LogPace,
@@ -216,6 +217,11 @@ impl GatewayMetrics {
         self.last_known_good.store(u64::from(does), Ordering::Relaxed);
     }
 
+    /// How many policies serve in a version that would be refused now.
+    pub fn set_distrusted(&self, policies: usize) {
+        self.distrusted.store(policies as u64, Ordering::Relaxed);
+    }
+
     /// How many snapshots there are: the one that serves, and those that exchanges began on and go on with.
     pub fn set_snapshots(&self, snapshots: usize) {
         self.snapshots.store(snapshots as u64, Ordering::Relaxed);
@@ -263,6 +269,9 @@ impl GatewayMetrics {
         let help = "whether the last known good configuration serves in the place of one that is no good";
         page.family(names::LAST_KNOWN_GOOD, "gauge", help);
         page.sample(names::LAST_KNOWN_GOOD, &[], self.last_known_good.load(Ordering::Relaxed));
+        let help = "policies that serve in a version which today's trust or catalogue would refuse";
+        page.family(names::DISTRUSTED, "gauge", help);
+        page.sample(names::DISTRUSTED, &[], self.distrusted.load(Ordering::Relaxed));
         page.family(names::SNAPSHOTS, "gauge", "what serves, and what served and has exchanges that go on");
         page.sample(names::SNAPSHOTS, &[], self.snapshots.load(Ordering::Relaxed));
         page.family(names::CUT_FOR_AGE, "counter", "exchanges cut because what they began on is served no longer");

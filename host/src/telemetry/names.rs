@@ -16,6 +16,7 @@ pub(super) const BAD_REQUESTS: &str = "tollgate_unrouted_requests_total";
 pub(super) const INVALID_REQUESTS: &str = "tollgate_invalid_requests_total";
 pub(super) const RELOADS: &str = "tollgate_reloads_total";
 pub(super) const LAST_KNOWN_GOOD: &str = "tollgate_last_known_good";
+pub(super) const DISTRUSTED: &str = "tollgate_policies_no_longer_trusted";
 pub(super) const SNAPSHOTS: &str = "tollgate_snapshots";
 pub(super) const CUT_FOR_AGE: &str = "tollgate_exchanges_cut_total";
 pub(super) const GENERATION: &str = "tollgate_snapshot_generation";

@@ -127,10 +127,65 @@ fn what_a_team_may_is_held_against_versions_that_served_before() {
         &["pin", "pay-mark", &older, "--state-dir", state.to_str().unwrap()],
     );
     assert!(!told.status.success() && told.stderr.contains("what served before serves on"), "{}", told.stderr);
+    assert!(told.stderr.contains("may not serve any more"), "{}", told.stderr);
     let newest = gateway.admin("/history?policy=pay-mark").text();
     let why = "the team \\\"pay\\\" may not grant secrets = \\\"key\\\"";
     assert!(newest.contains(why), "{newest}");
     assert_eq!(marked(&gateway, "/pay/a").as_deref(), Some("2"));
+}
+
+#[test]
+fn a_trial_does_not_go_back_to_what_its_team_may_not_have_any_more() {
+    let upstream = Upstream::start();
+    let with_secret = format!("grants = {{ secrets = [\"key\"] }}\n{}", mark("1"));
+    let gateway = with_pay(&upstream, "grants = { secrets = [\"key\"] }", &with_secret).own_state().start();
+    let older = gateway.policy("pay-mark")["version"].as_str().unwrap().to_owned();
+    gateway.change(|gateway| gateway.replace_file("policies/pay/pay-mark.toml", mark("2")));
+    assert_eq!(gateway.policy("pay-mark")["trial"]["stable"], older.as_str());
+    gateway.change(|gateway| gateway.replace_file("catalogue.toml", catalogue("")));
+    let policy = gateway.policy("pay-mark");
+    assert!(policy["trial"].is_null() && policy["state"] == "live", "there is no way back: {policy:#}");
+    let state = gateway.path().join("state").display().to_string();
+    for command in ["rollback", "pin"] {
+        let told =
+            tollgate_tests::Binary::finish(gateway.path(), &[command, "pay-mark", &older, "--state-dir", &state]);
+        let expected = format!("version {older} of \"pay-mark\" may not serve any more");
+        assert!(!told.status.success() && told.stderr.contains(&expected), "{}", told.stderr);
+        assert!(told.stderr.contains("the team \"pay\" may not grant secrets = \"key\""), "{}", told.stderr);
+    }
+    assert_eq!(marked(&gateway, "/pay/a").as_deref(), Some("2"));
+}
+
+#[test]
+fn what_serves_beside_a_canary_goes_on_and_is_said_to_be_no_longer_trusted() {
+    let upstream = Upstream::start();
+    let with_secret = format!("grants = {{ secrets = [\"key\"] }}\n{}", mark("1"));
+    let gateway = with_pay(&upstream, "grants = { secrets = [\"key\"] }", &with_secret).own_state().start();
+    let canary =
+        format!("trial = {{ mode = \"canary\", only = {{ header = \"x-test\", value = \"yes\" }} }}\n{}", mark("2"));
+    gateway.change(|gateway| gateway.replace_file("policies/pay/pay-mark.toml", canary));
+    gateway.change(|gateway| gateway.replace_file("catalogue.toml", catalogue("")));
+    let policy = gateway.policy("pay-mark");
+    assert_eq!((&policy["trial"]["mode"], marked(&gateway, "/pay/a").as_deref()), (&"canary".into(), Some("1")));
+    let why = policy["no-longer-trusted"].as_str().unwrap_or_default();
+    assert!(why.contains("the team \"pay\" may not grant secrets = \"key\""), "{policy:#}");
+    let state = gateway.path().join("state").display().to_string();
+    let told = tollgate_tests::Binary::finish(gateway.path(), &["promote", "pay-mark", "--state-dir", &state]);
+    assert!(told.status.success(), "{}", told.stderr);
+    assert_eq!(marked(&gateway, "/pay/a").as_deref(), Some("2"));
+    assert!(gateway.policy("pay-mark")["no-longer-trusted"].is_null());
+}
+
+#[test]
+fn a_start_serves_what_served_although_its_team_may_not_have_it_any_more() {
+    let upstream = Upstream::start();
+    let with_secret = format!("grants = {{ secrets = [\"key\"] }}\n{}", mark("1"));
+    let gateway = with_pay(&upstream, "grants = { secrets = [\"key\"] }", &with_secret).own_state().start();
+    gateway.change(|gateway| gateway.replace_file("catalogue.toml", catalogue("")));
+    let gateway = gateway.stop().try_restart().unwrap();
+    let policy = gateway.policy("pay-mark");
+    assert_eq!((&policy["state"], marked(&gateway, "/pay/a").as_deref()), (&"kept".into(), Some("1")));
+    assert!(policy["no-longer-trusted"].to_string().contains("may not grant secrets"), "{policy:#}");
 }
 
 #[test]

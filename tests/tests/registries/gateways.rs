@@ -10,7 +10,7 @@ use tollgate_tests::{
 
 use super::{P256, digest, make_keys, said};
 
-const CONFIG: &str = r#"
+pub(super) const CONFIG: &str = r#"
 [[listeners]]
 address = "{listen}"
 [upstreams.a]
@@ -29,17 +29,17 @@ x-here = "yes"
 /// Of anybody.
 const ANYBODY: &str = "[[trust]]\nregistries = [\"*\"]\nunsigned = \"warn\"\n";
 /// Of whoever has the key.
-const ACME: &str = "[[trust]]\nregistries = [\"*\"]\nkeys = [\"acme.pub\"]\n";
+pub(super) const ACME: &str = "[[trust]]\nregistries = [\"*\"]\nkeys = [\"acme.pub\"]\n";
 
 /// A registry with a filter in two versions, and files of whoever works with it.
-struct Setting {
-    registry: Registry,
-    folder: Folder,
+pub(super) struct Setting {
+    pub(super) registry: Registry,
+    pub(super) folder: Folder,
     upstream: Upstream,
 }
 
 impl Setting {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let (registry, folder, upstream) = (Registry::start(), Folder::new(), Upstream::start());
         folder.write("1.wasm", filter("headers"));
         let mut second = filter("headers");
@@ -51,23 +51,24 @@ impl Setting {
     }
 
     /// Pushes a version under a tag; gives the artifact's digest.
-    fn push(&self, version: &str, more: &[&str]) -> String {
+    pub(super) fn push(&self, version: &str, more: &[&str]) -> String {
         let at = format!("{}/acme/headers:stable", self.registry.host());
         digest(&said(&self.folder, &[&["push", version, &at], more].concat()))
     }
 
-    fn tag(&self) -> String {
+    pub(super) fn tag(&self) -> String {
         format!("oci://{}/acme/headers:stable", self.registry.host())
     }
 
-    fn gateway(&self, filter: &str, more: &str, trust: &str) -> TestGateway {
-        let keys = fs::read(self.folder.path().join("acme.pub")).unwrap();
-        let gateway = TestGateway::new().upstream(&self.upstream).config(CONFIG).own_state().file("acme.pub", keys);
+    pub(super) fn gateway(&self, filter: &str, more: &str, trust: &str) -> TestGateway {
+        let key = |name: &str| fs::read(self.folder.path().join(name)).unwrap();
+        let gateway = TestGateway::new().upstream(&self.upstream).config(CONFIG).own_state();
+        let gateway = gateway.file("acme.pub", key("acme.pub")).file("other.pub", key("other.pub"));
         gateway.word("filter", filter).word("more", more).word("trust", trust)
     }
 }
 
-fn serves(gateway: &RunningGateway) -> bool {
+pub(super) fn serves(gateway: &RunningGateway) -> bool {
     gateway.get("/").field("x-here") == Some("yes")
 }
 

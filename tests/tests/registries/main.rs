@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 mod commands;
+mod distrust;
 mod gateways;
 
 use std::path::Path;
