@@ -49,12 +49,12 @@ impl Authority {
         &self.pem
     }
 
-    /// A certificate for servers of these names.
+    /// A certificate for servers of these names or addresses.
     #[must_use]
     #[track_caller]
     pub fn server(&self, names: &[&str]) -> Pair {
         let mut params = params("server");
-        params.subject_alt_names = names.iter().map(|name| SanType::DnsName(ia5(name))).collect();
+        params.subject_alt_names = names.iter().map(|name| subject(name)).collect();
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         self.sign(&params)
     }
@@ -75,6 +75,10 @@ impl Authority {
         let cert = params.signed_by(&key, &self.issuer).expect("the parameters are good");
         Pair { cert: cert.pem(), key: key.serialize_pem() }
     }
+}
+
+fn subject(name: &str) -> SanType {
+    name.parse().map_or_else(|_| SanType::DnsName(ia5(name)), SanType::IpAddress)
 }
 
 fn params(name: &str) -> CertificateParams {

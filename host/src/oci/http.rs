@@ -1,5 +1,6 @@
 //! One request over a connection of its own, with a bounded answer.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::Error;
+use super::proxy::Proxy;
 
 /// How long a connection may take to stand, and how long nothing may come.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -47,6 +49,14 @@ pub(super) struct Message {
     pub(super) most: u64,
 }
 
+/// How a target is reached.
+pub(super) struct Way {
+    /// TLS to it, unless it is spoken to in clear.
+    pub(super) tls: Option<Arc<ClientConfig>>,
+    /// Through whom, with TLS to that one if it wants it.
+    pub(super) proxy: Option<(Proxy, Option<Arc<ClientConfig>>)>,
+}
+
 impl Target {
     /// What a `Location` or a realm means, as seen from here.
     pub(super) fn join(&self, location: &str) -> Option<Self> {
@@ -70,25 +80,61 @@ impl Target {
     }
 }
 
+impl Way {
+    /// A connection on which the target is asked.
+    async fn connect(&self, target: &Target) -> io::Result<Stream> {
+        let (host, port) = target.host();
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let stream = match &self.proxy {
+            None => plain(bare, port).await?,
+            Some((proxy, tls)) => {
+                let by = |error: io::Error| io::Error::other(format!("the proxy {} {error}", proxy.name()));
+                let stream = plain(&proxy.host, proxy.port).await.map_err(|error| by(unreached(error)))?;
+                let mut stream =
+                    secured(stream, tls.as_ref(), &proxy.host).await.map_err(|error| by(unreached(error)))?;
+                if !target.plain {
+                    proxy.tunnel(&mut stream, &format!("{host}:{port}")).await.map_err(by)?;
+                }
+                stream
+            }
+        };
+        secured(stream, self.tls.as_ref().filter(|_| !target.plain), bare).await
+    }
+
+    /// The proxy that is asked for what is in clear.
+    fn asked(&self, target: &Target) -> Option<&Proxy> {
+        self.proxy.as_ref().map(|(proxy, _)| proxy).filter(|_| target.plain)
+    }
+}
+
+async fn plain(host: &str, port: u16) -> io::Result<Stream> {
+    let stream = TcpStream::connect((host, port)).await?;
+    stream.set_nodelay(true)?;
+    Ok(Box::new(stream))
+}
+
+async fn secured(stream: Stream, tls: Option<&Arc<ClientConfig>>, name: &str) -> io::Result<Stream> {
+    let Some(tls) = tls else { return Ok(stream) };
+    let name = ServerName::try_from(name.to_owned()).map_err(io::Error::other)?;
+    Ok(Box::new(TlsConnector::from(Arc::clone(tls)).connect(name, stream).await?))
+}
+
+fn unreached(error: io::Error) -> io::Error {
+    io::Error::other(format!("cannot be reached: {error}"))
+}
+
 /// Sends it, and reads what comes back.
-pub(super) async fn send(target: &Target, tls: Option<Arc<ClientConfig>>, message: Message) -> Result<Answer, Error> {
+pub(super) async fn send(target: &Target, way: Way, message: Message) -> Result<Answer, Error> {
     let failed = |problem: String| Error::server(&target.authority, problem);
-    let (host, port) = target.host();
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let connect = async {
-        let stream = TcpStream::connect((bare, port)).await?;
-        stream.set_nodelay(true)?;
-        let Some(tls) = tls.filter(|_| !target.plain) else { return Ok::<Stream, std::io::Error>(Box::new(stream)) };
-        let name = ServerName::try_from(bare.to_owned()).map_err(std::io::Error::other)?;
-        Ok(Box::new(TlsConnector::from(tls).connect(name, stream).await?))
-    };
-    let stream = tokio::time::timeout(CONNECT, connect).await.map_err(|_| failed("does not answer in time".into()))?;
+    let stream = tokio::time::timeout(CONNECT, way.connect(target)).await;
+    let stream = stream.map_err(|_| failed("does not answer in time".into()))?;
     let stream = stream.map_err(|error| failed(format!("cannot be reached: {error}")))?;
     let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(|error| failed(format!("breaks off: {error}")))?;
     let exchange = async {
         let most = message.most;
-        let request = request(target, message).map_err(|error| failed(format!("cannot be asked that: {error}")))?;
+        let request = request(target, way.asked(target), message)
+            .map_err(|error| failed(format!("cannot be asked that: {error}")))?;
         let response = within(sender.send_request(request)).await.map_err(failed)?;
         let response = response.map_err(|error| failed(format!("gives no answer: {error}")))?;
         let (head, mut body) = response.into_parts();
@@ -120,10 +166,17 @@ trait Bytestream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Bytestream for T {}
 type Stream = Box<dyn Bytestream>;
 
-fn request(target: &Target, message: Message) -> Result<Request<Full<Bytes>>, http::Error> {
-    let mut request = Request::builder().method(message.method).uri(&target.path);
+/// The request; one that goes to a proxy names its target in full.
+fn request(target: &Target, proxy: Option<&Proxy>, message: Message) -> Result<Request<Full<Bytes>>, http::Error> {
+    let uri = match proxy {
+        Some(_) => format!("http://{}{}", target.authority, target.path),
+        None => target.path.clone(),
+    };
+    let mut request = Request::builder().method(message.method).uri(uri);
     if let Some(headers) = request.headers_mut() {
         headers.extend(message.headers);
+        let authorization = proxy.and_then(|proxy| proxy.authorization.clone());
+        headers.extend(authorization.map(|value| (header::PROXY_AUTHORIZATION, value)));
         headers.insert(header::HOST, HeaderValue::from_str(&target.authority)?);
         headers.insert(header::USER_AGENT, HeaderValue::from_static(concat!("tollgate/", env!("CARGO_PKG_VERSION"))));
     }

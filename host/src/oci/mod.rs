@@ -14,6 +14,7 @@ mod http;
 mod key;
 mod layout;
 mod manifest;
+mod proxy;
 mod reference;
 mod registry;
 mod repository;

@@ -10,8 +10,9 @@ use serde::Deserialize;
 use super::access::{Access, Endpoint, is_local};
 use super::auth::{self, Challenge};
 use super::credentials::Credentials;
-use super::http::{self as wire, Answer, Message, Target};
+use super::http::{self as wire, Answer, Message, Target, Way};
 use super::manifest::MANIFEST;
+use super::proxy::proxy_to;
 use super::{Descriptor, Digest, Error, MAX_DOCUMENT};
 
 /// How often an answer may point elsewhere.
@@ -246,7 +247,12 @@ impl Registry {
             true => None,
             false => Some(self.access.tls(other.or_else(|| endpoint.roots.clone()).as_ref())?),
         };
-        wire::send(to, tls, message).await
+        let proxy = proxy_to(to)?;
+        let proxy = proxy.map(|proxy| match proxy.is_secure {
+            true => self.access.tls(None).map(|tls| (proxy, Some(tls))),
+            false => Ok((proxy, None)),
+        });
+        wire::send(to, Way { tls, proxy: proxy.transpose()? }, message).await
     }
 
     fn target(&self, endpoint: &Endpoint, path: &str) -> Target {

@@ -5,6 +5,7 @@
 mod commands;
 mod distrust;
 mod gateways;
+mod proxies;
 
 use std::path::Path;
 use std::process::Command;
