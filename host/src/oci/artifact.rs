@@ -41,7 +41,9 @@ impl Artifact {
     /// # Errors
     /// If it cannot be written as JSON.
     pub fn of(module: &[u8], facts: &Facts, created: &str) -> Result<Self, Error> {
-        let layer = Descriptor::of(WASM, module);
+        // Tools that put layers into files, as `oras pull` does, leave out those without a name.
+        let named = BTreeMap::from([("org.opencontainers.image.title".to_owned(), file_name(facts))]);
+        let layer = Descriptor { annotations: named, ..Descriptor::of(WASM, module) };
         let config = config(&layer, facts, created).to_string().into_bytes();
         let manifest = Manifest::new(Descriptor::of(WASM_CONFIG, &config), vec![layer], annotations(facts)).write()?;
         let digest = Digest::of(&manifest);
@@ -61,6 +63,13 @@ fn config(layer: &Descriptor, facts: &Facts, created: &str) -> serde_json::Value
         config["component"] = json!({ "exports": exports, "imports": imports, "target": null });
     }
     config
+}
+
+/// The name of a file for the module. A name that could be a path is none.
+fn file_name(facts: &Facts) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let title = facts.title.as_deref().filter(|title| !title.is_empty() && title.chars().all(is_plain));
+    format!("{}.wasm", title.unwrap_or("module"))
 }
 
 fn annotations(facts: &Facts) -> BTreeMap<String, String> {
@@ -88,6 +97,10 @@ mod tests {
         assert_eq!(manifest["config"]["mediaType"], "application/vnd.wasm.config.v0+json");
         assert_eq!(manifest["layers"][0]["mediaType"], "application/wasm");
         assert_eq!(manifest["annotations"]["org.opencontainers.image.version"], "1.2");
+        assert_eq!(manifest["layers"][0]["annotations"]["org.opencontainers.image.title"], "a.wasm");
+        for path in ["../a", "", "a/b", "."] {
+            assert_eq!(file_name(&Facts { title: Some(path.into()), ..Facts::default() }), "module.wasm", "{path}");
+        }
         let config: serde_json::Value = serde_json::from_slice(&artifact.config).unwrap();
         assert_eq!((&config["os"], &config["architecture"]), (&"wasip1".into(), &"wasm".into()));
         assert_eq!(config["layerDigests"][0], manifest["layers"][0]["digest"]);
