@@ -291,6 +291,69 @@ mod a_canary {
     }
 
     #[test]
+    fn that_takes_longer_now_and_then_is_rolled_back() {
+        let module = |every: u32| {
+            let fields = "(global $count (mut i32) (i32.const 0)) (global $rounds (mut i32) (i32.const 0))";
+            let body = format!(
+                "(global.set $count (i32.add (global.get $count) (i32.const 1)))
+                (if (i32.eqz (i32.rem_u (global.get $count) (i32.const {every})))
+                  (then (global.set $rounds (i32.const 16000000))
+                    (loop $again (global.set $rounds (i32.sub (global.get $rounds) (i32.const 1)))
+                      (br_if $again (global.get $rounds)))))
+                (i32.const 2048)"
+            );
+            RawFilter::new(1).fields(fields).export("on-request-head", &body).build()
+        };
+        let upstream = Upstream::start();
+        let policy = |filter| format!("filter = {filter:?}\nlimits = {{ cpu = \"1s\" }}\n");
+        let gateway = TestGateway::new()
+            .upstream(&upstream)
+            .module("never", module(1_000_000_000))
+            .module("often", module(20))
+            .policy("10-p", &policy("never"))
+            .policy("90-often", "filter = \"often\"\ntrial = false\nlimits = { cpu = \"1s\" }\n")
+            .workers(1)
+            .start();
+        let trial = HALF.replace(" }", ", added-mean = \"1s\" }");
+        gateway.change(|gateway| gateway.write_policy("10-p", &format!("{trial}\n{}", policy("often"))));
+        assert_eq!(gateway.policy("10-p")["trial"]["mode"], "canary", "{:#}", gateway.policy("10-p"));
+        eventually("its trial is over", || {
+            for user in users() {
+                gateway.send(Request::get("/").field("x-user", &user));
+            }
+            gateway.policy("10-p")["trial"].is_null()
+        });
+        let why = gateway.policy("10-p")["held"]["why"].as_str().unwrap_or_default().to_owned();
+        assert!(why.starts_with("rolled back by rule added-p99: ") && why.contains("at the 99th percentile"), "{why}");
+    }
+
+    #[test]
+    fn gives_its_place_to_another_version_that_is_written_meanwhile() {
+        let upstream = Upstream::start();
+        let gateway = marking(&upstream);
+        let write = |version: &str, trial: &str| {
+            gateway.change(|gateway| gateway.write_policy("10-headers", &mark(version, trial)));
+            let trial = gateway.policy("10-headers")["trial"].clone();
+            let of = |key: &str| trial[key].as_str().unwrap_or_default().to_owned();
+            (of("stable"), of("candidate"))
+        };
+        let seen = || users().iter().map(|user| version_for(&gateway, user)).collect::<std::collections::BTreeSet<_>>();
+        let first = version_of(&gateway, "10-headers");
+        let (stable, second) = write("2", HALF);
+        assert_eq!(stable, first);
+        let (stable, third) = write("3", &HALF.replace(" }", ", exchanges = 5 }"));
+        assert!(stable == first && third != second, "what was tried for a moment is nobody's measure");
+        assert_eq!((seen(), version_of(&gateway, "10-headers")), (["1".into(), "3".into()].into(), first));
+        assert_eq!(ended(&gateway, "10-headers", "ended"), 1.0);
+        // It has had its exchanges, and no rule has fired.
+        let (stable, fourth) = write("4", HALF);
+        assert!(stable == third && fourth != third);
+        assert_eq!(seen(), ["3".into(), "4".into()].into());
+        said(&gateway, &["abort", "10-headers"]);
+        assert_eq!(seen(), ["3".into()].into());
+    }
+
+    #[test]
     fn that_makes_the_upstream_fail_is_rolled_back() {
         let upstream = Upstream::with(|call| {
             let breaks = call.read_body()?.field("x-break").is_some();
@@ -497,6 +560,32 @@ mod a_shadow {
             ),
             (stable, 0.0)
         );
+    }
+
+    #[test]
+    fn that_would_call_out_a_second_time_is_rejected() {
+        let upstream = Upstream::start();
+        let config = |policy: &str| {
+            format!(
+                "[[listeners]]\naddress = \"{{listen}}\"\n[upstreams.echo]\nendpoints = [\"{{upstream}}\"]\n\
+                 [[routes]]\nupstream = \"echo\"\npolicies = [\"p\"]\n[policies.p]\n{policy}\n"
+            )
+        };
+        let first = "filter = \"headers\"\nconfig = { response = { set = { x-version = \"1\" } } }";
+        let gateway = TestGateway::new().upstream(&upstream).config(&config(first)).own_state();
+        let gateway = gateway.file("modules/callout.wasm", guest("callout")).start();
+        let calling = "filter = \"modules/callout.wasm\"\n\
+            config = { calls = [{ upstream = \"echo\" }] }\n\
+            grants = { callouts = [\"echo\"], read = [\"*\", \"authorization\", \"cookie\"] }";
+        gateway.change(|gateway| gateway.write_config(&config(&format!("{calling}\n{ALL}"))));
+        let policy = gateway.policy("p");
+        let told = policy["last-error"].as_str().unwrap_or_default();
+        let expected =
+            "a filter that calls out cannot only look on: it would call twice; write mode = \"canary\" in its trial";
+        assert!(policy["state"] == "kept" && told.contains(expected), "{policy:#}");
+        assert_eq!((&policy["trial"], version_for(&gateway, "somebody").as_str()), (&Value::Null, "1"));
+        let failed = stages(&gateway, "p")[0].clone();
+        assert_eq!((&failed["stage"], &failed["outcome"]), (&"trial".into(), &"failed".into()), "{failed:#}");
     }
 
     #[test]
