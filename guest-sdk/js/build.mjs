@@ -3,7 +3,7 @@
  * standard input finds packages from there.
  */
 
-import { componentize } from "@bytecodealliance/componentize-js";
+import { componentize, version } from "@bytecodealliance/componentize-js";
 import { build } from "esbuild";
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
@@ -18,14 +18,25 @@ const lookUp = imports.includes("exchange")
        throw new Error(name + ' is not in the interest of the filter; name it there, or write "exchange" to "imports" of manifest.json');
      };`;
 
-/** `tollgate:author` is the author's file, and `tollgate-filter` the SDK that lies here. */
+const offered = (name) => `import * as gateway from "tollgate:filter/${name}@0.1.0"; export default gateway;`;
+/** Which of the gateway's interfaces a module of the SDK stands for, whether the manifest names it or not. */
+const GATEWAY = "tollgate-gateway";
+
+/** `tollgate:author` is the author's file, `tollgate-filter` the SDK that lies here, and `#gateway/…` what the SDK finds of the gateway.
+ *  What the author does not use of the SDK is left out. */
 const own = {
   name: "tollgate",
   setup({ onResolve, onLoad }) {
+    const sideEffects = false;
     onResolve({ filter: /^tollgate:author$/ }, () => ({ path: author }));
-    onResolve({ filter: /^tollgate-filter$/ }, () => ({ path: join(sdk, "src/index.js") }));
+    onResolve({ filter: /^tollgate-filter$/ }, () => ({ path: join(sdk, "src/index.js"), sideEffects }));
     onResolve({ filter: /^tollgate:imports$/ }, () => ({ path: "imports", namespace: "tollgate" }));
+    onResolve({ filter: /^#gateway\// }, ({ path }) => ({ path: path.slice("#gateway/".length), namespace: GATEWAY, sideEffects }));
     onLoad({ filter: /.*/, namespace: "tollgate" }, () => ({ contents: lookUp, loader: "js" }));
+    onLoad({ filter: /.*/, namespace: GATEWAY }, ({ path }) => ({
+      contents: imports.includes(path) ? offered(path) : "export default undefined;",
+      loader: "js",
+    }));
   },
 };
 
@@ -37,7 +48,34 @@ const bundle = await build({
   external: ["tollgate:filter/*"],
   plugins: [own],
   write: false,
+  metafile: true,
 });
+const [{ inputs }] = Object.values(bundle.metafile.outputs);
+const used = Object.entries(inputs).filter(([, { bytesInOutput }]) => bytesInOutput).map(([input]) => input.split(":"));
+const missing = used.filter(([namespace, name]) => namespace === GATEWAY && !imports.includes(name));
+if (missing.length) {
+  for (const [, name] of missing) console.error(`the filter uses "${name}"; write it to "imports" of manifest.json`);
+  process.exit(1);
+}
+
+/** Head hooks are called directly, as `src/abi.js` says: each of their generated bindings is replaced by a call of the SDK's own. Exactly
+ *  this version of componentize-js is known to be like that. */
+const { splicer } = await import(new URL("../lib/spidermonkey-embedding-splicer.js", import.meta.resolve("@bytecodealliance/componentize-js")));
+const spliceBindings = splicer.spliceBindings;
+splicer.spliceBindings = (...given) => {
+  const spliced = spliceBindings(...given);
+  for (const hook of ["OnRequestHead", "OnResponseHead"]) {
+    const generated = new RegExp(`async function (export_hooks_0_1_0\\$o${hook.slice(1)})\\(.*?\\n}\\n`, "s");
+    if (!generated.test(spliced.jsBindings)) throw new Error(`componentize-js ${version} is not known; install 0.23.0`);
+    spliced.jsBindings = spliced.jsBindings.replace(
+      generated,
+      (_, name) => `function ${name}(a, b, c, d, e, f) { hooks010${hook}(a, b, c, d, e, f, $memory, $realloc, $dealloc); return $done; }\n`,
+    );
+  }
+  spliced.jsBindings = spliced.jsBindings.replace("delete globalThis.$bindings;", "delete globalThis.$bindings;\nconst $done = Promise.resolve();");
+  return spliced;
+};
+
 const { component } = await componentize(bundle.outputFiles[0].text, {
   witPath: resolve(wit),
   worldName: "filter",

@@ -2,14 +2,16 @@
 
 import Author from "tollgate:author";
 import { lookUp } from "tollgate:imports";
-import { ABORT, End, HOLD, Message, Reply, Trailers, encode, implemented } from "./index.js";
+import { FORWARD, HOLDS, liftFacts, lowerAction, lowerFault, lowerReply } from "./abi.js";
+import { Facts } from "./facts.js";
+import { ABORT, End, GatewayError, HOLD, Message, Reply, Trailers, encode, implemented } from "./index.js";
 
-const ABSENT = 0xffffffff;
-const FORWARD = { tag: "forward" };
 const PASS = { tag: "pass" };
 const EMPTY = Object.freeze([]);
 
-let filter, interest, hasStates;
+let filter, hasStates;
+/** Which fact is which, for each direction. */
+const places = { request: new Map(), response: new Map() };
 const states = new Map();
 
 function stateOf(exchange) {
@@ -19,40 +21,47 @@ function stateOf(exchange) {
   return state;
 }
 
+function described(error) {
+  if (!(error instanceof Error)) return String(error);
+  const isPlain = error.constructor === Error || error instanceof GatewayError;
+  return isPlain ? error.message : `${error.name}: ${error.message}`;
+}
+
 /** An error of the interface is thrown as its payload. */
 function faults(hook) {
   try {
     return hook();
   } catch (error) {
-    throw error instanceof Error ? (error.constructor === Error ? error.message : `${error.name}: ${error.message}`) : String(error);
+    throw described(error);
   }
 }
 
-const reader = (exchange, direction) => (name) => lookUp(exchange, direction, name);
 const reply = ({ status, fields, body }) => ({ tag: "reply", val: { status, fields, body } });
 
-function head(hook, direction, names, exchange, facts) {
-  return faults(() => {
-    const found = new Map();
-    let start = 0;
-    names.forEach((name, index) => {
-      const end = facts.ends[index];
-      if (end === ABSENT) return found.set(name, undefined);
-      found.set(name, facts.data.subarray(start, end));
-      start = end;
-    });
-    const message = new Message(found, stateOf(exchange), reader(exchange, direction));
-    const answer = filter[hook](message);
-    if (answer === undefined) return { action: FORWARD, edits: message.edits };
-    if (answer === HOLD) return { action: { tag: "hold" }, edits: message.edits };
-    if (answer instanceof Reply) return { action: reply(answer), edits: EMPTY };
-    throw new TypeError("a head hook has returned what it cannot");
-  });
+/** Edits as the generated bindings have them. */
+const edited = (edits) =>
+  edits.map(({ tag, name, value }) => ({ tag, val: tag === "remove" ? name : { name, value: encode(value) } }));
+
+/** What `build.mjs` puts in the place of a generated binding: it is handed where everything is. */
+function head(hook, direction) {
+  return (exchange, data, size, ends, count, out, memory, realloc, dealloc) => {
+    try {
+      const facts = liftFacts(places[direction], data, size, ends, count, memory, dealloc);
+      const message = new Message(facts, stateOf(exchange), lookUp, exchange, direction);
+      const answer = filter[hook](message);
+      if (answer === undefined) lowerAction(out, FORWARD, message.edits, memory, realloc);
+      else if (answer === HOLD) lowerAction(out, HOLDS, message.edits, memory, realloc);
+      else if (answer instanceof Reply) lowerReply(out, answer, memory, realloc);
+      else throw new TypeError("a head hook has returned what it cannot");
+    } catch (error) {
+      lowerFault(out, described(error), memory, realloc);
+    }
+  };
 }
 
 function body(hook, direction, exchange, piece, last) {
   return faults(() => {
-    const message = new Message(new Map(), stateOf(exchange), reader(exchange, direction));
+    const message = new Message(Facts.none, stateOf(exchange), lookUp, exchange, direction);
     const answer = filter[hook](message, { content: piece, last });
     let action;
     if (answer === undefined) action = PASS;
@@ -61,13 +70,13 @@ function body(hook, direction, exchange, piece, last) {
     else if (answer instanceof End) action = { tag: "end", val: answer.content };
     else if (typeof answer === "string" || answer instanceof Uint8Array) action = { tag: "replace", val: encode(answer) };
     else throw new TypeError("a body hook has returned what it cannot");
-    return { action, release: message.released, edits: message.edits };
+    return { action, release: message.released, edits: message.edits.length ? edited(message.edits) : EMPTY };
   });
 }
 
 function trailers(hook, direction, exchange, fields) {
   return faults(() => {
-    const message = new Message(new Map(), stateOf(exchange), reader(exchange, direction));
+    const message = new Message(Facts.none, stateOf(exchange), lookUp, exchange, direction);
     const own = new Trailers(fields);
     const answer = filter[hook](message, own);
     let action;
@@ -75,7 +84,7 @@ function trailers(hook, direction, exchange, fields) {
     else if (answer === ABORT) action = { tag: "abort" };
     else if (answer instanceof Reply) action = reply(answer);
     else throw new TypeError("a trailers hook has returned what it cannot");
-    return { action, edits: own.edits };
+    return { action, edits: edited(own.edits) };
   });
 }
 
@@ -85,24 +94,28 @@ export const hooks = {
       filter = new Author(JSON.parse(configuration));
       const wanted = filter.interest();
       const canonical = (names = []) => names.map((name) => (name.startsWith("@") ? name : name.toLowerCase()));
-      interest = { request: canonical(wanted.request), response: canonical(wanted.response) };
+      const requestFacts = canonical(wanted.request);
+      const responseFacts = canonical(wanted.response);
+      places.request = new Map(requestFacts.map((name, place) => [name, place]));
+      places.response = new Map(responseFacts.map((name, place) => [name, place]));
       const present = implemented(filter);
-      // What is remembered of an exchange is given up at its end.
-      present.exchangeEnd ||= Object.values(present).filter(Boolean).length > 1;
+      // What is remembered of an exchange is given up at its end: by whoever is called more than once for one, as a body hook is.
+      const isCalledAgain = present.requestBody || present.responseBody || Object.values(present).filter(Boolean).length > 1;
+      present.exchangeEnd ||= isCalledAgain;
       hasStates = present.exchangeEnd;
       const mode = (whole) => (whole ? "whole" : "pieces");
       return {
         hooks: present,
-        requestFacts: interest.request,
-        responseFacts: interest.response,
+        requestFacts,
+        responseFacts,
         requestBody: mode(wanted.wholeRequestBody),
         responseBody: mode(wanted.wholeResponseBody),
         tickMs: wanted.tickMs ?? 0,
       };
     });
   },
-  onRequestHead: (exchange, facts) => head("onRequest", "request", interest.request, exchange, facts),
-  onResponseHead: (exchange, facts) => head("onResponse", "response", interest.response, exchange, facts),
+  onRequestHead: head("onRequest", "request"),
+  onResponseHead: head("onResponse", "response"),
   onRequestBody: (exchange, piece, last) => body("onRequestBody", "request", exchange, piece, last),
   onResponseBody: (exchange, piece, last) => body("onResponseBody", "response", exchange, piece, last),
   onRequestTrailers: (exchange, fields) => trailers("onRequestTrailers", "request", exchange, fields),

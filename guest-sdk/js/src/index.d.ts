@@ -1,5 +1,21 @@
 /** Filters for the Tollgate gateway. */
 
+export * as callout from "./callout.js";
+export * as clock from "./clock.js";
+export * as limiter from "./limiter.js";
+export * as log from "./log.js";
+export * as metrics from "./metrics.js";
+export * as random from "./random.js";
+export * as secrets from "./secrets.js";
+export * as store from "./store.js";
+
+/** The gateway could not do what it was asked for. If a hook does not catch it, it is a fault, and its message what the operator reads. */
+export class GatewayError extends Error {
+  constructor(kind: string, message?: string);
+  /** Which error it is, as the interface names it, such as `not-granted`. */
+  readonly kind: string;
+}
+
 /** What a filter wants to see: names of header fields, and facts such as `:path` or `@client-address`, as the interface lists them. */
 export interface Interest {
   request?: string[];
@@ -90,6 +106,9 @@ export abstract class Filter {
 
 export function encode(value: string | Uint8Array): Uint8Array;
 export function decode(value: Uint8Array): string;
+/** One character for each byte, for what looks at bytes that need not be text; and back. */
+export function decodeLatin1(bytes: Uint8Array): string;
+export function encodeLatin1(text: string): Uint8Array;
 /** SHA-256 (FIPS 180-4): there is no `crypto` in a filter. */
 export function sha256(bytes: string | Uint8Array): Uint8Array;
 /** Two hexadecimal digits a byte. */

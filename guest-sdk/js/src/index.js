@@ -1,10 +1,17 @@
 /** Filters for the Tollgate gateway; what everything means is in index.d.ts. */
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+import { decode, encode } from "./text.js";
 
-export const encode = (value) => (typeof value === "string" ? encoder.encode(value) : value);
-export const decode = (value) => decoder.decode(value);
+export * as callout from "./callout.js";
+export * as clock from "./clock.js";
+export * as limiter from "./limiter.js";
+export * as log from "./log.js";
+export * as metrics from "./metrics.js";
+export * as random from "./random.js";
+export * as secrets from "./secrets.js";
+export * as store from "./store.js";
+export { GatewayError } from "./gateway.js";
+export { decode, decodeLatin1, encode, encodeLatin1 } from "./text.js";
 
 /** The head waits until the body hook lets it go: from head hooks. */
 export const HOLD = Object.freeze({ hold: true });
@@ -37,44 +44,45 @@ export class End {
 }
 
 const canonical = (name) => (name.startsWith("@") ? name : name.toLowerCase());
+const content = (value) => (typeof value === "string" || value instanceof Uint8Array ? value : String(value));
 
-/** What messages and trailers have in common: edits. */
-class Editable {
-  edits = [];
-
+/** What messages and trailers have in common. Not a class that they extend: calling its constructor costs a hook more than the rest of it. */
+const editing = {
   set(name, value) {
-    this.edits.push({ tag: "set", val: { name: canonical(name), value: encode(value) } });
-  }
+    this.edits.push({ tag: "set", name: canonical(name), value: content(value) });
+  },
 
   add(name, value) {
-    this.edits.push({ tag: "add", val: { name: canonical(name), value: encode(value) } });
-  }
+    this.edits.push({ tag: "add", name: canonical(name), value: content(value) });
+  },
 
   remove(name) {
-    this.edits.push({ tag: "remove", val: canonical(name) });
-  }
-}
+    this.edits.push({ tag: "remove", name: canonical(name), value: "" });
+  },
+};
 
-export class Message extends Editable {
-  #facts;
-  #lookUp;
-  released = false;
-
-  constructor(facts, state, lookUp) {
-    super();
-    this.#facts = facts;
-    this.#lookUp = lookUp;
+export class Message {
+  constructor(facts, state, lookUp, exchange, direction) {
+    this.edits = [];
+    this.released = false;
+    this._facts = facts;
+    this._lookUp = lookUp;
+    this._exchange = exchange;
+    this._direction = direction;
     this.state = state;
   }
 
   field(name) {
-    const value = this.fieldBytes(name);
-    return value === undefined ? undefined : decode(value);
+    const place = this._facts.places.get(name) ?? this._facts.places.get(canonical(name));
+    if (place !== undefined) return this._facts.text(place);
+    const value = this._lookUp(this._exchange, this._direction, canonical(name));
+    return value === undefined || value === null ? undefined : decode(value);
   }
 
   fieldBytes(name) {
     const wanted = canonical(name);
-    return this.#facts.has(wanted) ? this.#facts.get(wanted) : this.#lookUp(wanted);
+    const place = this._facts.places.get(wanted);
+    return place === undefined ? (this._lookUp(this._exchange, this._direction, wanted) ?? undefined) : this._facts.bytes(place);
   }
 
   release() {
@@ -94,9 +102,11 @@ export class Message extends Editable {
   }
 }
 
-export class Trailers extends Editable {
+Object.assign(Message.prototype, editing);
+
+export class Trailers {
   constructor(fields) {
-    super();
+    this.edits = [];
     this.fields = fields;
   }
 
@@ -105,6 +115,8 @@ export class Trailers extends Editable {
     return found && decode(found.value);
   }
 }
+
+Object.assign(Trailers.prototype, editing);
 
 export class Filter {
   interest() {

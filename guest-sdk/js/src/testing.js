@@ -1,9 +1,12 @@
 /** A stand-in of the gateway, for tests that run where they are written; what everything means is in testing.d.ts. */
 
 import { ABORT, End, HOLD, Message, Reply, decode, encode } from "./index.js";
+import { Facts } from "./facts.js";
+import { Offers } from "./offers.js";
 
 export class TestGateway {
-  constructor(Kind, config) {
+  constructor(Kind, config, offers) {
+    this.offers = new Offers(offers);
     this.filter = new Kind(config);
     this.interest = this.filter.interest();
   }
@@ -28,9 +31,9 @@ export class TestGateway {
 
   #pass(direction, head, pieces, state, whole) {
     const answerOf = (hook, ...more) => {
-      const message = new Message(head, state, () => undefined);
+      const message = new Message(Facts.of(head), state, () => undefined);
       const answer = this.filter[hook]?.(message, ...more);
-      message.edits.forEach(({ tag, val }) => apply(head, tag, val));
+      message.edits.forEach((edit) => apply(head, edit));
       return answer;
     };
     const end = (reply, body = "") => ({ reply, body, head: Object.fromEntries([...head].map(([name, value]) => [name, decode(value)])) });
@@ -54,8 +57,8 @@ export class TestGateway {
 
 const headOf = (fields) => new Map(Object.entries(fields).map(([name, value]) => [name.toLowerCase(), encode(value)]));
 
-function apply(head, tag, val) {
-  if (tag === "remove") head.delete(val);
-  else if (tag === "add" && head.has(val.name)) head.set(val.name, encode(`${decode(head.get(val.name))}, ${decode(val.value)}`));
-  else head.set(val.name, val.value);
+function apply(head, { tag, name, value }) {
+  if (tag === "remove") head.delete(name);
+  else if (tag === "add" && head.has(name)) head.set(name, encode(`${decode(head.get(name))}, ${decode(encode(value))}`));
+  else head.set(name, encode(value));
 }

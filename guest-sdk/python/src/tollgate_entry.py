@@ -1,28 +1,35 @@
 """What the component exports: the author's module ``app``, between the types of the interface and those of the SDK."""
 
 import json
+from types import SimpleNamespace as Record
 
 import app  # noqa: F401 - it marks its filter
 from componentize_py_types import Err
 from tollgate_filter.answers import ABORT, HOLD, End, Replace, Reply
 from tollgate_filter.filter import implemented, registered
+from tollgate_filter.gateway import GatewayError
 from tollgate_filter.message import Piece, Request, Response, Trailers
 from wit_world import exports
 from wit_world.imports import types
 
-ABSENT = 0xFFFFFFFF
+# A record may be anything that has its fields, and a case needs no more than its class: what Python makes by itself costs a hook less than
+# the constructors of the generated types, which are functions in Python.
 FORWARD = types.HeadAction_Forward()
 PASS = types.BodyAction_Pass()
-NO_EDITS = types.HeadAnswer(FORWARD, [])
-EDITS = {
-    "set": lambda name, value: types.Edit_Set(types.Field(name, value)),
-    "add": lambda name, value: types.Edit_Add(types.Field(name, value)),
-    "remove": lambda name, value: types.Edit_Remove(name),
-}
+NO_EDITS = Record(action=FORWARD, edits=[])
+EDITS = {"set": types.Edit_Set, "add": types.Edit_Add, "remove": types.Edit_Remove}
+new = object.__new__
+# Facts are two values, `data` and `ends`, which are `start` and `stop` of a slice.
+types.Facts = slice
 
 
 def edits_of(message):
-    return [EDITS[kind](name, value) for kind, name, value in message.edits]
+    edits = []
+    for kind, name, value in message.edits:
+        edit = new(EDITS[kind])
+        edit.value = name if kind == "remove" else Record(name=name, value=value)
+        edits.append(edit)
+    return edits
 
 
 def reply_of(reply):
@@ -30,11 +37,13 @@ def reply_of(reply):
 
 
 def fault(error):
-    return Err(str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}")
+    return Err(str(error) if isinstance(error, (ValueError, GatewayError)) else f"{type(error).__name__}: {error}")
 
 
-def look_up(exchange, direction):
-    def look(name):
+def looker(direction):
+    """What asks the gateway for a fact of a request (0) or a response."""
+
+    def look_up(exchange, name):
         try:
             from wit_world.imports import exchange as gateway
         except ImportError:
@@ -43,7 +52,10 @@ def look_up(exchange, direction):
             ) from None
         return gateway.get(exchange, gateway.Message(direction), name)
 
-    return look
+    return look_up
+
+
+LOOK_UP = (looker(0), looker(1))
 
 
 class Hooks(exports.Hooks):
@@ -65,11 +77,15 @@ class Hooks(exports.Hooks):
         except Exception as error:
             raise fault(error) from None
         self.states = {}
-        self.facts = (interest.request, interest.response)
+        self.places = tuple(
+            {name: place for place, name in enumerate(names)} for names in (interest.request, interest.response)
+        )
         present = implemented(type(self.filter))
-        # State is given up when the exchange ends, so the end is always of interest to a filter that has hooks of both directions.
-        present[6] = present[6] or sum(present[:6]) > 1
+        # State is given up when the exchange ends, so the end is of interest to whoever is called more than once for one: a body hook is.
+        present[6] = present[6] or present[1] or present[4] or sum(present[:6]) > 1
         self.keeps_state = present[6]
+        self.on_request_head = self.head_hook(Request, 0, self.filter.on_request)
+        self.on_response_head = self.head_hook(Response, 1, self.filter.on_response)
         hooks = types.Hooks(0)
         for bit, is_present in enumerate(present):
             if is_present:
@@ -83,29 +99,29 @@ class Hooks(exports.Hooks):
     def state(self, exchange):
         return self.states.setdefault(exchange, {}) if self.keeps_state else {}
 
-    def head(self, kind, direction, hook, exchange, facts):
-        found, start = {}, 0
-        data = facts.data
-        for name, end in zip(self.facts[direction], facts.ends):
-            if end == ABSENT:
-                found[name] = None
-            else:
-                found[name], start = data[start:end], end
-        message = kind(found, self.state(exchange), look_up(exchange, direction))
-        try:
-            answer = hook(message)
-            if answer is None:
-                return types.HeadAnswer(FORWARD, edits_of(message)) if message.edits else NO_EDITS
-            if answer is HOLD:
-                return types.HeadAnswer(types.HeadAction_Hold(), edits_of(message))
-            if isinstance(answer, Reply):
-                return types.HeadAnswer(types.HeadAction_Reply(reply_of(answer)), [])
-        except Exception as error:
-            raise fault(error) from None
-        raise Err(f"a head hook cannot return {answer!r}")
+    def head_hook(self, kind, direction, hook):
+        """A head hook with all that it needs at hand: it is what is called most."""
+        places, look_up, states, keeps_state = self.places[direction], LOOK_UP[direction], self.states, self.keeps_state
+
+        def on_head(exchange, facts):
+            state = states.setdefault(exchange, {}) if keeps_state else {}
+            message = kind(facts.start, facts.stop, places, state, look_up, exchange)
+            try:
+                answer = hook(message)
+                if answer is None:
+                    return Record(action=FORWARD, edits=edits_of(message)) if message.edits else NO_EDITS
+                if answer is HOLD:
+                    return Record(action=types.HeadAction_Hold(), edits=edits_of(message))
+                if isinstance(answer, Reply):
+                    return Record(action=types.HeadAction_Reply(reply_of(answer)), edits=[])
+            except Exception as error:
+                raise fault(error) from None
+            raise Err(f"a head hook cannot return {answer!r}")
+
+        return on_head
 
     def body(self, kind, direction, hook, exchange, piece, last):
-        message = kind({}, self.state(exchange), look_up(exchange, direction))
+        message = kind(b"", (), {}, self.state(exchange), LOOK_UP[direction], exchange)
         try:
             answer = hook(message, Piece(piece, last))
             if answer is None:
@@ -126,7 +142,7 @@ class Hooks(exports.Hooks):
             raise fault(error) from None
 
     def trailers(self, kind, direction, hook, exchange, fields):
-        message = kind({}, self.state(exchange), look_up(exchange, direction))
+        message = kind(b"", (), {}, self.state(exchange), LOOK_UP[direction], exchange)
         trailers = Trailers([(field.name, field.value) for field in fields])
         try:
             answer = hook(message, trailers)
@@ -142,11 +158,8 @@ class Hooks(exports.Hooks):
         except Exception as error:
             raise fault(error) from None
 
-    def on_request_head(self, exchange, facts):
-        return self.head(Request, 0, self.filter.on_request, exchange, facts)
-
-    def on_response_head(self, exchange, facts):
-        return self.head(Response, 1, self.filter.on_response, exchange, facts)
+    # Made by `configure`.
+    on_request_head = on_response_head = None
 
     def on_request_body(self, exchange, piece, last):
         return self.body(Request, 0, self.filter.on_request_body, exchange, piece, last)

@@ -8,7 +8,7 @@ mod show;
 pub use self::search::search;
 pub use crate::snapshot::{FilterRow, Listing};
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::bundled;
@@ -16,7 +16,7 @@ use crate::config::cases::CaseFile;
 use crate::config::{self, Config, FilterSource, Overrides, Place, Policy, Source, WrittenPolicy};
 use crate::oci::Facts;
 use crate::sandbox::{Module, ModuleCache, Need, Sandbox};
-use crate::snapshot::{Fit, Lack};
+use crate::snapshot::{Fit, Lack, default_state_dir};
 
 /// A module that could be a filter, looked at.
 pub struct Inspection {
@@ -48,7 +48,17 @@ impl Inspection {
     /// If it cannot be read or cannot be a filter, or if there is no such policy.
     pub fn of(path: &Path, entry: Option<(&Path, &str)>) -> Result<Self, String> {
         let (content, source) = read(path)?;
-        Self::of_content(path, &content, source, entry)
+        Self::of_content(path, &content, source, entry, None)
+    }
+
+    /// As `of`, of a module that was built just now. Its compiled code is kept for whoever runs it next, where gateways keep theirs.
+    ///
+    /// # Errors
+    /// As `of`.
+    pub fn of_built(path: &Path) -> Result<Self, String> {
+        let (content, source) = read(path)?;
+        let folder = default_state_dir().map(|folder| folder.join("modules"));
+        Self::of_content(path, &content, source, None, folder)
     }
 
     /// As `of`, of a module that was fetched from there.
@@ -57,7 +67,7 @@ impl Inspection {
     /// As `of`.
     pub fn of_fetched(from: &Path, content: &[u8], entry: Option<(&Path, &str)>) -> Result<Self, String> {
         let name = from.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        Self::of_content(from, content, FilterSource::Module { name, path: from.to_owned() }, entry)
+        Self::of_content(from, content, FilterSource::Module { name, path: from.to_owned() }, entry, None)
     }
 
     fn of_content(
@@ -65,10 +75,11 @@ impl Inspection {
         content: &[u8],
         source: FilterSource,
         entry: Option<(&Path, &str)>,
+        kept: Option<PathBuf>,
     ) -> Result<Self, String> {
         let shown = path.display();
         let sandbox = Sandbox::new().map_err(|error| format!("the sandbox cannot be made: {error:#}"))?;
-        let module = ModuleCache::new(sandbox, None).load(content).map_err(|error| format!("{shown}: {error}"))?;
+        let module = ModuleCache::new(sandbox, kept).load(content).map_err(|error| format!("{shown}: {error}"))?;
         let carried = module.cases().map(|text| CaseFile::carried(path, text, None)).transpose();
         let problems = carried.as_ref().err().into_iter().flatten().map(ToString::to_string).collect();
         let cases = carried.ok().flatten().into_iter().flat_map(|file| file.cases).map(|case| case.name).collect();

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tollgate_tests::{Folder, RawFilter, target_dir};
 
-use super::{done, example, filter};
+use super::{done, examples_conform, filter};
 
 #[test]
 fn filters_in_rust_conform() {
@@ -15,12 +15,7 @@ fn filters_in_rust_conform() {
 
 #[test]
 fn the_examples_in_c_conform() {
-    let folder = Folder::new();
-    for name in ["api-key", "callout-auth", "counter", "headers", "json-body", "redact"] {
-        let module = example(&format!("c/{name}"), folder.path());
-        let told = done(folder.path(), &["conformance", &module]);
-        assert!(told.ends_with(" passed, 0 failed\n"), "{told}");
-    }
+    examples_conform("c");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! are held to the same cases.
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on fails")]
 
+mod built;
 mod c;
 mod conformance;
 mod javascript;
@@ -38,17 +39,21 @@ fn done(folder: &Path, args: &[&str]) -> String {
     finished.stdout
 }
 
-/// Builds an example and gives the path of its module.
+/// What the examples of all languages do.
+const EXAMPLES: [&str; 6] = ["api-key", "callout-auth", "counter", "headers", "json-body", "redact"];
+
+/// Holds the examples of a language to the cases that all languages share.
 #[track_caller]
-fn example(of: &str, folder: &Path) -> String {
-    let module = folder.join(Path::new(of).with_extension("wasm").file_name().unwrap()).display().to_string();
-    done(Path::new("."), &["build", &repository("examples").join(of).display().to_string(), "--output", &module]);
-    module
+fn examples_conform(language: &str) {
+    for name in EXAMPLES {
+        let module = built::example(language, name);
+        let told = done(Path::new("."), &["conformance", &module]);
+        assert!(told.ends_with(" passed, 0 failed\n"), "{language}: {told}");
+    }
 }
 
-/// For stories whose modules take half a minute of a core to be compiled: side by side on a busy machine they would take longer than
-/// the gateway lets them.
-fn one_at_a_time() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+/// For stories whose modules take half a minute of a core and some hundred megabytes to be built and compiled: one for each of two cores
+/// is enough. Those of a language take turns.
+fn one_at_a_time(language: &Mutex<()>) -> MutexGuard<'_, ()> {
+    language.lock().unwrap_or_else(PoisonError::into_inner)
 }

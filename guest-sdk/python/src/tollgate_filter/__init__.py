@@ -17,6 +17,11 @@ Hooks that are not overridden are not called and cost nothing::
             if request.field("x-stamp") is None:
                 request.set("x-stamp", self.value)
 
+What the gateway offers are modules of this package, ``callout``, ``clock``, ``limiter``, ``log``, ``metrics``, ``random``, ``secrets`` and
+``store``, each named in ``imports`` of ``manifest.json`` as well::
+
+    from tollgate_filter import store
+
 A hook that returns ``None`` lets the message go on. An exception is a fault: the operator reads it, and the client gets what the
 policy's ``on-fault`` says. To answer the client, return a ``Reply``.
 """

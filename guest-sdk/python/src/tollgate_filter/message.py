@@ -24,12 +24,30 @@ class Piece:
         self.last = last
 
 
-class Message:
-    """What requests and responses have in common."""
+ABSENT = 0xFFFFFFFF
+"""Stands for the end of a fact that the message does not have."""
 
-    def __init__(self, facts: dict[str, bytes | None], state: dict[str, Any], look_up: Callable[[str], bytes | None]):
-        self._facts = facts
+
+class Message:
+    """What requests and responses have in common. Most of what a hook costs is the interpreter's work in here, so facts stay in one buffer
+    until a filter asks for them."""
+
+    __slots__ = ("_data", "_ends", "_exchange", "_look_up", "_places", "edits", "released", "state")
+
+    def __init__(
+        self,
+        data: bytes,
+        ends: list[int],
+        places: dict[str, int],
+        state: dict[str, Any],
+        look_up: Callable[[int, str], bytes | None],
+        exchange: int = 0,
+    ):
+        self._data = data
+        self._ends = ends
+        self._places = places
         self._look_up = look_up
+        self._exchange = exchange
         self.edits: list[Edit] = []
         self.released = False
         self.state = state
@@ -38,16 +56,39 @@ class Message:
     def field(self, name: str) -> str | None:
         """A header field or any other fact. Those that ``interest`` has not named, and all of them in body hooks, cost a call into
         the gateway, and need ``"exchange"`` among the imports of ``manifest.json``. Several fields of one name come joined by ``, ``."""
-        value = self.field_bytes(name)
-        return None if value is None else decoded(value)
+        place = self._places.get(name)
+        if place is None:
+            value = self.field_bytes(name)
+            return None if value is None else value.decode("utf-8", "surrogateescape")
+        end = self._ends[place]
+        if end == ABSENT:
+            return None
+        return self._data[self._start(place) : end].decode("utf-8", "surrogateescape")
 
     def field_bytes(self, name: str) -> bytes | None:
-        name = _name(name)
-        return self._facts[name] if name in self._facts else self._look_up(name)
+        """The same as bytes, which need not be UTF-8."""
+        place = self._places.get(name)
+        if place is None:
+            name = _name(name)
+            place = self._places.get(name)
+            if place is None:
+                return self._look_up(self._exchange, name)
+        end = self._ends[place]
+        return None if end == ABSENT else self._data[self._start(place) : end]
+
+    def _start(self, place: int) -> int:
+        """Behind the nearest fact before that is not absent."""
+        while place:
+            place -= 1
+            if self._ends[place] != ABSENT:
+                return self._ends[place]
+        return 0
 
     def set(self, name: str, value: str | bytes) -> None:
         """Replaces every field of that name, or sets a fact."""
-        self.edits.append(("set", _name(name), encoded(value)))
+        if isinstance(value, str):
+            value = value.encode("utf-8", "surrogateescape")
+        self.edits.append(("set", name if name[:1] == "@" else name.lower(), value))
 
     def add(self, name: str, value: str | bytes) -> None:
         """Appends a field and keeps those that are there."""
@@ -65,6 +106,8 @@ class Message:
 class Request(Message):
     """A request."""
 
+    __slots__ = ()
+
     @property
     def method(self) -> str:
         return self.field(":method") or ""
@@ -76,6 +119,8 @@ class Request(Message):
 
 class Response(Message):
     """A response."""
+
+    __slots__ = ()
 
     @property
     def status(self) -> int:

@@ -1,5 +1,5 @@
-"""A stand-in of the gateway, for tests that run where they are written. It knows heads and bodies, and nothing of what the gateway
-offers besides; the module itself is tested by ``tollgate filter test``."""
+"""A stand-in of the gateway, for tests that run where they are written. It knows heads and bodies, and, in ``offers``, a little of what
+the gateway offers besides; the module itself is tested by ``tollgate filter test``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from .answers import ABORT, HOLD, End, Replace, Reply, encoded
 from .filter import Filter
 from .message import Message, Piece, Request, Response, decoded
+from .stand_ins import Offers
 
 
 class Exchange:
@@ -27,7 +28,10 @@ class TestGateway:
 
     __test__ = False
 
-    def __init__(self, kind: type[Filter], config: dict[str, Any]):
+    def __init__(self, kind: type[Filter], config: dict[str, Any], offers: Offers | None = None):
+        self.offers = offers or Offers()
+        """What store, callouts, log and the others find, and what was left there."""
+        self.offers.install()
         self.filter = kind(config)
         self.interest = self.filter.interest()
 
@@ -62,7 +66,7 @@ class TestGateway:
     def _pass(self, head, state, exchange: Exchange, direction: str, pieces: list[bytes]) -> Reply | None:
         kind: type[Message] = Request if direction == "request" else Response
         hooks = (getattr(self.filter, f"on_{direction}"), getattr(self.filter, f"on_{direction}_body"))
-        message = kind(dict(head), state, head.get)
+        message = _message(kind, head, state)
         answer = hooks[0](message)
         _apply(message, head)
         if isinstance(answer, Reply):
@@ -73,7 +77,7 @@ class TestGateway:
             pieces = [b"".join(pieces)]
         body = b""
         for number, piece in enumerate(pieces or ([b""] if answer is HOLD else [])):
-            message = kind({}, state, head.get)
+            message = _message(kind, head, state)
             answer = hooks[1](message, Piece(piece, number + 1 >= len(pieces)))
             _apply(message, head)
             if isinstance(answer, Reply):
@@ -85,6 +89,11 @@ class TestGateway:
                 break
         setattr(exchange, f"{direction}_body", body)
         return None
+
+
+def _message(kind: type[Message], head: dict[str, bytes], state: dict[str, Any]) -> Message:
+    """Facts are looked up, as if the interest named none."""
+    return kind(b"", [], {}, state, lambda _, name: head.get(name))
 
 
 def _apply(message: Message, head: dict[str, bytes]) -> None:

@@ -43,7 +43,7 @@ impl FilterBuild {
         let output = self.output.unwrap_or_else(|| self.project.join("build").join(format!("{}.wasm", built.name)));
         write(&output, &built.module)?;
         // What is no filter is left there for its author to look at.
-        let inspection = Inspection::of(&output, None)?;
+        let inspection = Inspection::of_built(&output)?;
         say(&format!("{}\n{}", output.display(), inspection.text()));
         Ok(())
     }

@@ -1,0 +1,3 @@
+import { standIn } from "../stand-in.js";
+
+export default standIn("log");
