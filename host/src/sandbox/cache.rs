@@ -1,16 +1,16 @@
 //! Compiled modules by the digest of their content: in memory while anyone uses them, and on disk across restarts.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::SystemTime;
 
 use sha2::{Digest as _, Sha256};
 
+use super::compile::Compiler;
 use super::engine::Sandbox;
 use super::module::{Compiled, Module, ModuleError, Reach};
 use crate::manifest::Carried;
@@ -42,20 +42,12 @@ impl fmt::Debug for Digest {
 /// Counts the ways in which modules have been changed before they are compiled (`core/state.rs`).
 const PREPARED: u32 = 1;
 
-/// How long a module may take to be compiled: a second for each MiB is usual.
-const COMPILE_TIME: Duration = Duration::from_secs(120);
-
-/// The stack of the compiler, which walks what is nested.
-const COMPILE_STACK: usize = 16 << 20;
-
 /// Compiles each content once.
 pub struct ModuleCache {
     sandbox: Sandbox,
     dir: Option<PathBuf>,
     live: Mutex<HashMap<(Digest, Reach), Weak<Module>>>,
-    /// What has been given up and is still being compiled.
-    given_up: Arc<Mutex<HashSet<Digest>>>,
-    compile_time: Duration,
+    compiler: Compiler,
 }
 
 impl ModuleCache {
@@ -70,14 +62,7 @@ impl ModuleCache {
                 None
             }
         });
-        Self { sandbox, dir, live: Mutex::default(), given_up: Arc::default(), compile_time: COMPILE_TIME }
-    }
-
-    /// Gives a module up that takes longer than that to be compiled.
-    #[must_use]
-    pub fn within(mut self, compile_time: Duration) -> Self {
-        self.compile_time = compile_time;
-        self
+        Self { compiler: Compiler::new(sandbox.engine.clone()), sandbox, dir, live: Mutex::default() }
     }
 
     /// The module with that content, compiled now if it never was. May take a second or more per MiB: not for workers.
@@ -124,45 +109,12 @@ impl ModuleCache {
 
     fn compile(&self, content: &[u8], digest: Digest) -> Result<Compiled, ModuleError> {
         let started = std::time::Instant::now();
-        let compiled = self.compile_beside(content, digest)?;
+        let compiled = self.compiler.compile(content, digest)?;
         tracing::debug!(%digest, bytes = content.len(), ms = started.elapsed().as_millis(), "compiled");
         if let Err(error) = self.write(digest, &compiled) {
             tracing::warn!(%digest, %error, "the compiled module could not be kept");
         }
         Ok(compiled)
-    }
-
-    /// Compiles on a thread of its own. A compiler cannot be interrupted: what takes too long goes on to its end there, with
-    /// the lowest priority, and nobody waits for it; meanwhile the same content is not tried again. A compiler that panics over
-    /// a module ends that thread only.
-    fn compile_beside(&self, content: &[u8], digest: Digest) -> Result<Compiled, ModuleError> {
-        if given_up(&self.given_up).contains(&digest) {
-            return Err(ModuleError::TooSlow(self.compile_time));
-        }
-        let (sender, receiver) = channel();
-        let (engine, content, waiting) = (self.sandbox.engine.clone(), content.to_vec(), Arc::clone(&self.given_up));
-        let compile = move || {
-            let compiled = Compiled::new(&engine, &content);
-            // Before it can be found to be late.
-            let _ = sender.send(compiled);
-            given_up(&waiting).remove(&digest);
-        };
-        let builder = std::thread::Builder::new().name("compile".into()).stack_size(COMPILE_STACK);
-        let failed = |reason: &str| ModuleError::Malformed(reason.to_owned());
-        builder.spawn(compile).map_err(|error| failed(&format!("no thread to compile it: {error}")))?;
-        match receiver.recv_timeout(self.compile_time) {
-            Ok(compiled) => compiled,
-            Err(RecvTimeoutError::Disconnected) => Err(failed("the compiler fails over it")),
-            Err(RecvTimeoutError::Timeout) => {
-                let mut given_up = given_up(&self.given_up);
-                // It may have ended by now.
-                if let Ok(compiled) = receiver.try_recv() {
-                    return compiled;
-                }
-                given_up.insert(digest);
-                Err(ModuleError::TooSlow(self.compile_time))
-            }
-        }
     }
 
     /// The name tells content and compiler apart, so another release or CPU never reads it.
@@ -228,10 +180,6 @@ impl ModuleCache {
     }
 }
 
-fn given_up(digests: &Mutex<HashSet<Digest>>) -> MutexGuard<'_, HashSet<Digest>> {
-    digests.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// A file of compiled code.
 struct Kept {
     path: PathBuf,
@@ -261,6 +209,9 @@ fn prepare(dir: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use super::super::compile::Bounds;
     use super::*;
 
     /// A module, and no filter.
@@ -268,14 +219,14 @@ mod tests {
 
     #[test]
     fn what_takes_too_long_is_given_up_and_tried_again_when_it_has_ended() {
-        let sandbox = Sandbox::new().unwrap();
-        let cache = ModuleCache::new(sandbox, None).within(Duration::ZERO);
+        let mut cache = ModuleCache::new(Sandbox::new().unwrap(), None);
+        cache.compiler.bounds = Bounds { cpu: Duration::ZERO, ..Bounds::USUAL };
         // Unless it is that fast, it is too slow.
         let _ = cache.load(MODULE);
-        while given_up(&cache.given_up).contains(&Digest::of(MODULE)) {
+        while cache.compiler.is_given_up(Digest::of(MODULE)) {
             std::thread::yield_now();
         }
-        let cache = cache.within(COMPILE_TIME);
+        cache.compiler.bounds = Bounds::USUAL;
         let why = cache.load(MODULE).err().unwrap();
         assert!(!matches!(why, ModuleError::TooSlow(_)), "{why}");
     }

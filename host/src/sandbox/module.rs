@@ -12,6 +12,7 @@ use super::cache::Digest;
 use super::core::{self, CoreGuest};
 use super::engine::Sandbox;
 use super::foreign::{self, Foreign};
+use super::functions::{self, MAX_FUNCTION};
 use super::grants::Need;
 use super::guest::Guest;
 use super::host_wasi;
@@ -110,8 +111,15 @@ pub enum ModuleError {
     #[error("imports {0}, which filters are not granted; build without the feature that needs it")]
     RefusedImport(String),
     /// Above the bound.
-    #[error("takes longer than {} s to be compiled; make its functions smaller, or build it with less inlining", .0.as_secs())]
+    #[error(
+        "takes more than {} s of CPU time to be compiled; make its functions smaller, or build it with less inlining", .0.as_secs()
+    )]
     TooSlow(std::time::Duration),
+    /// Above the bound.
+    #[error(
+        "has a function of {0} bytes, more than the {MAX_FUNCTION} that are compiled; split it, or build it with less inlining"
+    )]
+    FunctionTooLarge(usize),
     /// Above the bound.
     #[error("{0} bytes are more than the {MAX_MODULE} that are read; build it in release mode and strip it")]
     TooLarge(u64),
@@ -240,10 +248,12 @@ impl Compiled {
         match Kind::of(bytes) {
             Some(Kind::Component) => {
                 nesting::check(bytes).map_err(ModuleError::Malformed)?;
+                functions::check(bytes)?;
                 Component::from_binary(engine, bytes).map(Self::Component).map_err(malformed)
             }
             Some(Kind::Core) => {
                 check_core(engine, bytes).map_err(|error| by_origin(error, || foreign::module(bytes)))?;
+                functions::check(bytes)?;
                 // What may wait is called through the component model, which can suspend it wherever it waits.
                 if waits(bytes, Reach::Near)? {
                     let component = component_of(bytes).map_err(ModuleError::WrongWorld)?;

@@ -344,7 +344,7 @@ impl PolicyMaker {
 fn stage_of(error: &ModuleError) -> Stage {
     match error {
         ModuleError::TooLarge(_) => Stage::Verify,
-        ModuleError::Malformed(_) | ModuleError::TooSlow(_) => Stage::Compile,
+        ModuleError::Malformed(_) | ModuleError::TooSlow(_) | ModuleError::FunctionTooLarge(_) => Stage::Compile,
         ModuleError::NoMetadata(_)
         | ModuleError::WrongWorld(_)
         | ModuleError::Foreign { .. }
