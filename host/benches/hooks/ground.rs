@@ -1,5 +1,7 @@
 //! What all of them need: filters, an exchange, and CPU time.
 
+#![allow(dead_code, reason = "not every bench needs all of it")]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +28,13 @@ pub(crate) fn work(cache: &ModuleCache, configuration: String) -> Arc<Filter> {
     prepare(cache, &std::fs::read(file).unwrap(), "work", configuration, Isolation::Shared)
 }
 
-fn prepare(cache: &ModuleCache, module: &[u8], name: &str, configuration: String, isolation: Isolation) -> Arc<Filter> {
+pub(crate) fn prepare(
+    cache: &ModuleCache,
+    module: &[u8],
+    name: &str,
+    configuration: String,
+    isolation: Isolation,
+) -> Arc<Filter> {
     let settings = FilterSettings {
         name: name.into(),
         configuration,

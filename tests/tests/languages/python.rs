@@ -59,7 +59,8 @@ fn an_import_that_is_not_named_is_told_to_whoever_builds() {
     let folder = Folder::new();
     done(folder.path(), &["new", "mine", "--lang", "python"]);
     folder.write("mine/src/app.py", STORES);
-    folder.write("mine/manifest.json", r#"{ "name": "mine", "version": "1", "imports": ["callout", "log", "metrics"] }"#);
+    folder
+        .write("mine/manifest.json", r#"{ "name": "mine", "version": "1", "imports": ["callout", "log", "metrics"] }"#);
     folder.write("mine/tests/test_app.py", TESTED);
     let mine = folder.path().join("mine");
     let mut unittest = Command::new(peer_tool("python"));

@@ -19,6 +19,7 @@ cargo xtask bench waiting [OPTIONS]      memory of the gateway with exchanges th
 cargo xtask bench soak [OPTIONS]         memory and descriptors of the gateway while connections come and go
 cargo xtask bench hooks [ARGS]           cost of a hook, of a fresh instance, of bodies and of imports (cargo bench of the
                                          gateway)
+cargo xtask bench languages [ARGS]       what a filter costs in each language: size, compile time, start, memory and a hook
 
   --scenario X     plain-1k, body-100k, chain, chain-exchange, tls-1k, h2-1k or routes-1000; may be given more than
                    once (default: all; latency: plain-1k)
@@ -60,6 +61,8 @@ pub(super) enum Mode {
     Soak,
     /// Micro-figures.
     Hooks,
+    /// The same filter in each language.
+    Languages,
 }
 
 /// The command line, read.
@@ -78,7 +81,7 @@ pub(super) struct Options {
     pub(super) json: Option<PathBuf>,
     pub(super) gateway: Option<PathBuf>,
     pub(super) module: Option<PathBuf>,
-    /// For `hooks`: handed on as it is.
+    /// For `hooks` and `languages`: handed on as it is.
     pub(super) rest: Vec<String>,
 }
 
@@ -95,8 +98,8 @@ impl Options {
             Some("connections") => options.mode = Mode::Connections,
             Some("waiting") => options.mode = Mode::Waiting,
             Some("soak") => options.mode = Mode::Soak,
-            Some("hooks") => {
-                options.mode = Mode::Hooks;
+            Some(micro @ ("hooks" | "languages")) => {
+                options.mode = if micro == "hooks" { Mode::Hooks } else { Mode::Languages };
                 options.rest = args[1..].to_vec();
                 return Ok(options);
             }
@@ -224,6 +227,7 @@ mod tests {
         assert_eq!(parse("waiting --connections 9").unwrap().mode, Mode::Waiting);
         assert_eq!(parse("idle --help").unwrap().mode, Mode::Help);
         assert_eq!(parse("hooks -- --quick").unwrap().rest, ["--", "--quick"]);
+        assert_eq!(parse("languages --profile dev").unwrap().mode, Mode::Languages);
     }
 
     #[test]

@@ -22,7 +22,9 @@ export default class JsonBody extends Filter {
   }
 
   onResponseBody(response, piece) {
-    const document = response.state.isJson ? parse(decode(piece.content)) : undefined;
+    const text = response.state.isJson ? decode(piece.content) : "";
+    // What is no UTF-8 passes as it is.
+    const document = text.includes("\ufffd") ? undefined : parse(text);
     if (typeof document !== "object" || document === null || Array.isArray(document)) return;
     for (const name of this.removed) delete document[name];
     for (const [name, value] of this.set) Object.defineProperty(document, name, { value, enumerable: true, configurable: true, writable: true });

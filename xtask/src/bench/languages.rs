@@ -1,0 +1,62 @@
+//! The same filter in each language, built as its authors would: a folder in `xtask/bench/languages` for each, and in Rust the standard
+//! filter `headers`. What they cost is found out by the gateway's own bench, as it calls into its code.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::place;
+use crate::build::{self, Profile};
+use crate::process::{self, say};
+use crate::workspace::Workspace;
+
+/// Where the filters are.
+const SOURCES: &str = "xtask/bench/languages";
+
+pub(super) fn run(rest: &[String]) -> Result<()> {
+    let workspace = place::workspace()?;
+    let gateway = build::gateway(workspace, Profile::Debug)?;
+    let folder = place::fresh_folder("languages")?;
+    for entry in fs::read_dir(workspace.root.join(SOURCES))?.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if let Err(error) = built(workspace, &gateway, &entry.path(), &folder, &name) {
+            say(&format!("{name} is left out: {error:#}"));
+        }
+    }
+    let standard = workspace.target_dir.join("filters/headers.wasm");
+    fs::copy(&standard, folder.join("rust.wasm")).with_context(|| format!("could not copy {}", standard.display()))?;
+    let mut cargo = process::cargo();
+    cargo.args(["bench", "--package", "tollgate", "--bench", "languages"]).args(rest);
+    if !rest.iter().any(|word| word == "--") {
+        cargo.arg("--");
+    }
+    process::run(cargo.arg(&folder).current_dir(&workspace.root))
+}
+
+/// Builds a copy of a project by the tools that `cargo xtask peers` has installed, where a language has no others.
+fn built(workspace: &Workspace, gateway: &Path, project: &Path, folder: &Path, name: &str) -> Result<()> {
+    let copy = folder.join(name);
+    process::run(Command::new("cp").arg("-R").arg(project).arg(&copy))?;
+    let packages = workspace.root.join("examples/js/node_modules");
+    if name == "js" {
+        std::os::unix::fs::symlink(packages, copy.join("node_modules"))?;
+    }
+    for part in ["guest-sdk", "wit"] {
+        let own = copy.join(".tollgate");
+        fs::create_dir_all(&own)?;
+        std::os::unix::fs::symlink(workspace.root.join(part), own.join(part))?;
+    }
+    let tools = workspace.target_dir.join("peers/bin");
+    let mut path = tools.clone().into_os_string();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    let mut build = Command::new(gateway);
+    build.args(["filter", "build"]).arg(&copy).arg("--output").arg(folder.join(name).with_extension("wasm"));
+    build.env("PATH", path).env("XDG_STATE_HOME", folder.join("built"));
+    if name == "c" && std::env::var_os("TOLLGATE_CC").is_none() {
+        build.env("TOLLGATE_CC", format!("{} -m ziglang cc", tools.join("python").display()));
+    }
+    process::output(&mut build).map(drop)
+}
