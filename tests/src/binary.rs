@@ -1,7 +1,7 @@
 //! The program itself, as a process of its own.
 
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -89,6 +89,31 @@ impl Binary {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 reader.push(line);
             }
+            reader.close();
+        });
+        Self { child, successor: None, log, files: None }
+    }
+
+    /// Starts the program in a folder; what it prints is part of its log.
+    #[must_use]
+    #[track_caller]
+    pub fn follow(folder: &Path, environment: &[(&str, &str)], args: &[impl AsRef<OsStr>]) -> Self {
+        let mut command = command(folder);
+        command.envs(environment.iter().copied()).args(args).stdin(Stdio::null());
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program can be started");
+        let log = Arc::new(Log::default());
+        let stdout: Box<dyn Read + Send> = Box::new(child.stdout.take().expect("standard output is a pipe"));
+        let stderr: Box<dyn Read + Send> = Box::new(child.stderr.take().expect("standard error is a pipe"));
+        let readers = [stdout, stderr].map(|stream| {
+            let reader = Arc::clone(&log);
+            std::thread::spawn(move || {
+                BufReader::new(stream).lines().map_while(Result::ok).for_each(|line| reader.push(line))
+            })
+        });
+        let reader = Arc::clone(&log);
+        std::thread::spawn(move || {
+            readers.into_iter().for_each(|thread| drop(thread.join()));
             reader.close();
         });
         Self { child, successor: None, log, files: None }

@@ -175,7 +175,8 @@ mod admin_pages {
         let upstream = Upstream::start();
         let binary = TestGateway::new().upstream(&upstream).run(&ADMIN);
         let page = admin(&binary, "/");
-        let pages = "the pages are /live, /ready, /metrics, /policies, /routes, /upstreams, /catalogue and /history\n";
+        let pages = "the pages are /live, /ready, /metrics, /policies, /routes, /upstreams, /catalogue, /history, /faults and \
+                     /events\n";
         assert_eq!((page.status, page.text().as_str()), (404, pages));
         let post = Connection::open(binary.admin_address()).request(Request::post("/ready", ""));
         assert_eq!((post.status, post.field("allow")), (405, Some("GET, HEAD")));

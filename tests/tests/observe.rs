@@ -136,3 +136,89 @@ mod log {
         assert!((1_000..2_000).contains(&written), "{written}");
     }
 }
+
+mod events {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpStream;
+
+    use serde_json::Value;
+    use tollgate_tests::PATIENCE;
+
+    use super::*;
+
+    /// Somebody who listens.
+    struct Listener(BufReader<TcpStream>);
+
+    impl Listener {
+        fn to(gateway: &RunningGateway, query: &str, accept: &str) -> Self {
+            let mut stream = TcpStream::connect(gateway.inner().admin_address().unwrap()).unwrap();
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            write!(stream, "GET /events{query} HTTP/1.0\r\nhost: a\r\naccept: {accept}\r\n\r\n").unwrap();
+            let mut listener = Self(BufReader::new(stream));
+            assert!(listener.line().starts_with("HTTP/1.0 200"));
+            while !listener.line().is_empty() {}
+            listener
+        }
+
+        fn line(&mut self) -> String {
+            let mut line = String::new();
+            assert!(self.0.read_line(&mut line).unwrap() > 0, "it has ended");
+            line.trim_end().to_owned()
+        }
+
+        fn event(&mut self) -> Value {
+            let line = std::iter::repeat_with(|| self.line()).find(|line| line.starts_with(['{', 'd'])).unwrap();
+            serde_json::from_str(line.trim_start_matches("data: ")).unwrap()
+        }
+    }
+
+    #[test]
+    fn whoever_listens_hears_a_policy_s_log_and_its_faults() {
+        let upstream = Upstream::start();
+        for module in [guest("observe"), guest_component("observe")] {
+            let gateway =
+                TestGateway::new().upstream(&upstream).module("10-o", &module).module("20-o", &module).start();
+            let mut listener = Listener::to(&gateway, "?policy=10%2do", "*/*");
+            assert_eq!(listener.line(), "", "from now on nothing is missed");
+            assert_eq!(gateway.get("/log?1").status, 200);
+            let log = listener.event();
+            assert_eq!((&log["event"], &log["policy"], &log["level"]), (&"log".into(), &"10-o".into(), &"info".into()));
+            assert_eq!((&log["message"], &log["route"]), (&"line 0".into(), &"route-1".into()));
+            assert_eq!(log["attributes"]["path"], "/log");
+            assert_eq!(gateway.get("/trap").status, 503);
+            let fault = listener.event();
+            assert_eq!((&fault["event"], &fault["class"]), (&"fault".into(), &"refused".into()), "{fault}");
+            assert!(fault["message"].as_str().unwrap().contains("labels"), "{fault}");
+            // It is on the page as well, for who comes later.
+            let faults = gateway.admin("/faults?policy=10-o").json();
+            assert_eq!(faults["faults"][0], fault);
+            assert_eq!(gateway.admin("/faults?policy=20-o").json()["faults"], serde_json::json!([]));
+        }
+    }
+
+    #[test]
+    fn browsers_get_an_event_stream_and_who_has_enough_goes() {
+        let upstream = Upstream::start();
+        let gateway = TestGateway::new().upstream(&upstream).module("10-o", guest("observe")).start();
+        let mut listeners: Vec<_> = (0..16).map(|_| Listener::to(&gateway, "", "text/event-stream")).collect();
+        assert_eq!(listeners[0].line(), ":");
+        assert_eq!(gateway.get("/log?1").status, 200);
+        listeners.iter_mut().for_each(|listener| assert_eq!(listener.event()["message"], "line 0"));
+        assert_eq!(gateway.admin("/events").status, 503, "they are bounded");
+        drop(listeners);
+        tollgate_tests::eventually("there is room again", || {
+            // Those who have gone are noticed when they are sent something.
+            gateway.get("/log?64");
+            let mut stream = TcpStream::connect(gateway.inner().admin_address().unwrap()).unwrap();
+            write!(stream, "GET /events HTTP/1.0\r\n\r\n").unwrap();
+            let mut status = String::new();
+            BufReader::new(stream).read_line(&mut status).unwrap();
+            status.contains("200")
+        });
+        // Nobody waits for who still listens.
+        let mut last = Listener::to(&gateway, "", "*/*");
+        gateway.shutdown();
+        let mut rest = String::new();
+        while last.0.read_line(&mut rest).unwrap_or(0) > 0 {}
+    }
+}

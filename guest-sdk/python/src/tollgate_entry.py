@@ -1,6 +1,7 @@
 """What the component exports: the author's module ``app``, between the types of the interface and those of the SDK."""
 
 import json
+import sys
 from types import SimpleNamespace as Record
 
 import app  # noqa: F401 - it marks its filter
@@ -37,7 +38,21 @@ def reply_of(reply):
 
 
 def fault(error):
-    return Err(str(error) if isinstance(error, (ValueError, GatewayError)) else f"{type(error).__name__}: {error}")
+    told = str(error) if isinstance(error, (ValueError, GatewayError)) else f"{type(error).__name__}: {error}"
+    return Err(told + places(error))
+
+
+def places(error):
+    """Where it was raised, the innermost function first, in lines that the gateway knows. The SDK's own are left out."""
+    frames, trace = [], error.__traceback__
+    while trace is not None:
+        code, line, trace = trace.tb_frame.f_code, trace.tb_lineno, trace.tb_next
+        if not code.co_filename.endswith("tollgate_entry.py") and "tollgate_filter" not in code.co_filename:
+            file = code.co_filename
+            for folder in sys.path:
+                file = file.removeprefix(folder.rstrip("/") + "/")
+            frames.append(f"\n    at {code.co_qualname} (src/{file}:{line})")
+    return "".join(reversed(frames[-16:]))
 
 
 def looker(direction):

@@ -1,7 +1,8 @@
-//! The admin listener: `/live`, `/ready`, `/metrics`, `/policies`, `/routes`, `/upstreams`, `/catalogue`, `/history`. On
-//! loopback unless told otherwise; it changes nothing. Operators have a socket of their own (`socket`).
+//! The admin listener: `/live`, `/ready`, `/metrics`, `/policies`, `/routes`, `/upstreams`, `/catalogue`, `/history`, `/faults`,
+//! `/events`. On loopback unless told otherwise; it changes nothing. Operators have a socket of their own (`socket`).
 
 mod catalogue;
+mod events;
 mod pages;
 mod socket;
 mod trial;
@@ -15,7 +16,6 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::{HeaderValue, header};
-use http_body_util::Full;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -137,11 +137,11 @@ impl Accepted for Connections {
         let (pages, stop) = (Arc::clone(&self.pages), self.stop.clone());
         self.open.spawn_local(async move {
             let service = service_fn(|request: http::Request<hyper::body::Incoming>| {
-                let mut page = pages.page(request.method(), request.uri(), request.headers());
+                let mut page = pages.content(&request, &stop);
                 if stop.is_cancelled() {
                     page.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
                 }
-                async move { Ok::<_, Infallible>(page.map(|text| Full::new(bytes::Bytes::from(text)))) }
+                async move { Ok::<_, Infallible>(page) }
             });
             let served = http1::Builder::new()
                 .timer(TokioTimer::new())

@@ -31,10 +31,13 @@ impl Admin {
             "/upstreams" => self.about(upstreams),
             "/catalogue" => self.catalogue(uri.query(), fields),
             "/history" => page(StatusCode::OK, "application/json", format!("{:#}\n", self.history(uri.query()))),
+            "/faults" => page(StatusCode::OK, "application/json", format!("{:#}\n", self.faults(uri.query()))),
+            // GET has events instead.
+            "/events" => page(StatusCode::OK, "application/x-ndjson", ""),
             _ => page(
                 StatusCode::NOT_FOUND,
                 "text/plain",
-                "the pages are /live, /ready, /metrics, /policies, /routes, /upstreams, /catalogue and /history\n",
+                "the pages are /live, /ready, /metrics, /policies, /routes, /upstreams, /catalogue, /history, /faults and /events\n",
             ),
         }
     }
@@ -57,12 +60,16 @@ impl Admin {
 
     /// The newest changes, the newest first; with `?policy=NAME` those of one policy.
     fn history(&self, query: Option<&str>) -> Value {
-        let wanted = query.and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("policy=")));
-        let wanted = wanted.map(percent_decoded);
+        let wanted = policy_of(query);
         let mut records = self.journal.newest();
         records.retain(|record| wanted.is_none() || record.policy == wanted);
         records.reverse();
         json!({ "history": records })
+    }
+
+    /// The newest faults, as far as they were logged, the newest first; with `?policy=NAME` those of one policy.
+    fn faults(&self, query: Option<&str>) -> Value {
+        json!({ "faults": self.metrics.feed.faults(policy_of(query).as_deref()) })
     }
 
     fn policies(&self, snapshot: &Snapshot) -> Value {
@@ -72,6 +79,7 @@ impl Admin {
         });
         json!({
             "generation": snapshot.generation,
+            "policies-dir": snapshot.policies_dir.as_ref().map(|dir| std::path::absolute(dir).unwrap_or_else(|_| dir.clone())),
             "rejected-change": rejection,
             "certificates": { "last-error": problems(&snapshot.kept_certificates) },
             "secrets": { "last-error": problems(&snapshot.kept_secrets) },
@@ -109,6 +117,11 @@ fn upstreams(snapshot: &Snapshot) -> Value {
 
 fn routes(snapshot: &Snapshot) -> Value {
     json!({ "generation": snapshot.generation, "routes": snapshot.describe_routes() })
+}
+
+/// The policy that a query names with `policy=NAME`.
+pub(super) fn policy_of(query: Option<&str>) -> Option<String> {
+    query?.split('&').find_map(|pair| pair.strip_prefix("policy=")).map(percent_decoded)
 }
 
 pub(super) fn percent_decoded(text: &str) -> String {

@@ -11,9 +11,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -24,6 +23,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::Admin;
+use super::events::whole;
 use super::pages::{page, percent_decoded};
 use crate::deploy::{Operation, Version};
 use crate::reload::{OperateError, Operations};
@@ -79,7 +79,7 @@ impl Admin {
                 () = stop.cancelled() => return,
             };
             match accepted {
-                Ok((stream, _)) => drop(open.spawn_local(serve(Arc::clone(&self), stream))),
+                Ok((stream, _)) => drop(open.spawn_local(serve(Arc::clone(&self), stream, stop.clone()))),
                 Err(error) => {
                     tracing::warn!(%error, "an operator's connection could not be accepted");
                     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -116,7 +116,7 @@ struct Who {
     from: String,
 }
 
-async fn serve(pages: Arc<Admin>, stream: UnixStream) {
+async fn serve(pages: Arc<Admin>, stream: UnixStream, stop: CancellationToken) {
     let own = rustix::process::geteuid().as_raw();
     // The mode of the socket says the same; this is for whoever changes it.
     let who = match stream.peer_cred() {
@@ -127,13 +127,12 @@ async fn serve(pages: Arc<Admin>, stream: UnixStream) {
         _ => return tracing::warn!("somebody else wanted to operate the gateway"),
     };
     let service = service_fn(|request: Request<Incoming>| {
-        let (pages, who) = (Arc::clone(&pages), Arc::clone(&who));
+        let (pages, who, stop) = (Arc::clone(&pages), Arc::clone(&who), stop.clone());
         async move {
-            let page = match *request.method() {
-                Method::POST => pages.operated(&who, request).await,
-                _ => pages.page(request.method(), request.uri(), request.headers()),
-            };
-            Ok::<_, Infallible>(page.map(|text| Full::new(Bytes::from(text))))
+            Ok::<_, Infallible>(match *request.method() {
+                Method::POST => whole(pages.operated(&who, request).await),
+                _ => pages.content(&request, &stop),
+            })
         }
     });
     let served = http1::Builder::new()

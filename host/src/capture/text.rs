@@ -19,7 +19,8 @@ pub(super) fn of(captured: &Captured) -> String {
     let Captured { shared, taken, module, hook, fault, at } = captured;
     let (policy, redact) = (&shared.policy, Redact(&shared.settings));
     let class = fault.class.label();
-    let message = &fault.message[..fault.message.floor_char_boundary(MESSAGE)];
+    let told = fault.told();
+    let message = &told[..told.floor_char_boundary(MESSAGE)];
     let moment = show_moment(at.duration_since(UNIX_EPOCH).unwrap_or_default());
     let filter = policy.filter.path().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
     let filter = filter.map_or_else(|| policy.filter.name().to_owned(), |path| path.display().to_string());

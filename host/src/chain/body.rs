@@ -282,7 +282,7 @@ impl FilteredBody {
         match step {
             BodyStep::Replace(content) | BodyStep::End(content) if content.len() > self.most() => {
                 let message = format!("puts {} bytes in the place of a piece, which is too much", content.len());
-                self.fault(&Fault { class: FaultClass::Answer, message })?;
+                self.fault(&Fault::new(FaultClass::Answer, message))?;
             }
             BodyStep::Replace(content) => return Ok(Passed { content, ends: false }),
             BodyStep::End(content) => {
@@ -308,7 +308,7 @@ impl FilteredBody {
             return Err(Stop::Reply(reply));
         }
         let message = "replies to a response whose head has gone; hold it until the body is seen".to_owned();
-        self.fault(&Fault { class: FaultClass::Answer, message })
+        self.fault(&Fault::new(FaultClass::Answer, message))
     }
 
     fn fault(&mut self, fault: &Fault) -> Result<(), Stop> {

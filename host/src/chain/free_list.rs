@@ -96,5 +96,5 @@ impl CheckedOut {
 }
 
 fn busy(message: &str) -> Fault {
-    Fault { class: FaultClass::Busy, message: message.to_owned() }
+    Fault::new(FaultClass::Busy, message)
 }

@@ -89,9 +89,7 @@ impl LocalFilter {
         match &self.instances {
             Instances::Shared(shared) => shared.call(&self.policy, place, hook),
             Instances::Own(own) => own.call(&self.policy, place, hook),
-            Instances::Waiting(_) => {
-                Err(Fault { class: FaultClass::Instantiate, message: "called as a filter that cannot wait".into() })
-            }
+            Instances::Waiting(_) => Err(Fault::new(FaultClass::Instantiate, "called as a filter that cannot wait")),
         }
     }
 

@@ -20,6 +20,7 @@ mod shared;
 mod waiting;
 mod whole;
 
+pub use fault::note as note_fault;
 pub use load::Load;
 pub use local::{Link, LocalChain, LocalFilter};
 pub use policy::{Chain, FaultAnswer, OnFault, Policy};

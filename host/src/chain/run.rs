@@ -451,7 +451,7 @@ impl Run {
 /// There is nothing left of what an exchange may use.
 fn used_up(bound: Option<Duration>) -> Fault {
     let message = format!("the exchange's hooks used more than {:?} of CPU time together", bound.unwrap_or_default());
-    Fault { class: FaultClass::Deadline, message }
+    Fault::new(FaultClass::Deadline, message)
 }
 
 /// What an exchange that has used so much may still use of a filter's CPU time, if that is bounded.

@@ -113,8 +113,8 @@ impl Shared {
     ) -> Result<T, Fault> {
         let mut worn = self.worn.borrow_mut();
         let Some(index) = worn.iter().position(|(of, _)| *of == generation) else {
-            let message = "another exchange's fault took the instance that held this one's state".into();
-            return Err(Fault { class: FaultClass::StateLost, message });
+            let message = "another exchange's fault took the instance that held this one's state".to_owned();
+            return Err(Fault::new(FaultClass::StateLost, message));
         };
         let instance = &mut worn[index].1;
         let answer = hook(instance, seat);

@@ -274,8 +274,9 @@ impl Outlet {
 }
 
 fn state_lost() -> Fault {
-    let message = "the instance that held this exchange's state was lost to a fault or in the middle of a hook".into();
-    Fault { class: FaultClass::StateLost, message }
+    let message =
+        "the instance that held this exchange's state was lost to a fault or in the middle of a hook".to_owned();
+    Fault::new(FaultClass::StateLost, message)
 }
 
 /// All outcomes, in order. There are few, so each is looked at whenever any may have gone on.

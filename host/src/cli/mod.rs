@@ -1,9 +1,11 @@
 //! The command line: one file for each command.
 
+mod ask;
 mod check;
 mod conformance;
 mod descriptors;
 mod filter_build;
+mod filter_dev;
 mod filter_new;
 mod filter_search;
 mod filter_test;
@@ -76,6 +78,8 @@ enum Filter {
     Search(filter_search::Search),
     /// Build a filter project by the tools of its language, check the result, and say what it needs.
     Build(filter_build::FilterBuild),
+    /// Build a filter project at each change of its sources, put the result live, and show what the filter logs and its faults.
+    Dev(filter_dev::FilterDev),
     /// Tell what a module is, what it needs and how it is configured, and what a policy would lack to run it.
     Inspect(inspect::Inspect),
     /// Put a module into a registry or a bundle; what a bundle has goes there with its signatures.
@@ -113,6 +117,7 @@ impl Cli {
             Command::Filter(Filter::Search(search)) => search.run(),
             Command::Filter(Filter::New { name, lang }) => new_filter(&name, lang),
             Command::Filter(Filter::Build(build)) => build.run(),
+            Command::Filter(Filter::Dev(dev)) => dev.run(),
             Command::Filter(Filter::Inspect(inspect)) => inspect.run(),
             Command::Filter(Filter::Push(push)) => push.run(),
             Command::Filter(Filter::Pull(pull)) => pull.run(),

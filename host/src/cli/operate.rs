@@ -1,20 +1,12 @@
 //! `tollgate rollback`, `pin`, `unpin`, `pause`, `resume`, `promote` and `abort`: said to the running gateway over its own socket.
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::os::fd::AsRawFd;
-use std::os::unix::net::UnixStream;
-use std::path::Path;
-
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::ask::{Door, encoded};
 use super::say;
 use super::which::Which;
 use crate::deploy::{Home, Version};
-
-/// The most that is read of an answer, in bytes.
-const MAX_ANSWER: u64 = 64 << 10;
 
 // No doc comments on these: clap would take them for the commands' descriptions.
 #[derive(Args)]
@@ -105,9 +97,7 @@ impl OfAny {
 }
 
 fn path(policy: &str, what: &str) -> String {
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
-    let encode = |byte: u8| if plain(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
-    format!("/policies/{}/{what}", policy.bytes().map(encode).collect::<String>())
+    format!("/policies/{}/{what}", encoded(policy))
 }
 
 fn version_of(answer: &Value) -> &str {
@@ -115,37 +105,12 @@ fn version_of(answer: &Value) -> &str {
 }
 
 fn post(home: &Home, path: &str, version: Option<Version>) -> Result<Value, String> {
-    let (status, body) = exchange(home.path(), path, version).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => {
-            format!("no gateway runs with {}", home.path().display())
-        }
-        _ => format!("the gateway cannot be asked: {error}"),
-    })?;
+    let door = Door::Home(home.clone());
+    let body = version.map(|version| json!({ "version": version }).to_string()).unwrap_or_default();
+    let (status, body) = door.send("POST", path, &body).map_err(|error| door.unreachable(&error))?;
     let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
     match status {
         200 => Ok(answer),
         _ => Err(answer["error"].as_str().unwrap_or("the gateway's answer cannot be read").to_owned()),
-    }
-}
-
-/// One request on a connection of its own.
-fn exchange(home: &Path, path: &str, version: Option<Version>) -> std::io::Result<(u16, Vec<u8>)> {
-    // By the descriptor of the folder, as the path of a socket must not be longer than 107 bytes.
-    let folder = File::open(home)?;
-    let socket = Path::new("/proc/self/fd").join(folder.as_raw_fd().to_string()).join("admin.sock");
-    let mut stream = UnixStream::connect(socket)?;
-    let body = version.map(|version| json!({ "version": version }).to_string()).unwrap_or_default();
-    let length = body.len();
-    let head =
-        format!("POST {path} HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
-    stream.write_all(format!("{head}{body}").as_bytes())?;
-    let mut answer = Vec::new();
-    stream.take(MAX_ANSWER).read_to_end(&mut answer)?;
-    let broken = || std::io::Error::from(std::io::ErrorKind::InvalidData);
-    let mut fields = [httparse::EMPTY_HEADER; 32];
-    let mut head = httparse::Response::new(&mut fields);
-    match head.parse(&answer) {
-        Ok(httparse::Status::Complete(end)) => Ok((head.code.ok_or_else(broken)?, answer[end..].to_vec())),
-        _ => Err(broken()),
     }
 }

@@ -22,6 +22,11 @@ pub(super) struct Which {
 }
 
 impl Which {
+    /// Whether one is named.
+    pub(super) fn is_named(&self) -> bool {
+        self.config.is_some() || self.gateway.is_some()
+    }
+
     /// Where that gateway keeps what is its own.
     pub(super) fn home(&self) -> Result<Home, String> {
         let configured = || self.config.as_deref().and_then(config::state_dir_of);

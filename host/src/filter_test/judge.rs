@@ -11,6 +11,7 @@ use super::recorder::{Hook, shown};
 use super::report::{CaseReport, Failure};
 use crate::config::Problem;
 use crate::config::cases::{Case, Expectation, Step, Subject};
+use crate::sandbox::Fault;
 
 /// How often a case is run that was only too slow: other programs may have had the processor's caches meanwhile.
 const ATTEMPTS: usize = 3;
@@ -102,9 +103,9 @@ fn judge(step: &Step, happened: &Happened, ready: &Ready) -> Vec<Failure> {
     failures.extend(expect.expectations.iter().filter_map(|each| one(each, step, happened, ready)));
     let hooks = &happened.hooks;
     let faults: Vec<_> = hooks.iter().filter_map(|hook| Some((hook, hook.fault.as_ref()?))).collect();
-    if !faults.iter().map(|(_, (class, _))| *class).eq(expect.faults.iter().map(String::as_str)) {
-        let fault = |(hook, (class, message)): &(&Hook, &(&str, String))| {
-            format!("{class} in {}: {message}", ready.name_of(hook))
+    if !faults.iter().map(|(_, fault)| fault.class.label()).eq(expect.faults.iter().map(String::as_str)) {
+        let fault = |(hook, fault): &(&Hook, &Fault)| {
+            format!("{} in {}: {}", fault.class.label(), ready.name_of(hook), fault.told())
         };
         let got: Vec<_> = faults.iter().map(fault).collect();
         let expected = if expect.faults.is_empty() { "no fault".to_owned() } else { expect.faults.join(", ") };

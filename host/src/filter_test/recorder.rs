@@ -26,8 +26,8 @@ pub(super) struct Hook {
     pub(super) outside: Vec<String>,
     /// What has changed in the exchange.
     pub(super) changes: Vec<String>,
-    /// Class and message of its fault.
-    pub(super) fault: Option<(&'static str, String)>,
+    /// Its fault.
+    pub(super) fault: Option<Fault>,
     /// How often it has called the gateway.
     pub(super) calls: u64,
     /// The CPU time that it took.
@@ -123,7 +123,7 @@ impl Record for TestRecord {
 
     fn faulted(&mut self, fault: &Fault) {
         let took = cpu().saturating_sub(self.started);
-        self.finish(took, |hook| hook.fault = Some((fault.class.label(), fault.message.clone())));
+        self.finish(took, |hook| hook.fault = Some(fault.clone()));
     }
 
     fn called_out(&mut self, called: &CalledOut<'_>) {

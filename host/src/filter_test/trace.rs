@@ -67,7 +67,10 @@ fn tell(text: &mut String, hook: &Hook, ready: &Ready) {
     hook.given.iter().for_each(|line| add(text, &format!("  in     {line}")));
     hook.outside.iter().for_each(|line| add(text, &format!("  {line}")));
     match &hook.fault {
-        Some((class, message)) => add(text, &format!("  fault  {class}: {message}")),
+        Some(fault) => {
+            add(text, &format!("  fault  {}: {}", fault.class.label(), fault.message));
+            fault.backtrace.iter().for_each(|frame| add(text, &format!("    in   {frame}")));
+        }
         None => add(text, &format!("  out    {}", hook.answer)),
     }
     hook.changes.iter().for_each(|line| add(text, &format!("  edit   {line}")));

@@ -56,8 +56,8 @@ impl From<wasmtime::Error> for CallError {
 
 impl CallError {
     /// The hook's own word that it failed.
-    pub(super) fn reported(message: impl Into<String>) -> Self {
-        Self::Fault(Fault::new(FaultClass::Reported, message))
+    pub(super) fn reported(told: impl AsRef<str>) -> Self {
+        Self::Fault(Fault::reported(told.as_ref()))
     }
 
     pub(super) fn answer(message: impl Into<String>) -> Self {

@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::compile::Compiler;
 use super::engine::Sandbox;
+use super::lines::Lines;
 use super::module::{Compiled, Module, ModuleError, Reach};
 use crate::manifest::Carried;
 
@@ -91,7 +92,8 @@ impl ModuleCache {
             None => self.compiled(content, digest)?,
         };
         let carried = Carried::read(content)?;
-        let module = Module::link(&self.sandbox, &compiled, carried, digest, reach)?;
+        let lines = Lines::of(content).map(Arc::new);
+        let module = Module::link(&self.sandbox, &compiled, carried, lines, digest, reach)?;
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         live.retain(|_, module| module.strong_count() > 0);
         live.insert((digest, reach), Arc::downgrade(&module));

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use wasmtime::component::Linker;
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, WasmBacktraceDetails};
 
 use super::instance::HostState;
 use super::{core, host_imports};
@@ -109,6 +109,8 @@ fn config() -> Config {
         .wasm_component_model(true)
         .concurrency_support(false)
         .epoch_interruption(true)
+        // What says where code comes from is read when a module is loaded (`lines.rs`), not at each fault.
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .cranelift_opt_level(OptLevel::Speed)
         .max_wasm_stack(512 << 10)
         // Of a call that may wait: as much for the host below it.

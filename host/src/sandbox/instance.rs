@@ -19,6 +19,7 @@ use super::found::Found;
 use super::grants::Grants;
 use super::guest::Guest;
 use super::image::{Differs, Image};
+use super::lines::Lines;
 use super::meter::{Meter, Spent, host_calls};
 use super::module::Module;
 use super::remembered::Remembered;
@@ -98,6 +99,8 @@ pub(super) struct HostState {
     pub(super) log_lines_left: u32,
     /// The latest error that the filter logged during this hook: a panic's message, if it then traps.
     pub(super) last_words: Option<String>,
+    /// Where in its sources its code comes from, if that is known.
+    pub(super) lines: Option<Arc<Lines>>,
     /// How a core module is handed something while it calls an import.
     pub(super) guest: Option<Arc<core::Handle>>,
     /// What the filter may call out to.
@@ -217,6 +220,7 @@ impl Instance {
             running: None,
             log_lines_left: LOG_LINES,
             last_words: None,
+            lines: module.lines.clone(),
             guest: None,
             callouts: Arc::clone(&settings.callouts),
             desk: None,
@@ -473,7 +477,7 @@ pub(super) fn body_step(
 
 fn trap_fault(store: &mut Store<HostState>, error: &wasmtime::Error) -> Fault {
     let state = store.data_mut();
-    Fault::of_trap(error, state.memory.refused, state.last_words.take())
+    Fault::of_trap(error, state.memory.refused, state.last_words.take(), state.lines.as_deref())
 }
 
 fn instantiate_fault(store: &mut Store<HostState>, error: &wasmtime::Error) -> Fault {

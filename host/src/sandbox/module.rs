@@ -19,6 +19,7 @@ use super::host_wasi;
 use super::instance::HostState;
 use super::interface::{self, Mismatch};
 use super::large_stack;
+use super::lines::Lines;
 use super::nesting;
 use super::suspend::at_once;
 use crate::manifest::{Carried, Manifest, ManifestError};
@@ -66,6 +67,8 @@ pub struct Module {
     /// Whether its calls may be suspended, as it imports something that waits.
     pub suspends: bool,
     carried: Carried,
+    /// Where in the sources its code comes from, if it says so.
+    pub(super) lines: Option<Arc<Lines>>,
     pre: Pre,
     pub(super) sandbox: Sandbox,
 }
@@ -157,6 +160,7 @@ impl Module {
         sandbox: &Sandbox,
         compiled: &Compiled,
         carried: Carried,
+        lines: Option<Arc<Lines>>,
         digest: Digest,
         reach: Reach,
     ) -> Result<Arc<Self>, ModuleError> {
@@ -168,7 +172,7 @@ impl Module {
         let is_restorable = matches!(compiled, Compiled::Core(module) if core::is_exposed(module));
         let suspends = matches!(pre, Pre::Suspending(_));
         let sandbox = sandbox.clone();
-        Ok(Arc::new(Self { digest, reads_exchange, imports, is_restorable, suspends, carried, pre, sandbox }))
+        Ok(Arc::new(Self { digest, reads_exchange, imports, is_restorable, suspends, carried, lines, pre, sandbox }))
     }
 
     /// What it says about itself, if it does.

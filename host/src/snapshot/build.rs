@@ -144,6 +144,7 @@ impl Builder {
             bounds: bounds(&config.limits.overload, self.workers),
             admission: Arc::clone(&self.admission),
             framing: framing_limits(&config.limits),
+            policies_dir: config.policies_dir.clone(),
             paths: path_rules(config.paths),
             access_log: config.access_log,
             access_filters: config.access_filters,

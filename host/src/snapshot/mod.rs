@@ -41,6 +41,7 @@ pub use store::SnapshotStore;
 pub use trial::{Course, Trial};
 pub use view::View;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::chain::{Chain, Policy, Quarantine};
@@ -95,6 +96,8 @@ pub struct Snapshot {
     pub statuses: Vec<PolicyStatus>,
     /// What is in the catalogue, if there is one.
     pub catalogue: Option<Listing>,
+    /// The watched directory of policies, if there is one.
+    pub policies_dir: Option<PathBuf>,
 }
 
 impl Snapshot {

@@ -430,15 +430,15 @@ fn configure_problem(policy: &config::Policy, fault: &Fault) -> Problem {
     match fault.class {
         FaultClass::Reported => policy.config_problem(fault.message.clone(), ""),
         FaultClass::Deadline => policy.config_problem(
-            format!("the filter did not accept its configuration in time: {}", fault.message),
+            format!("the filter did not accept its configuration in time: {}", fault.told()),
             "raise limits.configure or simplify the configuration",
         ),
         FaultClass::Memory => policy.config_problem(
-            format!("the filter ran out of memory over its configuration: {}", fault.message),
+            format!("the filter ran out of memory over its configuration: {}", fault.told()),
             "raise limits.memory",
         ),
         _ => policy.config_problem(
-            format!("the filter failed while it was configured ({}): {}", fault.class.label(), fault.message),
+            format!("the filter failed while it was configured ({}): {}", fault.class.label(), fault.told()),
             "this is a fault of the filter; tell its author",
         ),
     }

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde_json::Value;
+
 use super::callouts::{self, CalloutMetrics};
 use super::counters::Counters;
 use super::custom::{CustomMetrics, Kinds};
 use super::fault::FaultClass;
+use super::feed::Feed;
 use super::metrics::Page;
 use super::names;
 use super::pace::{LogBudget, LogPace};
@@ -33,13 +36,15 @@ pub struct FilterMetrics {
     pub ticks: TickMetrics,
     log: LogPace,
     own_log: LogBudget,
+    /// Who listens to its log and its faults.
+    pub feed: Arc<Feed>,
     /// Those that the filter defines.
     pub custom: CustomMetrics,
 }
 
 impl FilterMetrics {
-    pub(super) fn new(kinds: Kinds) -> Self {
-        Self { custom: CustomMetrics::new(kinds), ..Self::default() }
+    pub(super) fn new(kinds: Kinds, feed: Arc<Feed>) -> Self {
+        Self { custom: CustomMetrics::new(kinds), feed, ..Self::default() }
     }
 
     /// The filter writes a line: how many of its lines have been dropped before, or none if this one is.
@@ -66,6 +71,11 @@ impl FilterMetrics {
     pub fn faulted(&self, class: FaultClass) -> Option<u64> {
         self.counters.add(FIRST_FAULT + class as usize, 1);
         self.log.admit()
+    }
+
+    /// Tells whoever listens about a fault, and keeps it for the page of faults if it is one that is logged.
+    pub fn tell_fault(&self, policy: &str, is_logged: bool, event: impl FnOnce() -> Value) {
+        self.feed.tell_fault(policy, is_logged, event);
     }
 
     /// The most memory that an instance has had, in bytes, as far as it was noted.

@@ -10,6 +10,7 @@ use super::cost::{self, CostMetrics};
 use super::counters::Counters;
 use super::custom::{self, Kinds};
 use super::downstream::DownstreamMetrics;
+use super::feed::Feed;
 use super::filter::{FilterMetrics, render_filters};
 use super::mirror::{self, MirrorMetrics};
 use super::pace::LogPace;
@@ -37,6 +38,8 @@ pub struct Metrics {
     pub traces: Arc<TraceMetrics>,
     /// Those of modules in registries.
     pub registries: Arc<RegistryMetrics>,
+    /// What filters log and their faults, for whoever listens.
+    pub feed: Arc<Feed>,
     routes: Mutex<BTreeMap<String, Arc<RouteMetrics>>>,
     filters: Mutex<BTreeMap<String, Arc<FilterMetrics>>>,
     kinds: Kinds,
@@ -57,7 +60,7 @@ impl Metrics {
     /// The counters of a policy's filter.
     pub fn filter(&self, policy: &str) -> Arc<FilterMetrics> {
         let mut filters = self.filters.lock().unwrap_or_else(PoisonError::into_inner);
-        let metrics = || Arc::new(FilterMetrics::new(Arc::clone(&self.kinds)));
+        let metrics = || Arc::new(FilterMetrics::new(Arc::clone(&self.kinds), Arc::clone(&self.feed)));
         Arc::clone(filters.entry(policy.to_owned()).or_insert_with(metrics))
     }
 

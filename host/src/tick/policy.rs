@@ -7,7 +7,7 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use super::outside::Outside;
-use crate::chain::Policy;
+use crate::chain::{Policy, note_fault};
 use crate::sandbox::{Fault, FaultClass, Instance};
 
 /// How soon a tick that has failed is tried again, unless they come more often anyway.
@@ -65,18 +65,12 @@ async fn tick(policy: &Arc<Policy>, outside: &Rc<Outside>, place: &mut Option<In
 }
 
 fn too_late(within: Duration) -> Fault {
-    Fault {
-        class: FaultClass::Deadline,
-        message: format!("the tick took longer than {within:?}; see limits.tick-timeout"),
-    }
+    Fault::new(FaultClass::Deadline, format!("the tick took longer than {within:?}; see limits.tick-timeout"))
 }
 
 fn note(policy: &Policy, fault: &Fault) {
     policy.metrics.ticks.faulted(fault.class, fault.to_string());
-    if let Some(held_back) = policy.metrics.faulted(fault.class) {
-        let (policy, class, message) = (&*policy.name, fault.class.label(), &*fault.message);
-        tracing::warn!(policy, hook = "on-tick", class, held_back, message, "filter fault");
-    }
+    note_fault(policy, fault, Some("on-tick"));
 }
 
 /// How long it is until the next tick, after so many failures in a row.

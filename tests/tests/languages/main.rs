@@ -5,6 +5,7 @@
 mod built;
 mod c;
 mod conformance;
+mod dev;
 mod javascript;
 mod python;
 mod stored;
@@ -20,13 +21,19 @@ fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
 }
 
-/// Runs `tollgate filter` with the tools that the stories have of their own.
-fn filter(folder: &Path, args: &[&str]) -> Finished {
+/// The tools that the stories have of their own, and a state of their own.
+fn environment() -> [(&'static str, String); 3] {
     let tools = peer_tool("python").parent().unwrap().display().to_string();
     let path = format!("{tools}:{}", std::env::var("PATH").unwrap_or_default());
     let compiler = format!("{} -m ziglang cc", peer_tool("python").display());
     let state = target_dir().join("tmp/stories/state").display().to_string();
-    let environment = [("TOLLGATE_CC", compiler.as_str()), ("XDG_STATE_HOME", state.as_str()), ("PATH", path.as_str())];
+    [("TOLLGATE_CC", compiler), ("XDG_STATE_HOME", state), ("PATH", path)]
+}
+
+/// Runs `tollgate filter` with these.
+fn filter(folder: &Path, args: &[&str]) -> Finished {
+    let environment = environment();
+    let environment: Vec<_> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let args: Vec<&str> = ["filter"].iter().chain(args).copied().collect();
     Binary::finish_with(folder, &environment, &args)
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::manifest::Manifest;
 use super::tool::{self, Tool};
-use super::{Built, Scratch, sdk, sections};
+use super::{Built, Purpose, Scratch, sdk, sections};
 use crate::cli::language::Language;
 
 /// Names a compiler instead of the usual ones.
@@ -13,7 +13,8 @@ const VARIABLE: &str = "TOLLGATE_CC";
 const INSTALL: &str = "install zig by `pip install ziglang` (in a virtual environment, if your Python wants one), or clang by \
                        `apt install clang lld`; or name another in TOLLGATE_CC, such as TOLLGATE_CC=\"python3 -m ziglang cc\"";
 
-/// What every one is told. Names of functions are wanted for faults, and what else comes with them is taken out afterwards.
+/// What every one is told. Names of functions are wanted for faults; what else comes with
+/// them is taken out afterwards, unless somebody wants to look into faults.
 const FLAGS: [&str; 13] = [
     "-std=c11",
     "-Os",
@@ -31,7 +32,7 @@ const FLAGS: [&str; 13] = [
     "-fvisibility=hidden",
 ];
 
-pub(super) fn build(project: &Path) -> Result<Built, String> {
+pub(super) fn build(project: &Path, purpose: Purpose) -> Result<Built, String> {
     let manifest = Manifest::read(project)?;
     let sdk = sdk::find(project, Language::C)?;
     let Compiler { tool, own } = Compiler::find()?;
@@ -40,8 +41,9 @@ pub(super) fn build(project: &Path) -> Result<Built, String> {
     command.args(own).args(FLAGS).arg("-I").arg(&sdk).arg("-o").arg(&scratch.0);
     command.args(sources(&project.join("src"))?).args(sources(&sdk)?);
     tool::run(&mut command, INSTALL)?;
-    let module = sections::add(&sections::without_debugging(&scratch.read()?)?, &manifest.sections);
-    Ok(Built { name: manifest.name, module })
+    let made = scratch.read()?;
+    let module = if purpose == Purpose::Debug { made } else { sections::without_debugging(&made)? };
+    Ok(Built { name: manifest.name, module: sections::add(&module, &manifest.sections) })
 }
 
 /// A compiler that knows WebAssembly, and how it is told so.

@@ -5,15 +5,30 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::{Built, tool};
+use super::{Built, Purpose, tool};
 
 const TARGET: &str = "wasm32-unknown-unknown";
+/// What differs if somebody wants to look into faults: the lines of the sources are kept, and little is folded together.
+const DEBUG: [&str; 6] = [
+    "profile.release.debug=\"line-tables-only\"",
+    "profile.release.strip=\"none\"",
+    "profile.release.opt-level=1",
+    "profile.release.lto=\"off\"",
+    "profile.release.codegen-units=16",
+    "profile.release.incremental=true",
+];
 const INSTALL: &str = "install Rust from https://rustup.rs";
 
-pub(super) fn build(project: &Path) -> Result<Built, String> {
+pub(super) fn build(project: &Path, purpose: Purpose) -> Result<Built, String> {
     check_target(project)?;
     let mut cargo = Command::new("cargo");
     cargo.args(["build", "--release", "--target", TARGET, "--message-format=json-render-diagnostics"]);
+    if purpose == Purpose::Debug {
+        // In a folder of its own, so that neither build undoes the other's work.
+        cargo
+            .args(DEBUG.iter().flat_map(|setting| ["--config", setting]))
+            .args(["--target-dir", "target/debug-filter"]);
+    }
     let messages = tool::run(cargo.current_dir(project), INSTALL)?;
     let mut modules = modules(&messages);
     match (modules.pop(), modules.is_empty()) {

@@ -29,17 +29,23 @@ pub(super) struct FilterBuild {
     /// Where the module goes [default: build/NAME.wasm of the project].
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Leave in the module what says where in the sources a fault was, and build it faster.
+    #[arg(long)]
+    debug: bool,
+}
+
+/// What a module is built for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To be deployed.
+    Release,
+    /// To be looked into.
+    Debug,
 }
 
 impl FilterBuild {
     pub(super) fn run(self) -> Result<(), String> {
-        let language = Language::of(&self.project)?;
-        let built = match language {
-            Language::Rust => cargo::build(&self.project)?,
-            Language::C => c::build(&self.project)?,
-            Language::Python => python::build(&self.project)?,
-            Language::Js | Language::Ts => javascript::build(&self.project)?,
-        };
+        let built = build(&self.project, if self.debug { Purpose::Debug } else { Purpose::Release })?;
         let output = self.output.unwrap_or_else(|| self.project.join("build").join(format!("{}.wasm", built.name)));
         write(&output, &built.module)?;
         // What is no filter is left there for its author to look at.
@@ -49,10 +55,20 @@ impl FilterBuild {
     }
 }
 
+/// Builds the project in a folder by the tools of its language, whose messages go to standard error.
+pub(super) fn build(project: &Path, purpose: Purpose) -> Result<Built, String> {
+    match Language::of(project)? {
+        Language::Rust => cargo::build(project, purpose),
+        Language::C => c::build(project, purpose),
+        Language::Python => python::build(project),
+        Language::Js | Language::Ts => javascript::build(project),
+    }
+}
+
 /// What a language's tools have made.
-struct Built {
-    name: String,
-    module: Vec<u8>,
+pub(super) struct Built {
+    pub(super) name: String,
+    pub(super) module: Vec<u8>,
 }
 
 /// A file in the project's folder `build` that is gone afterwards.
@@ -79,7 +95,7 @@ impl Drop for Scratch {
 }
 
 /// Nobody who watches the folder sees half a module.
-fn write(output: &Path, module: &[u8]) -> Result<(), String> {
+pub(super) fn write(output: &Path, module: &[u8]) -> Result<(), String> {
     let unfinished = output.with_extension(format!("wasm.{}", std::process::id()));
     let written = output
         .parent()

@@ -1,6 +1,6 @@
 //! Lines of a filter's log.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::sandbox::bindings::tollgate::filter::log::Level;
 use crate::sandbox::instance::HostState;
@@ -28,11 +28,26 @@ impl HostState {
         if level == Level::Error {
             self.last_words = Some(message.to_owned());
         }
-        if is_written(level)
-            && let Some(dropped) = self.metrics.logs()
-        {
-            self.write_line(level, message, attributes_of(attributes).as_deref(), dropped);
+        let dropped = if is_written(level) { self.metrics.logs() } else { None };
+        let is_heard = self.metrics.feed.is_heard();
+        if dropped.is_none() && !is_heard {
+            return;
         }
+        let attributes = attributes_of(attributes);
+        if is_heard {
+            self.tell(level, message, attributes.as_ref());
+        }
+        if let Some(dropped) = dropped {
+            self.write_line(level, message, attributes.map(|all| Value::Object(all).to_string()).as_deref(), dropped);
+        }
+    }
+
+    /// To whoever listens, whatever the log is set to.
+    fn tell(&self, level: Level, message: &str, attributes: Option<&Map<String, Value>>) {
+        let route = self.running.as_ref().map(|running| &*running.exchange.route);
+        self.metrics.feed.tell(&self.policy, || {
+            json!({ "event": "log", "level": label(level), "route": route, "message": message, "attributes": attributes })
+        });
     }
 
     fn write_line(&self, level: Level, message: &str, attributes: Option<&str>, dropped: u64) {
@@ -65,11 +80,20 @@ fn is_written(level: Level) -> bool {
     }
 }
 
+fn label(level: Level) -> &'static str {
+    match level {
+        Level::Error => "error",
+        Level::Warn => "warn",
+        Level::Info => "info",
+        Level::Debug => "debug",
+    }
+}
+
 /// As one JSON object, if there are any: the log's own fields are those of the gateway.
-fn attributes_of<'a>(attributes: impl IntoIterator<Item = (&'a str, &'a str)>) -> Option<String> {
+fn attributes_of<'a>(attributes: impl IntoIterator<Item = (&'a str, &'a str)>) -> Option<Map<String, Value>> {
     let attribute = |(name, value)| (clip(name, NAME).to_owned(), Value::from(clip(value, VALUE)));
     let attributes: Map<String, Value> = attributes.into_iter().take(ATTRIBUTES).map(attribute).collect();
-    (!attributes.is_empty()).then(|| Value::Object(attributes).to_string())
+    (!attributes.is_empty()).then_some(attributes)
 }
 
 fn clip(text: &str, most: usize) -> &str {
