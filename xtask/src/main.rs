@@ -5,6 +5,7 @@ mod bench;
 mod build;
 mod crash;
 mod demo;
+mod docs;
 mod filters;
 mod fuzz;
 mod guests;
@@ -35,6 +36,7 @@ cargo xtask COMMAND
   crash   [--times N]                   the gateway killed N times (500) while versions change: it always starts again
   trial   [--times N] [--swaps N]       N (20) bad canaries under load, and N (1000) changes: what fails, what is left
   peers                                 the programs of Python that the stories talk to: target/peers
+  docs    [--check]                     docs/interface.md, written from wit/
   setup                                 find or make the compiler's parts for WebAssembly guests
   bench   [ARGS]                        measure beside other gateways
 
@@ -64,6 +66,7 @@ fn run(args: &[String]) -> anyhow::Result<()> {
         "build" => build::run(rest),
         "crash" => crash::run(rest),
         "demo" => demo::run(rest),
+        "docs" => docs::run(rest),
         "filters" => filters::run(rest),
         "fuzz" => fuzz::run(rest),
         "peers" => peers::run(rest),

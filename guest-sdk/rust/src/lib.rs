@@ -306,6 +306,15 @@ pub mod testing;
 mod trailers;
 mod value;
 
+/// The Rust of pages outside this crate is compiled with its documentation.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../../docs/tutorial-rust.md")]
+    struct Tutorial;
+}
+
 pub use answer::{Body, BodyOutcome, Fault, Next, Outcome, Piece, Reply, Tail, TrailersOutcome};
 pub use field_name::FieldName;
 pub use filter::Filter;

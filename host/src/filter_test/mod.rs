@@ -8,6 +8,11 @@
 //!
 //! What a file of cases says is in `docs/testing-filters.md`.
 
+/// The Rust of that page is compiled with this documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/testing-filters.md")]
+mod page {}
+
 mod bench;
 mod body;
 mod compare;

@@ -1,0 +1,56 @@
+//! C, Python, JavaScript and TypeScript: their own tools can read them.
+
+use std::process::Command;
+
+use tollgate_tests::{Folder, peer_tool};
+
+use super::fences::{Fence, all, repository};
+
+fn each(kinds: &[&str], check: impl Fn(&Folder, &Fence) -> Command) {
+    for fence in all().iter().filter(|fence| kinds.contains(&fence.kind.as_str())) {
+        let folder = Folder::new();
+        let done = check(&folder, fence).output().unwrap();
+        assert!(done.status.success(), "{}: {}", fence.place, String::from_utf8_lossy(&done.stderr));
+    }
+}
+
+#[test]
+fn c_is_compiled_against_the_sdk() {
+    each(&["c"], |folder, fence| {
+        let file = folder.write("filter.c", &fence.text);
+        let mut compiler = Command::new(peer_tool("python"));
+        compiler.args([
+            "-m",
+            "ziglang",
+            "cc",
+            "--target=wasm32-freestanding",
+            "-std=c11",
+            "-ffreestanding",
+            "-nostdlib",
+        ]);
+        compiler.args(["-Wall", "-Wextra", "-Werror", "-c", "-o"]).arg(folder.path().join("filter.o"));
+        compiler.arg("-I").arg(repository("guest-sdk/c")).arg(file);
+        compiler
+    });
+}
+
+/// They are run, too, as far as a module runs when it is imported.
+#[test]
+fn python_is_imported_with_the_sdk() {
+    each(&["python"], |folder, fence| {
+        let file = folder.write("app.py", &fence.text);
+        let mut python = Command::new(peer_tool("python"));
+        python.arg(file).env("PYTHONPATH", repository("guest-sdk/python/src")).env("PYTHONDONTWRITEBYTECODE", "1");
+        python
+    });
+}
+
+#[test]
+fn javascript_is_checked_by_node() {
+    each(&["js", "ts"], |folder, fence| {
+        let file = folder.write(&format!("filter.{}", if fence.kind == "ts" { "mts" } else { "mjs" }), &fence.text);
+        let mut node = Command::new(peer_tool("node"));
+        node.arg("--check").arg(file);
+        node
+    });
+}
