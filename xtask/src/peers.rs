@@ -31,7 +31,7 @@ fn prepare_python(workspace: &Workspace) -> Result<()> {
     if fs::read_to_string(&installed).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
-    say("installing the peers of the stories from PyPI (once: one to two minutes, 700 MB)");
+    say("installing the peers of the stories from PyPI (once: one to two minutes, a gigabyte)");
     let python = "install the packages `python3` and `python3-venv`";
     process::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment)).context(python)?;
     let pip = environment.join("bin").join("pip");

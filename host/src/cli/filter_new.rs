@@ -60,6 +60,7 @@ fn in_project(path: &str) -> &str {
     match path {
         "gitignore" => ".gitignore",
         "cargo-config.toml" => ".cargo/config.toml",
+        "gomod" => "go.mod",
         path => path,
     }
 }
@@ -119,6 +120,7 @@ mod tests {
             (Language::Python, "src/app.py", "src/tollgate_entry.py"),
             (Language::Js, "src/filter.js", "src/entry.js"),
             (Language::Ts, "src/filter.ts", "src/index.d.ts"),
+            (Language::Go, "filter.go", "hooks_wasip1.go"),
         ] {
             let folder = create("mine", language, &scratch.0).unwrap();
             let read = |path: &str| fs::read_to_string(folder.join(path)).unwrap_or_default();

@@ -18,6 +18,8 @@ pub(super) enum Language {
     Js,
     /// TypeScript, by componentize-js.
     Ts,
+    /// Go, by its own compiler.
+    Go,
 }
 
 impl Language {
@@ -28,6 +30,7 @@ impl Language {
             Self::C => "guest-sdk/c/",
             Self::Python => "guest-sdk/python/",
             Self::Js | Self::Ts => "guest-sdk/js/",
+            Self::Go => "guest-sdk/go/",
         }
     }
 
@@ -51,11 +54,12 @@ impl Language {
             Self::Python => source.join("app.py").is_file(),
             Self::Js => source.join("filter.js").is_file(),
             Self::Ts => source.join("filter.ts").is_file(),
+            Self::Go => has(folder, "go"),
         };
         Self::value_variants().iter().copied().find(is_there).ok_or_else(|| {
             format!(
-                "{}: there is no filter project: no Cargo.toml (Rust), src/*.c (C), src/app.py (Python), src/filter.js or \
-                 src/filter.ts; begin one with `tollgate filter new NAME --lang LANGUAGE`",
+                "{}: there is no filter project: no Cargo.toml (Rust), src/*.c (C), src/app.py (Python), src/filter.js, \
+                 src/filter.ts, *.go; begin one with `tollgate filter new NAME --lang LANGUAGE`",
                 folder.display()
             )
         })

@@ -149,6 +149,8 @@ fn is_machinery(name: &str) -> bool {
         "std::panicking",
         "std::process",
         "__rustc",
+        // Go's.
+        "runtime.",
     ]
     .iter()
     .any(|prefix| name.starts_with(prefix))

@@ -6,6 +6,7 @@ mod built;
 mod c;
 mod conformance;
 mod dev;
+mod go;
 mod javascript;
 mod python;
 mod stored;
@@ -22,12 +23,13 @@ fn repository(path: &str) -> PathBuf {
 }
 
 /// The tools that the stories have of their own, and a state of their own.
-fn environment() -> [(&'static str, String); 3] {
+fn environment() -> [(&'static str, String); 4] {
     let tools = peer_tool("python").parent().unwrap().display().to_string();
     let path = format!("{tools}:{}", std::env::var("PATH").unwrap_or_default());
     let compiler = format!("{} -m ziglang cc", peer_tool("python").display());
     let state = target_dir().join("tmp/stories/state").display().to_string();
-    [("TOLLGATE_CC", compiler), ("XDG_STATE_HOME", state), ("PATH", path)]
+    let cache = go_cache().display().to_string();
+    [("TOLLGATE_CC", compiler), ("XDG_STATE_HOME", state), ("GOCACHE", cache), ("PATH", path)]
 }
 
 /// Runs `tollgate filter` with these.
@@ -36,6 +38,11 @@ fn filter(folder: &Path, args: &[&str]) -> Finished {
     let environment: Vec<_> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let args: Vec<&str> = ["filter"].iter().chain(args).copied().collect();
     Binary::finish_with(folder, &environment, &args)
+}
+
+/// Where Go keeps its compiled library from one run of the stories to the next.
+fn go_cache() -> PathBuf {
+    target_dir().join("peers/go-build")
 }
 
 /// The same, which has to go well.

@@ -3,7 +3,9 @@
 
 mod c;
 mod cargo;
+mod go;
 mod javascript;
+mod link;
 mod manifest;
 mod python;
 mod sdk;
@@ -62,6 +64,7 @@ pub(super) fn build(project: &Path, purpose: Purpose) -> Result<Built, String> {
         Language::C => c::build(project, purpose),
         Language::Python => python::build(project),
         Language::Js | Language::Ts => javascript::build(project),
+        Language::Go => go::build(project),
     }
 }
 

@@ -1,0 +1,34 @@
+package tollgate
+
+import (
+	"fmt"
+	"path"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// How many functions a fault names.
+const mostFrames = 6
+
+// What calls hooks, besides the exports.
+var callers = []string{"tollgate.configure", "tollgate.callHead", "tollgate.callBody"}
+
+// describe says what a panic was about and where it happened, the innermost function first.
+func describe(reason any) string {
+	var stack [32]uintptr
+	frames := runtime.CallersFrames(stack[:runtime.Callers(2, stack[:])])
+	var places []string
+	for more := true; more && len(places) < mostFrames; {
+		var frame runtime.Frame
+		frame, more = frames.Next()
+		switch {
+		case strings.HasPrefix(frame.Function, "tollgate.on"), slices.Contains(callers, frame.Function):
+			more = false
+		case frame.Function == "" || strings.HasPrefix(frame.Function, "runtime.") || frame.Function == "tollgate.recovered":
+		default:
+			places = append(places, fmt.Sprintf("%s at %s:%d", frame.Function, path.Base(frame.File), frame.Line))
+		}
+	}
+	return fmt.Sprintf("panic: %v (in %s)", reason, strings.Join(places, " < "))
+}
