@@ -1,8 +1,8 @@
-//! C, Python, JavaScript and TypeScript: their own tools can read them.
+//! C, Go, Python, JavaScript and TypeScript: their own tools can read them.
 
 use std::process::Command;
 
-use tollgate_tests::{Folder, peer_tool};
+use tollgate_tests::{Folder, peer_tool, target_dir};
 
 use super::fences::{Fence, all, repository};
 
@@ -31,6 +31,20 @@ fn c_is_compiled_against_the_sdk() {
         compiler.args(["-Wall", "-Wextra", "-Werror", "-c", "-o"]).arg(folder.path().join("filter.o"));
         compiler.arg("-I").arg(repository("guest-sdk/c")).arg(file);
         compiler
+    });
+}
+
+#[test]
+fn go_is_compiled_against_the_sdk() {
+    each(&["go"], |folder, fence| {
+        let sdk = repository("guest-sdk/go");
+        let module =
+            format!("module filter\ngo 1.24\nrequire tollgate v0.0.0\nreplace tollgate => {}\n", sdk.display());
+        folder.write("go.mod", module);
+        folder.write("filter.go", format!("package main\n\nimport \"tollgate\"\n\n{}", fence.text));
+        let mut go = Command::new(peer_tool("go"));
+        go.args(["vet", "."]).current_dir(folder.path()).env("GOCACHE", target_dir().join("peers/go-build"));
+        go
     });
 }
 
