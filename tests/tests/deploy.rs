@@ -323,6 +323,22 @@ mod an_operator {
     }
 
     #[test]
+    fn rolls_a_script_back_as_any_policy() {
+        let script = |version: &str| format!("{{'allowed': true, 'headers': {{'x-version': {version:?}}}}}");
+        let upstream = Upstream::start();
+        let gateway = TestGateway::new().upstream(&upstream).file("policies/10-mark.cel", script("1")).start();
+        let version = || gateway.get("/").echo().field("x-version").map(ToOwned::to_owned);
+        written_down(&gateway, "10-mark");
+        gateway.change(|gateway| gateway.replace_file("policies/10-mark.cel", script("2")));
+        written_down(&gateway, "10-mark");
+        assert_eq!(version().as_deref(), Some("2"));
+        said(&gateway, &["rollback", "10-mark"]);
+        assert_eq!((version().as_deref(), gateway.policy("10-mark")["state"].as_str()), (Some("1"), Some("kept")));
+        gateway.change(|gateway| gateway.replace_file("policies/10-mark.cel", script("3")));
+        assert_eq!(version().as_deref(), Some("3"));
+    }
+
+    #[test]
     fn rolls_a_policy_back_until_it_is_changed() {
         let upstream = Upstream::start();
         let (gateway, versions) = with_three_versions(&upstream);

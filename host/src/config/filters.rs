@@ -9,6 +9,7 @@ use super::{
     FilterSource,
     names::{self, Meaning},
     report::Wrong,
+    script,
 };
 use crate::oci::Reference;
 
@@ -36,7 +37,7 @@ impl<'a> Filters<'a> {
 
     /// The code of a name that is written: a module wins over a bundled filter.
     pub(super) fn named(&self, name: &str) -> Result<FilterSource, Wrong> {
-        let stem = name.strip_suffix(".wasm").unwrap_or(name);
+        let stem = script::without_ending(name);
         match names::find(stem, self.modules.keys().map(String::as_str)) {
             Meaning::One(module) => self.module(module).ok_or_else(|| self.unknown(name)),
             Meaning::Several(modules) => Err((
@@ -97,7 +98,7 @@ pub(super) fn pulled(written: &str, folder: &Path) -> Result<FilterSource, Wrong
     Ok(FilterSource::Pulled { name, reference: reference.below(folder) })
 }
 
-/// The code of a `filter` that is a path ending in `.wasm`, relative to the folder of the config file.
+/// The code of a `filter` that is a path with the ending of code, relative to the folder of the config file.
 pub(super) fn at_path(files: &super::Files, written: &str, folder: &Path) -> Result<FilterSource, Wrong> {
     let path = folder.join(written);
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or(written).to_owned();
@@ -105,7 +106,7 @@ pub(super) fn at_path(files: &super::Files, written: &str, folder: &Path) -> Res
         true => Ok(FilterSource::Module { name: stem, path }),
         false => Err((
             format!("there is no module {:?}", path.display().to_string()),
-            "write a path relative to the config file, or the name of a filter without .wasm".to_owned(),
+            "write a path relative to the config file, or the name of a filter without its ending".to_owned(),
         )),
     }
 }

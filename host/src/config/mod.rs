@@ -45,6 +45,7 @@ mod restore;
 mod rewrite;
 mod route;
 mod route_file;
+mod script;
 mod secret;
 mod section;
 mod state_dir;
@@ -92,6 +93,7 @@ pub use self::{
     redis::{Redis, Secret},
     registries::registries_of,
     restore::WrittenPolicy,
+    script::{Language, is_code},
     secret::{SecretEntry, SecretSource},
     state_dir::state_dir_of,
     store::{OnOutage, Store},

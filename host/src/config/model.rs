@@ -17,8 +17,8 @@ use regex::Regex;
 
 use super::store;
 use super::{
-    CallOptions, Capture, Catalogue, Grant, Grants, Lines, ListenerOptions, OnFault, Overload, Problem, Quarantine,
-    SecretEntry, Store, Tracing, Transport, Trial, Trust, UpstreamOptions,
+    CallOptions, Capture, Catalogue, Grant, Grants, Language, Lines, ListenerOptions, OnFault, Overload, Problem,
+    Quarantine, SecretEntry, Store, Tracing, Transport, Trial, Trust, UpstreamOptions,
 };
 use crate::oci::{Access, Reference};
 use crate::route::Action;
@@ -341,7 +341,7 @@ pub struct Place {
 /// Where a filter's code is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum FilterSource {
-    /// A module in a file.
+    /// A module or a script in a file.
     Module {
         /// The file's stem.
         name: String,
@@ -394,6 +394,11 @@ impl FilterSource {
             (Some(one), Some(other)) => one == other,
             _ => self == other,
         }
+    }
+
+    /// What it is written in, if it is a script.
+    pub fn language(&self) -> Option<Language> {
+        self.path().and_then(Language::of)
     }
 
     /// Where it is, if it has to be fetched.

@@ -10,6 +10,7 @@ use super::{
     policy_dir::{Found, PolicyDir},
     policy_file::PolicyTable,
     report::{At, Report, Wrong},
+    script,
     section::join,
 };
 use crate::oci::Reference;
@@ -155,7 +156,7 @@ impl Inline {
                 let folder = report.file().parent().unwrap_or(Path::new(""));
                 report.good(written, filters::pulled(&written.value, folder))
             }
-            Some(written) if written.value.ends_with(".wasm") => {
+            Some(written) if script::is_code(Path::new(&written.value)) => {
                 let folder = report.file().parent().unwrap_or(Path::new(""));
                 report.good(written, filters::at_path(files, &written.value, folder))
             }

@@ -1,4 +1,4 @@
-//! The policies directory: `NAME.wasm`, `NAME.toml`, or both are the policy NAME.
+//! The policies directory: `NAME.wasm` or a script such as `NAME.cel`, `NAME.toml`, or both are the policy NAME.
 //!
 //! What is wrong with one policy stays with that policy; the others of the directory do not suffer. A module without
 //! a TOML of its own that another policy names as its `filter` is a library, not a policy.
@@ -16,6 +16,7 @@ use super::{
     filters::{self, Filters},
     policy_file::PolicyTable,
     report::{Report, Wrong},
+    script,
 };
 use crate::oci::Reference;
 
@@ -34,6 +35,8 @@ pub(super) struct PolicyDir {
 #[derive(Debug, Default)]
 struct Files {
     module: Option<PathBuf>,
+    /// Code of another kind under the same name.
+    rival: Option<PathBuf>,
     written: Option<PathBuf>,
 }
 
@@ -114,7 +117,11 @@ impl PolicyDir {
     }
 
     fn files(&self) -> Vec<PathBuf> {
-        self.stems.values().flat_map(|files| files.written.iter().chain(&files.module)).cloned().collect()
+        self.stems
+            .values()
+            .flat_map(|files| files.written.iter().chain(&files.module).chain(&files.rival))
+            .cloned()
+            .collect()
     }
 
     /// Takes a file into account, unless it is no policy: something hidden, an editor's temporary, a sub-folder.
@@ -126,23 +133,25 @@ impl PolicyDir {
         if is_cases || stem.as_encoded_bytes().starts_with(b".") || !disk.is_file_or_broken(path) {
             return;
         }
-        let place = match extension.as_encoded_bytes() {
-            b"wasm" => |files: &mut Files, path| files.module = Some(path),
-            b"toml" => |files: &mut Files, path| files.written = Some(path),
-            _ => return,
-        };
-        if extension == "wasm" {
+        if script::is_code(path) {
             disk.note_module(path);
+            self.stems.entry(stem.to_owned()).or_default().add_code(path.to_owned());
+        } else if extension == "toml" {
+            self.stems.entry(stem.to_owned()).or_default().written = Some(path.to_owned());
         }
-        place(self.stems.entry(stem.to_owned()).or_default(), path.to_owned());
     }
 }
 
 impl Files {
+    fn add_code(&mut self, path: PathBuf) {
+        self.rival = self.module.replace(path);
+    }
+
     fn read(&self, disk: &Disk, stem: &OsStr, filters: &Filters<'_>) -> Option<Candidate> {
         let origin = self.written.as_ref().or(self.module.as_ref())?.clone();
         Some(match stem.to_str() {
             None => Candidate::nameless(stem, origin),
+            Some(name) if self.rival.is_some() => Candidate::ambiguous(name, origin, self),
             Some(name) if self.written.is_some() => Candidate::written(disk, name, origin, filters),
             Some(name) => Candidate::bare(name, origin),
         })
@@ -187,6 +196,20 @@ impl Candidate {
             _ => Err(problems),
         };
         Self { entry: entry(name.to_owned(), file, policy), uses, bare: false }
+    }
+
+    /// Which of the two is meant nobody can know.
+    fn ambiguous(name: &str, origin: PathBuf, files: &Files) -> Self {
+        let mut code: Vec<_> =
+            [&files.module, &files.rival].into_iter().flatten().filter_map(|it| it.file_name()).collect();
+        code.sort_unstable();
+        let code: Vec<_> = code.into_iter().map(OsStr::to_string_lossy).collect();
+        let report = Report::new(&origin);
+        report.whole(
+            format!("the policy has more than one code: {}", code.join(" and ")),
+            "remove or rename one of them",
+        );
+        Self { entry: entry(name.to_owned(), origin, Err(report.into_problems())), uses: None, bare: false }
     }
 
     fn nameless(stem: &OsStr, origin: PathBuf) -> Self {

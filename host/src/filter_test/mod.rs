@@ -37,8 +37,8 @@ pub use self::trace::replay;
 
 use self::bench::Bench;
 use crate::bundled;
-use crate::config::Problem;
 use crate::config::cases::CaseFile;
+use crate::config::{Language, Problem};
 use crate::manifest::Carried;
 
 /// Which cases to run, and on what.
@@ -128,6 +128,9 @@ impl Tests {
         let module = self.module.as_deref();
         if let Some(suite) = &self.suite {
             return CaseFile::carried(file, suite, None);
+        }
+        if Language::of(file).is_some() {
+            return CaseFile::load(&file.with_extension("cases.toml"), &bundled::names(), Some(module.unwrap_or(file)));
         }
         if file.extension().is_none_or(|extension| extension != "wasm") {
             return CaseFile::load(file, &bundled::names(), module);

@@ -78,6 +78,11 @@ impl Inspection {
         kept: Option<PathBuf>,
     ) -> Result<Self, String> {
         let shown = path.display();
+        if source.language().is_some() {
+            return Err(format!(
+                "{shown}: a script says nothing about itself; `tollgate check` runs it, `tollgate filter test` its cases"
+            ));
+        }
         let sandbox = Sandbox::new().map_err(|error| format!("the sandbox cannot be made: {error:#}"))?;
         let module = ModuleCache::new(sandbox, kept).load(content).map_err(|error| format!("{shown}: {error}"))?;
         let carried = module.cases().map(|text| CaseFile::carried(path, text, None)).transpose();

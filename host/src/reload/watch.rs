@@ -9,6 +9,7 @@ use notify::event::ModifyKind;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 use super::Event;
+use crate::config;
 
 pub(super) struct Watch {
     watcher: RecommendedWatcher,
@@ -67,7 +68,7 @@ impl Watch {
             self.moved.extend(event.paths.iter().filter(|path| self.directories.contains_key(*path)).cloned());
         }
         let of_interest = |path: &PathBuf| {
-            let by_ending = path.extension().is_some_and(|ending| ending == "wasm" || ending == "toml");
+            let by_ending = path.extension().is_some_and(|ending| ending == "toml") || config::is_code(path);
             // Kubernetes replaces the files of a volume by renaming this link.
             by_ending || self.files.contains(path) || self.directories.contains_key(path) || path.ends_with("..data")
         };

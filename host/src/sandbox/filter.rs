@@ -339,8 +339,7 @@ impl Filter {
     /// exchange makes a difference.
     #[must_use]
     pub fn is_pure(&self) -> bool {
-        let is_said = self.module.manifest().is_some_and(|manifest| manifest.pure);
-        is_said && !self.module.suspends && !self.subscription.stateful()
+        self.module.is_pure() && !self.module.suspends && !self.subscription.stateful()
     }
 
     /// Whether hooks may look at the request's head once it is on its way to the upstream, and before the response's.

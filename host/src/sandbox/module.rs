@@ -71,9 +71,12 @@ pub struct Module {
     pub(super) lines: Option<Arc<Lines>>,
     pre: Pre,
     pub(super) sandbox: Sandbox,
+    /// What runs it, if it is a script.
+    engine: Option<Arc<Module>>,
 }
 
 /// Linked and ready to be instantiated.
+#[derive(Clone)]
 enum Pre {
     Core(wasmtime::InstancePre<HostState>),
     Component(FilterPre<HostState>),
@@ -118,6 +121,11 @@ pub enum ModuleError {
         "takes more than {} s of CPU time to be compiled; make its functions smaller, or build it with less inlining", .0.as_secs()
     )]
     TooSlow(std::time::Duration),
+    /// A script, and this gateway was built without what runs it.
+    #[error(
+        "a script, and this gateway was built without the filter {0} that runs it; build it with `cargo xtask build`"
+    )]
+    NoEngine(&'static str),
     /// Above the bound.
     #[error(
         "has a function of {0} bytes, more than the {MAX_FUNCTION} that are compiled; split it, or build it with less inlining"
@@ -172,13 +180,48 @@ impl Module {
         let is_restorable = matches!(compiled, Compiled::Core(module) if core::is_exposed(module));
         let suspends = matches!(pre, Pre::Suspending(_));
         let sandbox = sandbox.clone();
-        Ok(Arc::new(Self { digest, reads_exchange, imports, is_restorable, suspends, carried, lines, pre, sandbox }))
+        Ok(Arc::new(Self {
+            digest,
+            reads_exchange,
+            imports,
+            is_restorable,
+            suspends,
+            carried,
+            lines,
+            pre,
+            sandbox,
+            engine: None,
+        }))
+    }
+
+    /// A script of that digest, which is run by a module and says nothing about itself.
+    #[must_use]
+    pub fn script(engine: &Arc<Self>, digest: Digest) -> Arc<Self> {
+        Arc::new(Self {
+            digest,
+            reads_exchange: engine.reads_exchange,
+            imports: engine.imports.clone(),
+            is_restorable: engine.is_restorable,
+            suspends: engine.suspends,
+            carried: Carried::default(),
+            lines: None,
+            pre: engine.pre.clone(),
+            sandbox: engine.sandbox.clone(),
+            engine: Some(Arc::clone(engine)),
+        })
     }
 
     /// What it says about itself, if it does.
     #[must_use]
     pub fn manifest(&self) -> Option<&Manifest> {
         self.carried.manifest.as_ref()
+    }
+
+    /// Whether its head hooks answer by nothing but their facts, as it says, or what runs it.
+    #[must_use]
+    pub(super) fn is_pure(&self) -> bool {
+        let said = self.engine.as_ref().map_or_else(|| self.manifest(), |engine| engine.manifest());
+        said.is_some_and(|manifest| manifest.pure)
     }
 
     /// The cases that it carries, as in a file of cases.
@@ -204,9 +247,13 @@ impl Module {
         self.imports.interfaces.contains(&interface)
     }
 
-    /// What it cannot do without, as far as its imports say.
+    /// What it cannot do without, as far as its imports say. Those of what runs a script say nothing about the script, whose calls
+    /// trap where it is not granted what they need.
     #[must_use]
     pub fn needs(&self) -> Vec<Need> {
+        if self.engine.is_some() {
+            return Vec::new();
+        }
         let needs = [("clock", Need::Clock), ("random", Need::Random), ("secrets", Need::Secrets)];
         needs.into_iter().filter(|(interface, _)| self.imports(interface)).map(|(_, need)| need).collect()
     }
@@ -412,7 +459,7 @@ fn known(import: &str) -> Option<&'static str> {
 }
 
 /// What a module imports.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Imports {
     /// Whether it needs a part of WASI.
     pub(super) wasi: bool,

@@ -266,6 +266,9 @@ fn place_of(source: &FilterSource) -> String {
 
 /// What a module says about itself; nothing of it is compiled or run.
 fn manifest_of(source: &FilterSource, pulls: Option<&Pulls>) -> Result<Option<Manifest>, String> {
+    if source.language().is_some() {
+        return Ok(None);
+    }
     let content = match source {
         FilterSource::Pulled { reference, .. } => match pulls.and_then(|pulls| pulls.get(reference).ok()) {
             Some(pulled) => pulled.module,

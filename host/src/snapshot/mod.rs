@@ -15,6 +15,7 @@ mod pulled;
 mod requirements;
 mod routes;
 mod rules;
+mod script;
 mod secrets;
 mod self_test;
 mod stage;

@@ -10,6 +10,7 @@ use super::grants;
 use super::held::Recovery;
 use super::pulled::{self, PulledStatus};
 use super::requirements::{self, Lack};
+use super::script;
 use super::secrets::Secrets;
 use super::self_test::Tester;
 use super::state::StateMaker;
@@ -267,7 +268,8 @@ impl PolicyMaker {
         let on_fault = policy.on_fault.map(answer);
         let quarantine = policy.quarantine.map(quarantine);
         let grants = Arc::new(grants::granted(policy, &self.secrets)?);
-        let settings = self.settings(policy, stores, &grants);
+        let configuration = script::configuration(policy, content).map_err(|problem| vec![problem])?;
+        let settings = self.settings(policy, configuration, stores, &grants);
         let digest = Digest::of(content);
         let is_same = |older: &&Arc<Policy>| {
             older.on_fault == on_fault
@@ -283,7 +285,7 @@ impl PolicyMaker {
         }
         let reach = if settings.spaces.are_far() { Reach::Far } else { Reach::Near };
         self.told.steps.enter(Stage::Compile);
-        let module = self.cache.load_for(content, reach).map_err(|error| {
+        let module = script::module(&self.cache, policy, content, reach).map_err(|error| {
             self.told.steps.is_rather(stage_of(&error));
             vec![module_problem(policy, &error.to_string())]
         })?;
@@ -312,10 +314,16 @@ impl PolicyMaker {
         Ok(Arc::new(Policy { name, filter, on_fault, quarantine, load, metrics, recorder }))
     }
 
-    fn settings(&mut self, policy: &config::Policy, stores: &[Store], grants: &Arc<Grants>) -> FilterSettings {
+    fn settings(
+        &mut self,
+        policy: &config::Policy,
+        configuration: String,
+        stores: &[Store],
+        grants: &Arc<Grants>,
+    ) -> FilterSettings {
         FilterSettings {
             name: policy.name.as_str().into(),
-            configuration: policy.config.to_string(),
+            configuration,
             cpu: policy.limits.cpu,
             exchange_cpu: policy.limits.exchange_cpu,
             configure_cpu: policy.limits.configure,
@@ -343,7 +351,7 @@ impl PolicyMaker {
 /// Linking comes with compiling.
 fn stage_of(error: &ModuleError) -> Stage {
     match error {
-        ModuleError::TooLarge(_) => Stage::Verify,
+        ModuleError::TooLarge(_) | ModuleError::NoEngine(_) => Stage::Verify,
         ModuleError::Malformed(_) | ModuleError::TooSlow(_) | ModuleError::FunctionTooLarge(_) => Stage::Compile,
         ModuleError::NoMetadata(_)
         | ModuleError::WrongWorld(_)
@@ -428,7 +436,9 @@ fn module_problem(policy: &config::Policy, message: &str) -> Problem {
 fn configure_problem(policy: &config::Policy, fault: &Fault) -> Problem {
     use crate::sandbox::FaultClass;
     match fault.class {
-        FaultClass::Reported => policy.config_problem(fault.message.clone(), ""),
+        FaultClass::Reported => {
+            script::problem(policy, &fault.message).unwrap_or_else(|| policy.config_problem(fault.message.clone(), ""))
+        }
         FaultClass::Deadline => policy.config_problem(
             format!("the filter did not accept its configuration in time: {}", fault.told()),
             "raise limits.configure or simplify the configuration",

@@ -1,4 +1,4 @@
-//! Blocks of TOML: the gateway itself reads them. What a fragment leaves out stands beside it.
+//! Blocks of TOML and scripts: the gateway itself reads them. What a fragment leaves out stands beside it.
 
 use tollgate_tests::{Folder, TestGateway, example, tool};
 
@@ -52,6 +52,32 @@ fn the_gateway_takes_what_is_written() {
     assert!(count > 15, "{count} blocks");
 }
 
+#[test]
+fn the_gateway_takes_the_scripts_that_are_written() {
+    let scripts: Vec<(String, Fence)> = all().into_iter().filter_map(|fence| Some((script(&fence)?, fence))).collect();
+    assert!(scripts.len() > 1, "{} scripts", scripts.len());
+    for (name, fence) in scripts {
+        check(
+            &fence,
+            TestGateway::new()
+                .upstream_at(([127, 0, 0, 1], 9000).into())
+                .file(&format!("policies/{name}"), &fence.text),
+        );
+    }
+}
+
+/// The file that a script is, as its first line says.
+fn script(fence: &Fence) -> Option<String> {
+    let of = fence.kind == "cel";
+    let named = || fence.text.lines().next()?.strip_prefix("// policies/");
+    of.then(|| named().unwrap_or_else(|| panic!("{}: begin with `// policies/NAME.cel`", fence.place)).to_owned())
+}
+
+/// The scripts of a page, and what they are called.
+fn scripts(page: &str) -> impl Iterator<Item = (String, String)> + use<'_> {
+    all().into_iter().filter(move |fence| fence.page == page).filter_map(|fence| Some((script(&fence)?, fence.text)))
+}
+
 #[track_caller]
 fn check(fence: &Fence, gateway: TestGateway) {
     gateway.check().unwrap_or_else(|problems| panic!("{}: {problems}\n{}", fence.place, fence.text));
@@ -66,6 +92,9 @@ fn read_cases(fence: &Fence) {
     for built in ["build", "target/wasm32-unknown-unknown/release"] {
         std::fs::create_dir_all(folder.path().join(built)).unwrap();
         folder.write(&format!("{built}/drafts.wasm"), example("hello-filter"));
+    }
+    for (name, text) in scripts(&fence.page) {
+        folder.write(&name, text);
     }
     let file = folder.write("documented.cases.toml", &fence.text);
     let read = tollgate::config::cases::CaseFile::load(&file, &tollgate::bundled::names(), None);
@@ -84,6 +113,8 @@ fn with_policy(table: &toml::Table, fence: &Fence) -> TestGateway {
         "policies-dir = \"policies\"\n[[listeners]]\naddress = \"{{listen}}\"\n{upstreams}[[routes]]\nupstream = \"orders\"\n"
     ));
     let gateway = with_example(gateway, &fence.page, named);
+    let gateway =
+        scripts(&fence.page).fold(gateway, |gateway, (name, text)| gateway.file(&format!("policies/{name}"), text));
     let name = named.or(commented).or(of_page).or(example_of(&fence.page)).unwrap_or("headers");
     // Without any the filter would have nothing to do.
     let config = "\n[config]\nresponse = { remove = [\"server\"] }\n";

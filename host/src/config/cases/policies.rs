@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::config::{
     FilterSource, Lines, Place, Policy, filters,
     filters::Filters,
+    is_code,
     policy_file::PolicyTable,
     report::{At, Report},
     section::{Item, Section},
@@ -139,7 +140,7 @@ fn source(table: &PolicyTable, bundled: &[&str], report: &Report) -> Option<Filt
     let folder = report.file().parent().unwrap_or(Path::new(""));
     let filters = Filters::new(modules(folder), bundled);
     match &table.filter {
-        Some(written) if written.value.ends_with(".wasm") => {
+        Some(written) if is_code(Path::new(&written.value)) => {
             report.good(written, filters::at_path(&super::Files::on_disk(), &written.value, folder))
         }
         Some(written) => report.good(written, filters.named(&written.value)),
@@ -154,7 +155,7 @@ fn source(table: &PolicyTable, bundled: &[&str], report: &Report) -> Option<Filt
 fn modules(folder: &Path) -> BTreeMap<String, PathBuf> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let paths = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let modules = paths.filter(|path| path.extension().is_some_and(|extension| extension == "wasm"));
+    let modules = paths.filter(|path| is_code(path));
     modules.filter_map(|path| Some((path.file_stem()?.to_str()?.to_owned(), path))).collect()
 }
 

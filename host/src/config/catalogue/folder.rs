@@ -10,6 +10,7 @@ use super::{Catalogue, Team};
 use crate::config::{
     Files, FilterSource, PolicyEntry, Problem,
     filters::Filters,
+    is_code,
     policy_dir::{Found, PolicyDir, is_routes},
     report::Report,
 };
@@ -96,7 +97,7 @@ pub(super) fn leads_out(team: &Team) -> (String, String) {
 }
 
 fn is_policy(path: &Path) -> bool {
-    path.extension().is_some_and(|ending| ending == "toml" || ending == "wasm")
+    path.extension().is_some_and(|ending| ending == "toml") || is_code(path)
 }
 
 /// A folder's content; none if it cannot be read. One that is not there has none.
