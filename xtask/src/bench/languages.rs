@@ -55,6 +55,7 @@ fn built(workspace: &Workspace, gateway: &Path, project: &Path, folder: &Path, n
     let mut build = Command::new(gateway);
     build.args(["filter", "build"]).arg(&copy).arg("--output").arg(folder.join(name).with_extension("wasm"));
     build.env("PATH", path).env("XDG_STATE_HOME", folder.join("built"));
+    build.env("GOCACHE", workspace.target_dir.join("peers/go-build"));
     if name == "c" && std::env::var_os("TOLLGATE_CC").is_none() {
         build.env("TOLLGATE_CC", format!("{} -m ziglang cc", tools.join("python").display()));
     }
