@@ -3,8 +3,8 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use tollgate::message::Message;
-use tollgate::sandbox::{Digest, Filter, HeadStep, Isolation, ModuleCache};
+use tollgate::message::{Exchange, Message};
+use tollgate::sandbox::{Digest, Filter, HeadStep, Instance, Isolation, ModuleCache};
 
 use super::ground::{best, exchange, standard};
 
@@ -79,16 +79,24 @@ fn per_exchange(filter: &Filter) -> f64 {
     let mut exchange = exchange();
     best(|| {
         for _ in 0..CALLS {
-            let mut own = instance.take().unwrap();
-            let seat = own.seat();
-            let (back, step) = own.on_head(seat, Message::Request, exchange.take().unwrap(), &filter.subscription);
-            assert!(matches!(black_box(step), Ok(HeadStep::Forward)));
-            exchange = Some(back);
-            instance = filter.restore(own);
+            let (own, back) = alone(filter, instance.take().unwrap(), exchange.take().unwrap());
+            (instance, exchange) = (own, Some(back));
             assert!(instance.is_some(), "the kernel does not tell which pages were written to: Linux 6.7 does");
         }
         CALLS
     })
+}
+
+/// One exchange on an instance of its own, which is put back to its configured state afterwards.
+pub(crate) fn alone(
+    filter: &Filter,
+    mut own: Box<Instance>,
+    exchange: Box<Exchange>,
+) -> (Option<Box<Instance>>, Box<Exchange>) {
+    let seat = own.seat();
+    let (back, step) = own.on_head(seat, Message::Request, exchange, &filter.subscription);
+    assert!(matches!(black_box(step), Ok(HeadStep::Forward)));
+    (filter.restore(own), back)
 }
 
 fn fresh(filter: &Filter) -> f64 {

@@ -1,14 +1,12 @@
 //! Whether two workers do twice what one does: they share modules and limits, and no lock.
 
-use std::hint::black_box;
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
-use tollgate::message::Message;
-use tollgate::sandbox::{Filter, HeadStep, Isolation, ModuleCache};
+use tollgate::sandbox::{Filter, Isolation, ModuleCache};
 
 use super::ground::exchange;
-use super::heads::{CASES, prepare};
+use super::heads::{CASES, alone, prepare};
 
 const EXCHANGES: u32 = 50_000;
 const ROUNDS: usize = 9;
@@ -43,12 +41,8 @@ fn work(filter: &Filter, start: &Barrier) -> Duration {
     start.wait();
     let began = Instant::now();
     for _ in 0..EXCHANGES {
-        let mut own = instance.take().unwrap();
-        let seat = own.seat();
-        let (back, step) = own.on_head(seat, Message::Request, exchange.take().unwrap(), &filter.subscription);
-        assert!(matches!(black_box(step), Ok(HeadStep::Forward)));
-        exchange = Some(back);
-        instance = filter.restore(own);
+        let (own, back) = alone(filter, instance.take().unwrap(), exchange.take().unwrap());
+        (instance, exchange) = (own, Some(back));
     }
     began.elapsed()
 }
