@@ -47,9 +47,9 @@ mod tests {
 
     #[test]
     fn what_is_touched_is_in_use() {
-        let before = super::resident().expect("Linux tells it");
-        let more = vec![1u8; 64 << 20];
-        let after = super::resident().expect("Linux tells it");
-        assert!(after >= before + (48 << 20), "{before} {after} {}", more[more.len() / 2]);
+        // No difference: other tests give memory back meanwhile.
+        let touched = vec![1u8; 256 << 20];
+        let resident = super::resident().expect("Linux tells it");
+        assert!(((256 << 20)..(8 << 30)).contains(&resident), "{resident} {}", touched[touched.len() / 2]);
     }
 }
