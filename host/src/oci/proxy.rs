@@ -95,8 +95,8 @@ impl Proxy {
         head.extend_from_slice(b"\r\n");
         stream.write_all(&head).await?;
         let mut answer = Vec::new();
-        // Whoever is behind it says nothing before it is greeted, so no byte of theirs is read here.
-        while !answer.ends_with(b"\r\n\r\n") {
+        // Whoever is behind it says nothing before it is greeted, so no byte of theirs is read here. A refusal may have content.
+        while !answer.windows(4).any(|end| end == b"\r\n\r\n") {
             if answer.len() >= MAX_HEAD || stream.read_buf(&mut answer).await? == 0 {
                 return Err(io::Error::other("gives no answer that can be understood"));
             }
