@@ -101,10 +101,12 @@ impl Proxy {
                 return Err(io::Error::other("gives no answer that can be understood"));
             }
         }
+        let is_bare = answer.ends_with(b"\r\n\r\n");
         let line = answer.split(|byte| *byte == b'\r').next().unwrap_or_default();
         let status = line.strip_prefix(b"HTTP/1.").and_then(|rest| rest.get(2..));
         match status {
-            Some(status) if status.starts_with(b"2") => Ok(()),
+            Some(status) if status.starts_with(b"2") && is_bare => Ok(()),
+            Some(status) if status.starts_with(b"2") => Err(io::Error::other("says more than that there is a way")),
             Some(status) => Err(io::Error::other(format!("answers {}", String::from_utf8_lossy(status).trim()))),
             None => Err(io::Error::other("gives no answer that can be understood")),
         }
