@@ -36,7 +36,7 @@ struct Hook {
     facts: Vec<u8>,
     hash: u64,
     entries: Vec<Option<Entry>>,
-    /// How often nothing was found since something was.
+    /// How often nothing was found since something was; beyond `PATIENCE`, how many looks have been left out since the last.
     misses: u32,
 }
 
@@ -55,8 +55,11 @@ impl Remembered {
         message: Message,
     ) -> Option<Result<HeadStep, Fault>> {
         let hook = &mut self.heads[usize::from(message == Message::Response)];
-        hook.misses = hook.misses.saturating_add(1);
-        if hook.misses > PATIENCE && !hook.misses.is_multiple_of(SELDOM) {
+        hook.misses += 1;
+        if hook.misses == PATIENCE + SELDOM {
+            hook.misses = PATIENCE;
+        }
+        if hook.misses > PATIENCE {
             return None;
         }
         write(filter.subscription.plan(message), exchange, message, &mut hook.facts);
@@ -74,7 +77,7 @@ impl Remembered {
     /// The hook that was asked because nothing was known would make these edits and forward.
     pub(super) fn keep(&mut self, message: Message, changes: &Changes) {
         let hook = &mut self.heads[usize::from(message == Message::Response)];
-        let has_looked = hook.misses <= PATIENCE || hook.misses.is_multiple_of(SELDOM);
+        let has_looked = hook.misses <= PATIENCE;
         if !has_looked || hook.facts.len() > MOST_FACTS || changes.len() > MOST_CHANGES {
             return;
         }
