@@ -55,7 +55,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["oci", "route"]),
     ("deploy", &["config", "oci", "sandbox"]),
     ("handover", &["listener"]),
-    ("pull", &["deploy", "oci"]),
+    ("pull", &["deploy", "oci", "sandbox"]),
     ("reload", &["bundled", "config", "deploy", "pull", "sandbox", "snapshot"]),
     (
         "snapshot",

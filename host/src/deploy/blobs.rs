@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::disk;
-use crate::sandbox::Digest;
+use crate::sandbox::{Content, Digest};
 
 /// What nobody refers to is kept for that long: another process may be about to, while it takes over from this one.
 const GRACE: Duration = Duration::from_secs(600);
@@ -26,7 +26,12 @@ impl Blobs {
 
     /// Keeps content; gives its name.
     pub(super) fn put(&self, content: &[u8]) -> io::Result<String> {
-        let name = Digest::of(content).to_string();
+        self.put_known(content, Digest::of(content))
+    }
+
+    /// As `put`, of content whose digest is known.
+    pub(super) fn put_known(&self, content: &[u8], digest: Digest) -> io::Result<String> {
+        let name = digest.to_string();
         let path = self.0.join(&name);
         if !std::fs::metadata(&path).is_ok_and(|found| found.len() == content.len() as u64) {
             disk::replace(&path, content)?;
@@ -35,12 +40,12 @@ impl Blobs {
     }
 
     /// The content of that name, if it is what it was.
-    pub(super) fn get(&self, name: &str) -> io::Result<Vec<u8>> {
+    pub(super) fn get(&self, name: &str) -> io::Result<Content> {
         if !is_digest(name) {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "it is named by no digest"));
         }
-        let content = std::fs::read(self.0.join(name))?;
-        match Digest::of(&content).to_string() == name {
+        let content = Content::from(std::fs::read(self.0.join(name))?);
+        match content.digest().to_string() == name {
             true => Ok(content),
             false => Err(io::Error::new(io::ErrorKind::InvalidData, "the content is damaged")),
         }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::blobs::Blobs;
 use super::disk;
 use crate::oci::{Digest, Manifest, Signature};
+use crate::sandbox::Content;
 
 const FOLDER: &str = "registry";
 const FILE: &str = "references.json";
@@ -49,7 +50,7 @@ pub struct FetchedStore {
 struct State {
     references: BTreeMap<String, Known>,
     /// Without a disk, by the digits of its digest.
-    content: BTreeMap<String, Vec<u8>>,
+    content: BTreeMap<String, Content>,
 }
 
 impl FetchedStore {
@@ -83,7 +84,7 @@ impl FetchedStore {
 
     /// The module of what is known, if it is here and what it was.
     #[must_use]
-    pub fn module(&self, known: &Known) -> Option<Vec<u8>> {
+    pub fn module(&self, known: &Known) -> Option<Content> {
         let digits = known.module()?.digits();
         match &self.disk {
             Some((blobs, _)) => blobs.get(&digits).ok(),
@@ -99,7 +100,7 @@ impl FetchedStore {
         let mut state = self.state();
         match (&self.disk, module) {
             (Some((blobs, _)), Some(module)) => drop(blobs.put(module)?),
-            (None, Some(module)) => drop(state.content.insert(Digest::of(module).digits(), module.to_vec())),
+            (None, Some(module)) => drop(state.content.insert(Digest::of(module).digits(), module.to_vec().into())),
             _ => {}
         }
         state.references.insert(reference.to_owned(), known);
@@ -152,12 +153,12 @@ mod tests {
         store.put("oci://a.b/c:1", known(b"one"), Some(b"one")).unwrap();
         let store = FetchedStore::open(Some(scratch.path()));
         let found = store.known("oci://a.b/c:1").unwrap();
-        assert_eq!(store.module(&found).unwrap(), b"one");
+        assert_eq!(*store.module(&found).unwrap(), *b"one");
         let lies = Known { manifest: known(b"two").manifest, ..found.clone() };
-        assert_eq!(store.module(&lies), None, "another manifest than the digest says");
+        assert!(store.module(&lies).is_none(), "another manifest than the digest says");
         let file = scratch.path().join("registry/content").join(Digest::of(b"one").digits());
         std::fs::write(file, b"eno").unwrap();
-        assert_eq!(store.module(&found), None, "another module");
+        assert!(store.module(&found).is_none(), "another module");
         store.keep(&BTreeSet::new());
         assert_eq!(store.known("oci://a.b/c:1"), None);
     }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Policy;
 use crate::oci::{Digest, Signature};
+use crate::sandbox::Content;
 
 /// Who has signed a module, whether that is somebody trusted or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +27,7 @@ pub struct KeptPolicy {
     /// Its entry.
     pub policy: Policy,
     /// Its module.
-    pub content: Vec<u8>,
+    pub content: Content,
     /// What that has to show.
     pub proof: Proof,
 }

@@ -9,6 +9,7 @@ use super::state::{Kept, Served, State};
 use super::{Deploy, KeptPolicy, Proof, Shelf, Version};
 use crate::config::{Recording, WrittenPolicy};
 use crate::oci::Reference;
+use crate::sandbox::Content;
 
 /// A policy as it serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub struct Fresh {
     /// Its entry.
     pub policy: WrittenPolicy,
     /// Its module.
-    pub content: Vec<u8>,
+    pub content: Content,
     /// Who has signed that.
     pub proof: Proof,
 }
@@ -88,7 +89,7 @@ impl Deploy {
     pub fn last_served(&self) -> io::Result<Option<(Recording, u64)>> {
         let state = self.state();
         let (Some(shelf), Some(served)) = (&self.shelf, &state.served) else { return Ok(None) };
-        let text = |(path, name): (&std::path::PathBuf, &String)| Ok((path.clone(), shelf.blobs.get(name)?));
+        let text = |(path, name): (&std::path::PathBuf, &String)| Ok((path.clone(), shelf.blobs.get(name)?.to_vec()));
         let texts = served.texts.iter().map(text).collect::<io::Result<_>>()?;
         Ok(Some((Recording { texts, others: served.others.clone() }, served.at)))
     }
@@ -194,7 +195,7 @@ fn keep(shelf: &Shelf, fresh: &Fresh) -> io::Result<Kept> {
     Ok(Kept {
         version: fresh.version,
         since: None,
-        module: shelf.blobs.put(&fresh.content)?,
+        module: shelf.blobs.put_known(&fresh.content, fresh.content.digest())?,
         entry: shelf.blobs.put(&entry)?,
         filter: fresh.policy.filter.clone(),
         path: fresh.policy.path.clone(),

@@ -14,6 +14,7 @@ use self::fetch::Request;
 use self::follow::Follower;
 use crate::deploy::{FetchedStore, Home, Journal, Known, Record, Stage};
 use crate::oci::{Access, Digest, Reference, Signature};
+use crate::sandbox::Content;
 use crate::telemetry::{Looked, RegistryMetrics};
 
 /// What a policy wants.
@@ -35,7 +36,7 @@ pub struct Pulled {
     /// The digest of the artifact.
     pub artifact: Digest,
     /// The module.
-    pub module: Vec<u8>,
+    pub module: Content,
     /// The signatures of the artifact, if they were wanted.
     pub signatures: Vec<Signature>,
 }
@@ -190,7 +191,7 @@ impl Pulls {
             }
             (fetch::Found::Other { known, module }, Some(_)) => {
                 let Known { artifact, signatures, .. } = known;
-                let (module, signatures) = (module.unwrap_or_default(), signatures.unwrap_or_default());
+                let (module, signatures) = (module.unwrap_or_default().into(), signatures.unwrap_or_default());
                 let pulled = Pulled { artifact, module, signatures };
                 self.state().bundles.insert(key.clone(), pulled);
                 Ok(true)

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use wasmtime::Engine;
 
-use super::cache::Digest;
+use super::content::Digest;
 use super::module::{Compiled, ModuleError};
 
 /// The stack of the compiler, which walks what is nested.

@@ -1,5 +1,6 @@
 //! A filter's module: read, checked against the world, compiled, linked. Not yet configured.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use wasmtime::component::types::ComponentItem;
@@ -8,7 +9,7 @@ use wasmtime::{Engine, Precompiled, Store};
 
 use super::bindings::FilterPre;
 use super::bindings::suspending::SuspendingPre;
-use super::cache::Digest;
+use super::content::Digest;
 use super::core::{self, CoreGuest};
 use super::engine::Sandbox;
 use super::foreign::{self, Foreign};
@@ -327,14 +328,14 @@ impl Compiled {
 
     /// # Safety
     ///
-    /// `code` is what `serialize` gave for this module.
+    /// In the file is what `serialize` gave for this module, and nobody writes to it.
     #[allow(unsafe_code, reason = "the only way to load compiled code")]
-    pub(super) unsafe fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Self> {
-        match Engine::detect_precompiled(code) {
+    pub(super) unsafe fn deserialize(engine: &Engine, file: &Path) -> wasmtime::Result<Self> {
+        match Engine::detect_precompiled_file(file)? {
             // SAFETY: as the function's own.
-            Some(Precompiled::Module) => unsafe { wasmtime::Module::deserialize(engine, code) }.map(Self::Core),
+            Some(Precompiled::Module) => unsafe { wasmtime::Module::deserialize_file(engine, file) }.map(Self::Core),
             // SAFETY: as the function's own.
-            _ => unsafe { Component::deserialize(engine, code) }.map(Self::Component),
+            _ => unsafe { Component::deserialize_file(engine, file) }.map(Self::Component),
         }
     }
 }

@@ -271,7 +271,7 @@ fn manifest_of(source: &FilterSource, pulls: Option<&Pulls>) -> Result<Option<Ma
     }
     let content = match source {
         FilterSource::Pulled { reference, .. } => match pulls.and_then(|pulls| pulls.get(reference).ok()) {
-            Some(pulled) => pulled.module,
+            Some(pulled) => pulled.module.into(),
             None => return Ok(None),
         },
         FilterSource::Bundled { name } => bundled::module(name).map(<[u8]>::to_vec).unwrap_or_default(),

@@ -8,6 +8,7 @@ use super::trial::Loaded;
 use crate::chain::Policy;
 use crate::config::{self, PolicyEntry, Problem, Store, WrittenPolicy};
 use crate::deploy::{Fresh, Held, KeptPolicy, Proof, Stage, Version};
+use crate::sandbox::Content;
 
 /// Which policies are taken from what served when the program ran last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -137,7 +138,7 @@ impl PolicyMaker {
     }
 
     /// Has the version written down once it serves, if it is not yet.
-    pub(super) fn keep(&mut self, policy: &config::Policy, version: Version, content: Vec<u8>, proof: Proof) {
+    pub(super) fn keep(&mut self, policy: &config::Policy, version: Version, content: Content, proof: Proof) {
         if !self.told.deploy.has(&policy.name, version, &proof) {
             self.fresh.push(Fresh { version, policy: WrittenPolicy::of(policy), content, proof });
         }

@@ -22,8 +22,8 @@ use crate::config::{self, Catalogue, FilterSource, PolicyEntry, Problem, Store, 
 use crate::deploy::{Deploy, Fresh, Held, Proof, Stage, Version};
 use crate::pull::Pulls;
 use crate::sandbox::{
-    CalloutGrants, Digest, Fault, Filter, FilterSettings, Grants, Isolation, Module, ModuleCache, ModuleError, Reach,
-    Sources,
+    CalloutGrants, Content, Digest, Fault, Filter, FilterSettings, Grants, Isolation, Module, ModuleCache, ModuleError,
+    Reach, Sources,
 };
 use crate::telemetry::Metrics;
 
@@ -219,11 +219,11 @@ impl PolicyMaker {
     fn attempt_with(
         &mut self,
         policy: &config::Policy,
-        (content, proof): (Vec<u8>, Proof),
+        (content, proof): (Content, Proof),
         stores: &[Store],
         older: &[Arc<Policy>],
     ) -> Result<(Arc<Policy>, Version), Vec<Problem>> {
-        let module = Digest::of(&content);
+        let module = content.digest();
         let version = Version::of(policy, module);
         let made = verify(policy, module).and_then(|()| self.is_wanted(policy, version)).and_then(|()| {
             let made = self.prepare_from(policy, &content, stores, older)?;
@@ -261,7 +261,7 @@ impl PolicyMaker {
     pub(super) fn prepare_from(
         &mut self,
         policy: &config::Policy,
-        content: &[u8],
+        content: &Content,
         stores: &[Store],
         older: &[Arc<Policy>],
     ) -> Result<Arc<Policy>, Vec<Problem>> {
@@ -270,12 +270,11 @@ impl PolicyMaker {
         let grants = Arc::new(grants::granted(policy, &self.secrets)?);
         let configuration = script::configuration(policy, content).map_err(|problem| vec![problem])?;
         let settings = self.settings(policy, configuration, stores, &grants);
-        let digest = Digest::of(content);
         let is_same = |older: &&Arc<Policy>| {
             older.on_fault == on_fault
                 && older.quarantine.as_ref().map(|older| older.settings) == quarantine
                 && older.load.as_ref().map(|load| load.most) == policy.limits.exchanges
-                && older.filter.module.digest == digest
+                && older.filter.module.digest == content.digest()
                 && older.filter.settings.same_as(&settings)
                 && self.captures.is_unchanged(policy, older)
         };
@@ -396,21 +395,21 @@ fn callouts(policy: &config::Policy) -> CalloutGrants {
     }
 }
 
-pub(super) fn read(policy: &config::Policy) -> Result<Vec<u8>, Problem> {
+pub(super) fn read(policy: &config::Policy) -> Result<Content, Problem> {
     match &policy.filter {
         FilterSource::Module { path, .. } => {
             let unreadable =
                 |error| module_problem(policy, &format!("cannot be read: {error}; check that the file can be read"));
             let size = std::fs::metadata(path).map_err(unreadable)?.len();
             Module::check_size(size).map_err(|error| module_problem(policy, &error.to_string()))?;
-            std::fs::read(path).map_err(unreadable)
+            std::fs::read(path).map(Content::from).map_err(unreadable)
         }
         FilterSource::Pulled { reference, .. } => {
             Err(module_problem(policy, &format!("{reference} is not here; pull it into a file")))
         }
-        FilterSource::Bundled { name } => {
-            bundled::module(name).map(<[u8]>::to_vec).ok_or_else(|| module_problem(policy, "is not bundled"))
-        }
+        FilterSource::Bundled { name } => bundled::module(name)
+            .map(|module| module.to_vec().into())
+            .ok_or_else(|| module_problem(policy, "is not bundled")),
     }
 }
 

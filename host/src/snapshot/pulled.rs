@@ -11,7 +11,7 @@ use crate::config::{self, Config, FilterSource, PolicyEntry, Problem, Trust};
 use crate::deploy::{Proof, Stage};
 use crate::oci;
 use crate::pull::{Pulled, Pulls, Wanted};
-use crate::sandbox::Digest;
+use crate::sandbox::{Content, Digest};
 
 /// Where a policy's module was fetched from.
 #[derive(Clone, Debug)]
@@ -105,7 +105,7 @@ impl PolicyMaker {
         &mut self,
         policy: &config::Policy,
         older: &[Arc<Policy>],
-    ) -> Result<(Vec<u8>, Proof), Problem> {
+    ) -> Result<(Content, Proof), Problem> {
         let (content, proof) = match (&policy.filter, self.pulls.clone()) {
             (FilterSource::Pulled { reference, .. }, Some(pulls)) => {
                 self.told.steps.enter(Stage::Fetch);
@@ -126,7 +126,7 @@ impl PolicyMaker {
             }
         };
         match trust::of(policy, &content, &proof, &self.trust)? {
-            Verdict::Unsigned(why) if !older.iter().any(|older| older.filter.module.digest == Digest::of(&content)) => {
+            Verdict::Unsigned(why) if !older.iter().any(|older| older.filter.module.digest == content.digest()) => {
                 tracing::warn!(
                     policy = policy.name,
                     module = policy.filter.name(),
@@ -144,7 +144,7 @@ impl PolicyMaker {
         let policy = entry.policy.as_ref().ok()?;
         let (reference, pulls) = (policy.filter.reference()?, self.pulls.as_ref()?);
         let pulled = pulls.get(reference).ok();
-        let is_it = pulled.as_ref().is_some_and(|pulled| Some(Digest::of(&pulled.module)) == serving);
+        let is_it = pulled.as_ref().is_some_and(|pulled| Some(pulled.module.digest()) == serving);
         let pulled = pulled.filter(|_| is_it);
         let rule = self.trust.iter().find(|rule: &&Trust| rule.is_about(&reference.place));
         let signed = pulled.as_ref().zip(rule);

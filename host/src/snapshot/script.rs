@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::bundled;
 use crate::config::{Policy, Problem};
-use crate::sandbox::{Digest, Module, ModuleCache, ModuleError, Reach};
+use crate::sandbox::{Content, Digest, Module, ModuleCache, ModuleError, Reach};
 
 /// The longest script that is read, in bytes.
 const LONGEST: usize = 1 << 20;
@@ -14,13 +14,16 @@ const LONGEST: usize = 1 << 20;
 pub(super) fn module(
     cache: &ModuleCache,
     policy: &Policy,
-    content: &[u8],
+    content: &Content,
     reach: Reach,
 ) -> Result<Arc<Module>, ModuleError> {
-    let Some(language) = policy.filter.language() else { return cache.load_for(content, reach) };
+    let Some(language) = policy.filter.language() else {
+        return cache.load_for(content, content.digest(), reach);
+    };
     let missing = || ModuleError::NoEngine(language.engine());
-    let engine = cache.load_for(bundled::engine(language.engine()).ok_or_else(missing)?, reach)?;
-    Ok(Module::script(&engine, Digest::of(content)))
+    let engine = bundled::engine(language.engine()).ok_or_else(missing)?;
+    let engine = cache.load_for(engine, Digest::of(engine), reach)?;
+    Ok(Module::script(&engine, content.digest()))
 }
 
 /// What the module is configured with: the policy's `[config]`, and the script if it runs one.
