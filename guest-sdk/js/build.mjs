@@ -7,7 +7,8 @@ import { componentize, version } from "@bytecodealliance/componentize-js";
 import { build } from "esbuild";
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join, relative, resolve, sep } from "node:path";
+import { pathToFileURL } from "node:url";
 
 const [sdk, wit, output, ...imports] = process.argv.slice(2);
 
@@ -49,14 +50,23 @@ const bundle = await build({
   plugins: [own],
   write: false,
   metafile: true,
+  sourcemap: "external",
+  outfile: "bundle.js",
 });
-const [{ inputs }] = Object.values(bundle.metafile.outputs);
+const [map, { text }] = ["map", "js"].map((kind) => bundle.outputFiles.find(({ path }) => path.endsWith(kind)));
+const { inputs } = Object.values(bundle.metafile.outputs).find(({ entryPoint }) => entryPoint);
 const used = Object.entries(inputs).filter(([, { bytesInOutput }]) => bytesInOutput).map(([input]) => input.split(":"));
 const missing = used.filter(([namespace, name]) => namespace === GATEWAY && !imports.includes(name));
 if (missing.length) {
   for (const [, name] of missing) console.error(`the filter uses "${name}"; write it to "imports" of manifest.json`);
   process.exit(1);
 }
+
+/** Errors name lines of what the author has written: see `src/stack.js`. The SDK's own are of no use to them. */
+const { lines } = await import(pathToFileURL(join(sdk, "lines.mjs")));
+const sdkHere = relative("", sdk).split(sep).join("/");
+const places = lines(map.text, (source) => !source.includes(":") && !source.startsWith(`${sdkHere}/`));
+const traced = text.replace('"tollgate:places"', () => JSON.stringify(places));
 
 /** Head hooks are called directly, as `src/abi.js` says: each of their generated bindings is replaced by a call of the SDK's own. Exactly
  *  this version of componentize-js is known to be like that. */
@@ -76,7 +86,7 @@ splicer.spliceBindings = (...given) => {
   return spliced;
 };
 
-const { component } = await componentize(bundle.outputFiles[0].text, {
+const { component } = await componentize(traced, {
   witPath: resolve(wit),
   worldName: "filter",
   disableFeatures: ["stdio", "random", "clocks", "http", "fetch-event"],

@@ -5,6 +5,7 @@ import { lookUp } from "tollgate:imports";
 import { FORWARD, HOLDS, liftFacts, lowerAction, lowerFault, lowerReply } from "./abi.js";
 import { Facts } from "./facts.js";
 import { ABORT, End, GatewayError, HOLD, Message, Reply, Trailers, encode, implemented } from "./index.js";
+import { told } from "./stack.js";
 
 const PASS = { tag: "pass" };
 const EMPTY = Object.freeze([]);
@@ -24,7 +25,7 @@ function stateOf(exchange) {
 function described(error) {
   if (!(error instanceof Error)) return String(error);
   const isPlain = error.constructor === Error || error instanceof GatewayError;
-  return isPlain ? error.message : `${error.name}: ${error.message}`;
+  return (isPlain ? error.message : `${error.name}: ${error.message}`) + told(error);
 }
 
 /** An error of the interface is thrown as its payload. */

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 
 use tollgate_tests::{Binary, Folder, TestGateway, Upstream, peer_tool};
 
-use super::{done, examples_conform, filter, go_cache, one_at_a_time, repository};
+use super::{done, examples_conform, fault_of, go_cache, one_at_a_time, repository};
 
 /// Whose modules are being built.
 static TURN: Mutex<()> = Mutex::new(());
@@ -35,12 +35,7 @@ fn a_new_project_is_tested_built_and_live() {
     let told = done(folder.path(), &["build", "mine"]);
     assert!(told.contains("mine 0.1.0: Puts a stamp on every request that has none"), "{told}");
     assert!(told.contains("a core module") && told.contains("has nothing to grant for it"), "{told}");
-    folder.write(
-        "mine/broken.cases.toml",
-        "filter = \"build/mine.wasm\"\nconfig = { value = \"new\" }\n[[cases]]\nname = \"a\"\n\
-         request = { fields = { x-stamp = \"boom\" } }\nexpect = { outcome = \"forwarded\" }\n",
-    );
-    let told = filter(&mine, &["test", "broken.cases.toml"]).stdout;
+    let told = fault_of(&mine);
     assert!(told.contains("panic: it is broken (in main.(*Stamp).OnRequest at filter.go:"), "{told}");
 
     let upstream = Upstream::start();

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use tollgate_tests::{Folder, TestGateway, Upstream, peer_tool};
 
-use super::{done, examples_conform, filter, one_at_a_time, repository};
+use super::{done, examples_conform, fault_of, filter, one_at_a_time, repository};
 
 /// Whose modules are being built.
 static TURN: Mutex<()> = Mutex::new(());
@@ -36,8 +36,19 @@ fn a_new_project_in_typescript_is_built_and_live() {
         mine.join("node_modules"),
     )
     .unwrap();
+    // What is thrown says where, in the lines that the author has written.
+    let source = fs::read_to_string(mine.join("src/filter.ts")).unwrap();
+    let hook = "  onRequest(request: Request): HeadAnswer {\n";
+    let source = source.replace(hook, &format!("{hook}    [request].forEach((one) => check(one));\n"));
+    folder
+        .write("mine/src/filter.ts", source.replace("\n\n/** The", "\nimport { check } from \"./stamps\";\n\n/** The"));
+    folder.write("mine/src/stamps.ts", BROKEN);
     let told = done(folder.path(), &["build", "mine"]);
     assert!(told.contains("imports  none") && told.contains("has nothing to grant for it"), "{told}");
+    let told = fault_of(&mine);
+    let fault = "got reported in on-request-head: RangeError: too many (in refuse at src/stamps.ts:14 < \
+                 check at src/stamps.ts:21 < onRequest at src/filter.ts:21 < onRequest at src/filter.ts:21)";
+    assert!(told.contains(fault), "{told}");
     let upstream = Upstream::start();
     let module = fs::read(mine.join("build/mine.wasm")).unwrap();
     let gateway = TestGateway::new().upstream(&upstream).workers(1).module("10-mine", module);
@@ -67,6 +78,31 @@ fn an_import_that_is_not_named_is_told_to_whoever_builds() {
     let told = "the filter uses \"store\"; write it to \"imports\" of manifest.json";
     assert!(!finished.status.success() && finished.stderr.contains(told), "{}", finished.stderr);
 }
+
+/// With types and comments, of which nothing is left in what is run.
+const BROKEN: &str = r#"
+import type { Request } from "tollgate-filter";
+
+interface Named {
+  name: string;
+}
+
+class Stamps {
+  constructor(private readonly named: Named) {}
+
+  // It always does.
+  refuse(): never {
+    // Even now.
+    throw new RangeError(`too ${this.named.name}`);
+  }
+}
+
+export function check(request: Request): void {
+  if (request.field("x-stamp") !== "boom") return;
+  const stamps = new Stamps({ name: "many" });
+  stamps.refuse();
+}
+"#;
 
 const STORES: &str = r#"
 import { Filter, callout, log, metrics, store } from "tollgate-filter";

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use tollgate_tests::{Folder, TestGateway, Upstream, peer_tool};
 
-use super::{done, examples_conform, filter, one_at_a_time};
+use super::{done, examples_conform, fault_of, filter, one_at_a_time};
 
 /// Whose modules are being built.
 static TURN: Mutex<()> = Mutex::new(());
@@ -28,8 +28,22 @@ fn a_new_project_is_tested_built_and_live() {
     let tested = unittest.output().unwrap();
     assert!(tested.status.success(), "{}", String::from_utf8_lossy(&tested.stderr));
 
+    // An exception says where, through all of the author's functions.
+    let source = std::fs::read_to_string(mine.join("src/app.py")).unwrap();
+    let hook = "    def on_request(self, request):\n";
+    folder.write(
+        "mine/src/app.py",
+        source
+            .replace(hook, &format!("{hook}        stamps.check(request)\n"))
+            .replace("\n\n\n", "\nimport stamps\n\n"),
+    );
+    folder.write("mine/src/stamps.py", BROKEN);
     let told = done(folder.path(), &["build", "mine"]);
     assert!(told.contains("imports  none") && told.contains("has nothing to grant for it"), "{told}");
+    let told = fault_of(&mine);
+    let fault = "got reported in on-request-head: ZeroDivisionError: division by zero (in ratio at src/stamps.py:3 < \
+                 check at src/stamps.py:7 < Stamp.on_request at src/app.py:15)";
+    assert!(told.contains(fault), "{told}");
     let upstream = Upstream::start();
     let module = std::fs::read(mine.join("build/mine.wasm")).unwrap();
     let gateway = TestGateway::new().upstream(&upstream).workers(1).module("10-mine", module);
@@ -71,6 +85,15 @@ fn an_import_that_is_not_named_is_told_to_whoever_builds() {
     let told = "the filter uses 'store': write \"store\" to \"imports\" of manifest.json";
     assert!(!finished.status.success() && finished.stderr.contains(told), "{}", finished.stderr);
 }
+
+const BROKEN: &str = "
+def ratio(part):
+    return 1 / part
+
+def check(request):
+    if request.field(\"x-stamp\") == \"boom\":
+        ratio(0)
+";
 
 const STORES: &str = "
 from tollgate_filter import Filter, callout, filter, log, metrics, store
