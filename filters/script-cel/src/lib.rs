@@ -1,17 +1,15 @@
 //! Runs a policy that is an expression in CEL. What it is given is in the README, what an expression means in `docs/scripts.md`.
 
-mod decision;
-mod document;
+mod told;
 mod usage;
 mod variables;
 
 use std::sync::Arc;
 
 use cel::{Context, Env, extensions};
+use script_decision::{Document, OfResponse};
 use tollgate_filter::prelude::*;
 
-use decision::OfResponse;
-use document::Document;
 use variables::Variables;
 
 /// An expression, as the gateway hands it over.
@@ -36,7 +34,7 @@ impl Filter for Rule {
 
     fn check(&mut self) -> Result<(), String> {
         let env = environment()?;
-        let program = env.compile(&self.document.script).map_err(|errors| self.document.unreadable(&errors))?;
+        let program = env.compile(&self.document.script).map_err(|errors| told::unreadable(&self.document, &errors))?;
         let used = usage::of(program.expression());
         let variables = self.document.config().and_then(|config| Variables::new(&used, &config));
         let variables = variables.map_err(|message| self.document.whole(&message))?;
@@ -46,22 +44,18 @@ impl Filter for Rule {
 
     fn interest(&self) -> Interest {
         let facts = self.read.iter().flat_map(|read| read.variables.facts());
-        let interest = Interest::new().request_each(facts);
-        match decision::is_about_responses(&self.document.script) {
-            true => interest,
-            false => interest.without(Hook::Response).without(Hook::End),
-        }
+        self.document.interest(facts)
     }
 
     fn on_request(&self, request: &mut Request<'_, OfResponse>) -> Outcome {
         let read = self.read.as_ref().ok_or("the expression has not been read")?;
         let fault = |message: &str| Fault::new(self.document.whole(message));
         let decided = read.decide(request).map_err(|message| fault(&message))?;
-        decision::apply(&decided, request).map_err(|message| fault(&message))
+        script_decision::apply(&decided, request).map_err(|message| fault(&message))
     }
 
     fn on_response(&self, response: &mut Response<'_, OfResponse>) -> Outcome {
-        decision::apply_to_response(response);
+        script_decision::apply_to_response(response);
         Ok(Next::Forward)
     }
 }
@@ -70,7 +64,7 @@ impl Read {
     fn decide(&self, request: &Request<'_, OfResponse>) -> Result<serde_json::Value, String> {
         let mut context = Context::with_env(Arc::clone(&self.env));
         self.variables.put_into(&mut context, request);
-        let decided = self.program.execute(&context).map_err(|error| document::told(&error))?;
+        let decided = self.program.execute(&context).map_err(|error| told::told(&error))?;
         decided.json().map_err(|_| "decides what JSON has no form for".to_owned())
     }
 }

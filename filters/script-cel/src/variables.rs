@@ -5,28 +5,13 @@ use std::sync::Arc;
 
 use cel::objects::{Key, Map};
 use cel::{Context, Value};
+use script_decision::{Form, Found, OfResponse, header_name};
 use tollgate_filter::Request;
 
-use crate::decision::OfResponse;
 use crate::usage::Path;
 
 /// A field of a variable, the fact that it is made of, and how.
 type Field = (&'static str, &'static str, &'static str, Form);
-
-#[derive(Clone, Copy)]
-enum Form {
-    Text,
-    /// What comes before the query.
-    BeforeQuery,
-    Query,
-    Number,
-    /// Whether the fact is there.
-    Presence,
-    /// Words, and none if the fact is not there.
-    Words,
-    /// Asked for, as no fact carries all of them.
-    All,
-}
 
 const FIELDS: [Field; 20] = [
     ("request", "method", ":method", Form::Text),
@@ -83,7 +68,7 @@ impl Variables {
         };
         self.named.push(known);
         match (variable, inner) {
-            ("request", ["headers", name, ..]) => self.headers.push(header(name)?),
+            ("request", ["headers", name, ..]) => self.headers.push(header_name(name)?),
             ("request", ["headers"]) => self.all_headers = true,
             ("identity", ["claims", name, ..]) => self.claims.push((*name).to_owned()),
             ("identity", ["claims"]) => {
@@ -103,11 +88,8 @@ impl Variables {
 
     /// The facts that they are made of.
     pub(crate) fn facts(&self) -> impl Iterator<Item = String> + '_ {
-        let fields = self
-            .fields
-            .iter()
-            .filter(|(.., form)| !matches!(form, Form::All))
-            .map(|(_, _, fact, _)| (*fact).to_owned());
+        let fields =
+            self.fields.iter().filter(|(.., form)| form.is_subscribed()).map(|(_, _, fact, _)| (*fact).to_owned());
         let claims = self.claims.iter().map(|name| format!("@claim:{name}"));
         let headers = if self.all_headers { &[] } else { self.headers.as_slice() };
         fields.chain(claims).chain(headers.iter().cloned())
@@ -120,7 +102,7 @@ impl Variables {
         }
         for (variable, name, fact, form) in &self.fields {
             if let Some(value) = form.read(fact, request) {
-                maps.entry(variable).or_default().insert(key(name), value);
+                maps.entry(variable).or_default().insert(key(name), value_of(value));
             }
         }
         if self.all_headers || !self.headers.is_empty() {
@@ -138,60 +120,23 @@ impl Variables {
         }
     }
 
-    /// Several fields of one name are one, joined as HTTP joins them.
     fn headers_of(&self, request: &Request<'_, OfResponse>) -> Value {
-        if !self.all_headers {
-            let found = |name: &String| Some((key(name), text(&request.field(name)?.to_text())));
-            return map(self.headers.iter().filter_map(found).collect());
+        if self.all_headers {
+            let all = script_decision::headers(request);
+            return map(all.iter().map(|(name, value)| (key(name), text(value))).collect());
         }
-        let mut all: BTreeMap<String, String> = BTreeMap::new();
-        for (name, value) in request.fields() {
-            let separator = if name == "cookie" { "; " } else { ", " };
-            let value = String::from_utf8_lossy(&value);
-            let joined = all.entry(name).and_modify(|before| before.push_str(separator)).or_default();
-            joined.push_str(&value);
-        }
-        map(all.iter().map(|(name, value)| (key(name), text(value))).collect())
+        let found = |name: &String| Some((key(name), text(&request.field(name)?.to_text())));
+        map(self.headers.iter().filter_map(found).collect())
     }
 }
 
-impl Form {
-    fn read(self, fact: &str, request: &Request<'_, OfResponse>) -> Option<Value> {
-        if matches!(self, Self::All) {
-            return Some(list(request.values(fact).iter().map(|value| text(&String::from_utf8_lossy(value)))));
-        }
-        let found = request.field(fact);
-        let found = found.as_ref().map(|value| value.to_text());
-        match self {
-            Self::Presence => return Some(Value::Bool(found.is_some())),
-            Self::Words => {
-                return Some(list(
-                    found.iter().flat_map(|words| words.split(' ').filter(|word| !word.is_empty()).map(text)),
-                ));
-            }
-            Self::Text | Self::BeforeQuery | Self::Query | Self::Number | Self::All => {}
-        }
-        let found = found?;
-        let (before, query) = found.split_once('?').unwrap_or((&found, ""));
-        match self {
-            Self::BeforeQuery => Some(text(before)),
-            Self::Query => Some(text(query)),
-            Self::Number => found.parse().ok().map(Value::Int),
-            _ => Some(text(&found)),
-        }
+fn value_of(found: Found) -> Value {
+    match found {
+        Found::Text(text) => Value::String(Arc::new(text)),
+        Found::Number(number) => Value::Int(number),
+        Found::Flag(flag) => Value::Bool(flag),
+        Found::List(texts) => list(texts.iter().map(|each| text(each))),
     }
-}
-
-/// Names of fields are in lower case, and nothing but fields is among them.
-fn header(name: &str) -> Result<String, String> {
-    let lower = name.to_ascii_lowercase();
-    if name.is_empty() || name.starts_with([':', '@']) {
-        return Err(format!("{name:?} is no name of a header field"));
-    }
-    if lower != name {
-        return Err(format!("names of header fields are in lower case: write {lower:?} instead of {name:?}"));
-    }
-    Ok(lower)
 }
 
 fn unknown(variable: &str, name: &str) -> String {

@@ -7,10 +7,13 @@ use std::path::Path;
 pub enum Language {
     /// `NAME.cel`: an expression in CEL.
     Cel,
+    /// `NAME.rego`: a module in Rego.
+    Rego,
 }
 
 /// Each with the ending of its files, and the bundled module that runs them.
-const LANGUAGES: [(Language, &str, &str); 1] = [(Language::Cel, "cel", "script-cel")];
+const LANGUAGES: [(Language, &str, &str); 2] =
+    [(Language::Cel, "cel", "script-cel"), (Language::Rego, "rego", "script-rego")];
 
 impl Language {
     /// Of a file, if it is a script.
@@ -50,6 +53,7 @@ mod tests {
     fn a_script_is_known_by_its_ending() {
         let language = |name: &str| Language::of(Path::new(name));
         assert_eq!(language("policies/10-guard.cel").map(Language::engine), Some("script-cel"));
+        assert_eq!(language("policies/20-orders.rego").map(Language::engine), Some("script-rego"));
         assert_eq!((language("a.wasm"), language("cel"), language("a.cel.bak")), (None, None, None));
         assert!(is_code(Path::new("a.wasm")) && is_code(Path::new("a.cel")) && !is_code(Path::new("a.toml")));
         assert_eq!(["a.b.cel", "a.wasm", "a.b", "cel"].map(without_ending), ["a.b", "a", "a.b", "cel"]);

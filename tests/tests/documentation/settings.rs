@@ -68,9 +68,14 @@ fn the_gateway_takes_the_scripts_that_are_written() {
 
 /// The file that a script is, as its first line says.
 fn script(fence: &Fence) -> Option<String> {
-    let of = fence.kind == "cel";
-    let named = || fence.text.lines().next()?.strip_prefix("// policies/");
-    of.then(|| named().unwrap_or_else(|| panic!("{}: begin with `// policies/NAME.cel`", fence.place)).to_owned())
+    let comment = match fence.kind.as_str() {
+        "cel" => "//",
+        "rego" => "#",
+        _ => return None,
+    };
+    let named = || fence.text.lines().next()?.strip_prefix(comment)?.strip_prefix(" policies/");
+    let missing = || panic!("{}: begin with `{comment} policies/NAME.{}`", fence.place, fence.kind);
+    Some(named().unwrap_or_else(missing).to_owned())
 }
 
 /// The scripts of a page, and what they are called.

@@ -1,38 +1,14 @@
-//! A document, and what is told of it: with its name, and with the place where that is known.
+//! What is told of an expression.
 
 use cel::{ExecutionError, ParseErrors};
-use serde::Deserialize;
+use script_decision::Document;
 
-/// A document, as the gateway hands it over.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Document {
-    /// The file's name.
-    name: String,
-    /// Its text.
-    pub(crate) script: String,
-    /// The policy's `[config]`, as JSON text.
-    config: String,
-}
-
-impl Document {
-    /// The policy's `[config]`.
-    pub(crate) fn config(&self) -> Result<serde_json::Value, String> {
-        serde_json::from_str(&self.config).map_err(|error| error.to_string())
-    }
-
-    /// A message about it.
-    pub(crate) fn whole(&self, message: &str) -> String {
-        format!("{}: {message}", self.name)
-    }
-
-    /// The first error of the parser, with its place.
-    pub(crate) fn unreadable(&self, errors: &ParseErrors) -> String {
-        let Some(error) = errors.errors.first() else { return self.whole("cannot be read") };
-        let count = |number: isize| usize::try_from(number).unwrap_or(1).max(1);
-        let message = error.msg.lines().next().unwrap_or_default().trim();
-        format!("{}:{}:{}: {message}", self.name, count(error.pos.0), count(error.pos.1))
-    }
+/// The first error of the parser, with its place.
+pub(crate) fn unreadable(document: &Document, errors: &ParseErrors) -> String {
+    let Some(error) = errors.errors.first() else { return document.whole("cannot be read") };
+    let count = |number: isize| usize::try_from(number).unwrap_or(1).max(1);
+    let message = error.msg.lines().next().unwrap_or_default().trim();
+    document.at(count(error.pos.0), count(error.pos.1), message)
 }
 
 /// Why an expression came to nothing: never with the values that it came to nothing on, which can be secrets.

@@ -1,12 +1,13 @@
-//! What becomes of what an expression says.
+//! What becomes of what a script decides.
 
 use serde_json::{Map, Value};
 use tollgate_filter::{Next, Reply, Request, Response};
 
 /// The fields that a response is to have. What is remembered of an exchange.
-pub(crate) type OfResponse = Vec<(String, String)>;
+pub type OfResponse = Vec<(String, String)>;
 
-const TO_RESPONSE: &str = "response_headers_to_add";
+/// Whoever writes this has something to say about responses.
+pub(crate) const TO_RESPONSE: &str = "response_headers_to_add";
 const KEYS: [&str; 8] = [
     "allowed",
     "http_status",
@@ -18,16 +19,11 @@ const KEYS: [&str; 8] = [
     "dynamic_metadata",
 ];
 
-/// Whether responses are changed by what is said of requests.
-pub(crate) fn is_about_responses(script: &str) -> bool {
-    script.contains(TO_RESPONSE)
-}
-
 /// What becomes of a request, as a document says: `true`, `false`, a reason why not, or an object with `allowed`.
 ///
 /// # Errors
 /// If that means nothing.
-pub(crate) fn apply(decision: &Value, request: &mut Request<'_, OfResponse>) -> Result<Next, String> {
+pub fn apply(decision: &Value, request: &mut Request<'_, OfResponse>) -> Result<Next, String> {
     match decision {
         Value::Bool(true) => Ok(Next::Forward),
         Value::Bool(false) | Value::Null => Ok(refusal().into()),
@@ -41,7 +37,7 @@ pub(crate) fn apply(decision: &Value, request: &mut Request<'_, OfResponse>) -> 
 }
 
 /// What was said of the request, put on its response.
-pub(crate) fn apply_to_response(response: &mut Response<'_, OfResponse>) {
+pub fn apply_to_response(response: &mut Response<'_, OfResponse>) {
     for (name, value) in std::mem::take(response.state()) {
         response.set(&name, value);
     }
