@@ -17,10 +17,11 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     prepare(&Workspace::own()?)
 }
 
-/// Installs what `tests/peers/requirements.txt` and `examples/js/package-lock.json` name, unless that is there already.
+/// Installs what `tests/peers/requirements.txt` and `package-lock.json` of `examples/js` and `examples/assemblyscript` name, unless that is there already.
 pub(crate) fn prepare(workspace: &Workspace) -> Result<()> {
     prepare_python(workspace)?;
-    prepare_javascript(workspace)
+    prepare_packages(workspace, "examples/js", "componentize-js from npm (once: half a minute, 400 MB)")?;
+    prepare_packages(workspace, "examples/assemblyscript", "assemblyscript from npm (once: some seconds, 100 MB)")
 }
 
 fn prepare_python(workspace: &Workspace) -> Result<()> {
@@ -42,15 +43,15 @@ fn prepare_python(workspace: &Workspace) -> Result<()> {
 }
 
 /// Packages for npm lie beside the examples, where node looks for them.
-fn prepare_javascript(workspace: &Workspace) -> Result<()> {
-    let project = workspace.root.join("examples/js");
+fn prepare_packages(workspace: &Workspace, examples: &str, what: &str) -> Result<()> {
+    let project = workspace.root.join(examples);
     let lock = project.join("package-lock.json");
     let wanted = read(&lock)?;
     let installed = project.join("node_modules/.tollgate-lock.json");
     if fs::read_to_string(&installed).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
-    say("installing componentize-js from npm (once: half a minute, 400 MB)");
+    say(&format!("installing {what}"));
     let tools = workspace.target_dir.join("peers").join("bin");
     let mut path = tools.clone().into_os_string();
     path.push(":");

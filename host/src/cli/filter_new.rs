@@ -121,6 +121,7 @@ mod tests {
             (Language::Js, "src/filter.js", "src/entry.js"),
             (Language::Ts, "src/filter.ts", "src/index.d.ts"),
             (Language::Go, "filter.go", "hooks_wasip1.go"),
+            (Language::AssemblyScript, "assembly/index.ts", "hooks.ts"),
         ] {
             let folder = create("mine", language, &scratch.0).unwrap();
             let read = |path: &str| fs::read_to_string(folder.join(path)).unwrap_or_default();

@@ -20,6 +20,9 @@ pub(super) enum Language {
     Ts,
     /// Go, by its own compiler.
     Go,
+    /// AssemblyScript, by its own compiler.
+    #[value(name = "assemblyscript")]
+    AssemblyScript,
 }
 
 impl Language {
@@ -31,6 +34,7 @@ impl Language {
             Self::Python => "guest-sdk/python/",
             Self::Js | Self::Ts => "guest-sdk/js/",
             Self::Go => "guest-sdk/go/",
+            Self::AssemblyScript => "guest-sdk/assemblyscript/",
         }
     }
 
@@ -55,11 +59,12 @@ impl Language {
             Self::Js => source.join("filter.js").is_file(),
             Self::Ts => source.join("filter.ts").is_file(),
             Self::Go => has(folder, "go"),
+            Self::AssemblyScript => folder.join("assembly/index.ts").is_file(),
         };
         Self::value_variants().iter().copied().find(is_there).ok_or_else(|| {
             format!(
                 "{}: there is no filter project: no Cargo.toml (Rust), src/*.c (C), src/app.py (Python), src/filter.js, \
-                 src/filter.ts, *.go; begin one with `tollgate filter new NAME --lang LANGUAGE`",
+                 src/filter.ts, *.go, assembly/index.ts; begin one with `tollgate filter new NAME --lang LANGUAGE`",
                 folder.display()
             )
         })

@@ -1,4 +1,4 @@
-//! C, Go, Python, JavaScript and TypeScript: their own tools can read them.
+//! C, Go, Python, JavaScript, TypeScript and AssemblyScript: their own tools can read them.
 
 use std::process::Command;
 
@@ -65,6 +65,19 @@ fn javascript_is_checked_by_node() {
         let file = folder.write(&format!("filter.{}", if fence.kind == "ts" { "mts" } else { "mjs" }), &fence.text);
         let mut node = Command::new(peer_tool("node"));
         node.arg("--check").arg(file);
+        node
+    });
+}
+
+#[test]
+fn assemblyscript_is_compiled_against_the_sdk() {
+    each(&["assemblyscript"], |folder, fence| {
+        folder.write("index.ts", &fence.text);
+        let sdk = repository("guest-sdk/assemblyscript");
+        std::os::unix::fs::symlink(sdk, folder.path().join("tollgate-filter")).unwrap();
+        let mut node = Command::new(peer_tool("node"));
+        node.arg(repository("examples/assemblyscript/node_modules/assemblyscript/bin/asc.js"));
+        node.args(["index.ts", "--path", ".", "--noEmit", "--use", "abort=tollgateAbort"]).current_dir(folder.path());
         node
     });
 }

@@ -32,8 +32,23 @@ const RUST: &[(&str, &str)] = &[
 
 #[test]
 fn every_block_is_of_a_kind_that_is_held_or_is_listed() {
-    let known =
-        ["toml", "sh", "console", "rust", "c", "go", "python", "js", "ts", "json", "wit", "cel", "rego", "text"];
+    let known = [
+        "toml",
+        "sh",
+        "console",
+        "rust",
+        "c",
+        "go",
+        "python",
+        "js",
+        "ts",
+        "json",
+        "wit",
+        "cel",
+        "rego",
+        "assemblyscript",
+        "text",
+    ];
     let fences = all();
     assert!(fences.len() > 60, "{} blocks", fences.len());
     for Fence { place, kind, .. } in &fences {

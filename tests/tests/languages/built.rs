@@ -10,8 +10,13 @@ use tollgate_tests::target_dir;
 use super::{done, repository};
 
 /// What goes into the modules of all languages.
-const ALWAYS: [&str; 4] =
-    ["wit", "host/src/cli/filter_build", "tests/peers/requirements.txt", "examples/js/package-lock.json"];
+const ALWAYS: [&str; 5] = [
+    "wit",
+    "host/src/cli/filter_build",
+    "tests/peers/requirements.txt",
+    "examples/js/package-lock.json",
+    "examples/assemblyscript/package-lock.json",
+];
 
 /// The path of the module of an example, built if it has to be.
 #[track_caller]

@@ -2,6 +2,7 @@
 //! are held to the same cases.
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on fails")]
 
+mod assemblyscript;
 mod built;
 mod c;
 mod conformance;

@@ -9,7 +9,7 @@ use super::manifest::Manifest;
 use super::{Built, Scratch, sdk, sections, tool, world};
 use crate::cli::language::Language;
 
-const INSTALL: &str = "install Node.js 20 or later, by `apt install nodejs npm` or from https://nodejs.org";
+pub(super) const INSTALL: &str = "install Node.js 20 or later, by `apt install nodejs npm` or from https://nodejs.org";
 /// What has to be installed in the project, or in a folder that it lies in.
 const PACKAGE: &str = "node_modules/@bytecodealliance/componentize-js";
 

@@ -1,6 +1,7 @@
 //! `tollgate filter build`: the module of a filter project in any language, by the tools of that language, held to the world of
 //! filters and shown as `filter inspect` shows it.
 
+mod assemblyscript;
 mod c;
 mod cargo;
 mod go;
@@ -65,6 +66,7 @@ pub(super) fn build(project: &Path, purpose: Purpose) -> Result<Built, String> {
         Language::Python => python::build(project),
         Language::Js | Language::Ts => javascript::build(project),
         Language::Go => go::build(project),
+        Language::AssemblyScript => assemblyscript::build(project),
     }
 }
 

@@ -1,6 +1,5 @@
 //! Python: componentize-py puts the interpreter, the SDK and the project's `src` into a component.
 
-use std::fs;
 use std::path::Path;
 
 use super::manifest::Manifest;
@@ -19,7 +18,7 @@ pub(super) fn build(project: &Path) -> Result<Built, String> {
     let wit = world::write(project, &manifest.imports)?;
     // A copy, as the interpreter leaves files beside what it loads.
     let modules = Scratch::new(project, "sdk")?;
-    copy(&sdk.join("src"), &modules.0).map_err(|error| format!("{}: {error}", sdk.display()))?;
+    sdk::copy(&sdk.join("src"), &modules.0, "py").map_err(|error| format!("{}: {error}", sdk.display()))?;
     let scratch = Scratch::new(project, "wasm")?;
     let named = std::env::var(VARIABLE).ok();
     let tool = Tool::of(named.as_deref().unwrap_or("componentize-py")).ok_or_else(|| format!("{VARIABLE} is empty"))?;
@@ -29,18 +28,4 @@ pub(super) fn build(project: &Path) -> Result<Built, String> {
     tool::run(&mut command, INSTALL)?;
     let module = sections::add(&scratch.read()?, &manifest.sections);
     Ok(Built { name: manifest.name, module })
-}
-
-/// Copies the modules of a folder and those of its packages.
-fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)?.flatten() {
-        let (path, to) = (entry.path(), to.join(entry.file_name()));
-        if path.is_dir() {
-            copy(&path, &to)?;
-        } else if path.extension().is_some_and(|extension| extension == "py") {
-            fs::copy(&path, to)?;
-        }
-    }
-    Ok(())
 }

@@ -1,5 +1,6 @@
 //! Where a project's SDK is.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::cli::filter_new::VENDORED;
@@ -17,4 +18,18 @@ pub(super) fn find(project: &Path, language: Language) -> Result<PathBuf, String
             language.sdk()
         )
     })
+}
+
+/// Copies the files of a folder and those below it that have this extension.
+pub(super) fn copy(from: &Path, to: &Path, extension: &str) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)?.flatten() {
+        let (path, to) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy(&path, &to, extension)?;
+        } else if path.extension().is_some_and(|found| found == extension) {
+            fs::copy(&path, to)?;
+        }
+    }
+    Ok(())
 }
