@@ -29,9 +29,11 @@ struct Read {
     /// It keeps what it has come to until the next question.
     engine: RefCell<Engine>,
     input: Input,
+    /// The rule that decides, such as `data.tollgate.allow`.
+    decision: String,
 }
 
-/// What asks the rule that decides, which can be put together from many: a rule in a package of its own.
+/// What asks for a decision that is put together from many rules, such as `result.allowed := …`: a rule in a package of its own.
 const QUESTION: (&str, &str) = ("decided_by_tollgate", "data.decided_by_tollgate.decision");
 
 /// The rules that may decide: the first that there is.
@@ -88,11 +90,15 @@ fn read(document: &Document) -> Result<Read, String> {
     functions::check(document, &module, &used)?;
     let input = Input::new(document, &used, &package)?;
     engine.add_data(object("config", document.config()?.into())).map_err(|error| unreadable(&error.to_string()))?;
-    let question = format!("package {}\n\ndecision := {decision}\n", QUESTION.0);
-    engine.add_policy(QUESTION.0.to_owned(), question).map_err(|error| unreadable(&error.to_string()))?;
     // What only shows when rules are put in order, such as a variable without a value, is to show now.
-    engine.compile_with_entrypoint(&QUESTION.1.into()).map_err(|error| unreadable(&error.to_string()))?;
-    Ok(Read { engine: RefCell::new(engine), input })
+    let mut decision = decision;
+    if engine.compile_with_entrypoint(&decision.as_str().into()).is_err() {
+        let question = format!("package {}\n\ndecision := {decision}\n", QUESTION.0);
+        engine.add_policy(QUESTION.0.to_owned(), question).map_err(|error| unreadable(&error.to_string()))?;
+        decision = QUESTION.1.to_owned();
+        engine.compile_with_entrypoint(&QUESTION.1.into()).map_err(|error| unreadable(&error.to_string()))?;
+    }
+    Ok(Read { engine: RefCell::new(engine), input, decision })
 }
 
 fn object(name: &str, value: Value) -> Value {
@@ -103,7 +109,7 @@ impl Read {
     fn decide(&self, input: Value) -> Result<serde_json::Value, Box<dyn std::error::Error>> {
         let mut engine = self.engine.borrow_mut();
         engine.set_input(input);
-        let decided = engine.eval_rule(QUESTION.1.to_owned())?;
+        let decided = engine.eval_rule(self.decision.clone())?;
         engine.take_prints()?;
         Ok(match decided {
             Value::Bool(decided) => serde_json::Value::Bool(decided),
