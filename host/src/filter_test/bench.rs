@@ -104,7 +104,8 @@ impl Ready {
         let mut failures = self.set(&step.setting);
         let upstreams = Upstreams::new(step, &self.world);
         let run = exchange::run(self.filters.clone(), step, cuts, Rc::clone(&upstreams) as _);
-        let (seen, lines) = log::collect(|| bench.runtime.block_on(run));
+        let recorder = Arc::clone(&self.recorder);
+        let (seen, lines) = log::collect(move |line| recorder.logged(line), || bench.runtime.block_on(run));
         failures.extend(upstreams.failures());
         Happened { seen, lines, hooks: self.recorder.take(), failures }
     }

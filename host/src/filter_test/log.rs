@@ -9,16 +9,19 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry;
 
 /// Runs it and gives what filters have logged meanwhile, each line as `level: message`, with its
-/// attributes as JSON.
-pub(super) fn collect<T>(run: impl FnOnce() -> T) -> (T, Vec<String>) {
+/// attributes as JSON. `hear` gets each line at once.
+pub(super) fn collect<T>(hear: impl Fn(&str) + Send + Sync + 'static, run: impl FnOnce() -> T) -> (T, Vec<String>) {
     let lines = Arc::new(Mutex::new(Vec::new()));
-    let subscriber = registry().with(Lines(Arc::clone(&lines)));
+    let subscriber = registry().with(Lines { all: Arc::clone(&lines), hear: Box::new(hear) });
     let done = tracing::subscriber::with_default(subscriber, run);
     let lines = std::mem::take(&mut *lines.lock().unwrap_or_else(PoisonError::into_inner));
     (done, lines)
 }
 
-struct Lines(Arc<Mutex<Vec<String>>>);
+struct Lines {
+    all: Arc<Mutex<Vec<String>>>,
+    hear: Box<dyn Fn(&str) + Send + Sync>,
+}
 
 impl<S: Subscriber> Layer<S> for Lines {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
@@ -30,7 +33,8 @@ impl<S: Subscriber> Layer<S> for Lines {
         event.record(&mut line);
         let level = event.metadata().level().as_str().to_lowercase();
         let line = format!("{level}: {}{}", line.message, line.attributes);
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        (self.hear)(&line);
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).push(line);
     }
 }
 

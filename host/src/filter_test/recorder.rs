@@ -22,8 +22,8 @@ pub(super) struct Hook {
     pub(super) given: Vec<String>,
     /// What it answered, in a word or two.
     pub(super) answer: String,
-    /// What it has done outside: callouts, and what it has found in stores.
-    pub(super) outside: Vec<String>,
+    /// What it has done, in order: lines of its log, callouts, and what it has found in stores.
+    pub(super) does: Vec<String>,
     /// What has changed in the exchange.
     pub(super) changes: Vec<String>,
     /// Its fault.
@@ -62,6 +62,18 @@ struct State(Vec<(String, String)>);
 impl TestRecorder {
     pub(super) fn take(&self) -> Vec<Hook> {
         std::mem::take(&mut self.hooks.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// How a line of the log begins.
+const LOG: &str = "log    ";
+
+impl TestRecorder {
+    /// What a filter logs belongs to the hook that was called last.
+    pub(super) fn logged(&self, line: &str) {
+        if let Some(hook) = self.hooks.lock().unwrap_or_else(PoisonError::into_inner).last_mut() {
+            hook.does.push(format!("{LOG}{line}"));
+        }
     }
 }
 
@@ -131,14 +143,22 @@ impl Record for TestRecord {
             Ok(response) => format!("{}, {} bytes", response.status.as_u16(), response.body.len()),
             Err(error) => error.label().to_owned(),
         };
-        self.outside(format!("call   {} {} of {}: {answer}", called.method, called.uri, called.upstream));
+        let line = format!("call   {} {} of {}: {answer}", called.method, called.uri, called.upstream);
+        self.note(|hook| hook.does.push(line));
     }
 
     fn found(&mut self, found: &Found) {
         let space = if found.space.is_empty() { String::new() } else { format!("{}: ", found.space) };
         let value = found.value.as_ref().map_or_else(|| "nothing".to_owned(), |value| shown(value));
         let lease = if found.is_leased { ", leased" } else { "" };
-        self.outside(format!("store  {space}{} was {value}{lease}", shown(&found.key)));
+        let line = format!("store  {space}{} was {value}{lease}", shown(&found.key));
+        // It is told of when the hook has ended.
+        self.note(|hook| {
+            let mut later =
+                (0..hook.does.len()).filter(|at| hook.does[*at].starts_with(LOG)).skip(found.logged as usize);
+            let at = later.next().unwrap_or(hook.does.len());
+            hook.does.insert(at, line);
+        });
     }
 }
 
@@ -147,19 +167,19 @@ impl TestRecord {
         self.hooks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn outside(&self, line: String) {
+    fn note(&self, note: impl FnOnce(&mut Hook)) {
         if let Some(hook) = self.hooks().get_mut(self.at) {
-            hook.outside.push(line);
+            note(hook);
         }
     }
 
     fn finish(&self, took: Duration, note: impl FnOnce(&mut Hook)) {
-        if let Some(hook) = self.hooks().get_mut(self.at) {
+        self.note(|hook| {
             hook.cpu = hook.cpu.max(took);
             hook.calls = host_calls() - self.calls;
             hook.memory = self.metrics.memory_high_water();
             note(hook);
-        }
+        });
     }
 }
 

@@ -50,9 +50,8 @@ fn show(case: &Case, bench: &mut Bench, captured: Option<&str>) -> Result<String
     for step in &case.steps {
         let cut = |content| Cutting::all(content).swap_remove(0);
         let cuts = [cut(&step.request.content), cut(&step.response.content)];
-        let Happened { seen, lines, hooks, failures } = ready.pass(step, [&cuts[0], &cuts[1]], bench);
+        let Happened { seen, hooks, failures, .. } = ready.pass(step, [&cuts[0], &cuts[1]], bench);
         hooks.iter().for_each(|hook| tell(&mut text, hook, &ready));
-        lines.iter().for_each(|line| add(&mut text, &format!("log    {line}")));
         for failure in &failures {
             add(&mut text, &format!("{}: expected {}, got {}", failure.key, failure.expected, failure.got));
         }
@@ -65,7 +64,7 @@ fn tell(text: &mut String, hook: &Hook, ready: &Ready) {
     let name = ready.name_of(hook);
     add(text, &format!("{name}  {}, {} host calls, {} KiB", micros(hook.cpu), hook.calls, hook.memory >> 10));
     hook.given.iter().for_each(|line| add(text, &format!("  in     {line}")));
-    hook.outside.iter().for_each(|line| add(text, &format!("  {line}")));
+    hook.does.iter().for_each(|line| add(text, &format!("  {line}")));
     match &hook.fault {
         Some(fault) => {
             add(text, &format!("  fault  {}: {}", fault.class.label(), fault.message));

@@ -1,6 +1,6 @@
 //! What hooks have found in stores, for whoever follows them.
 
-use super::instance::HostState;
+use super::instance::{HostState, LOG_LINES};
 use crate::store::{Answer, Deed, Moment, Operation};
 
 /// How much is noted of one hook.
@@ -17,6 +17,8 @@ pub struct Found {
     pub value: Option<Vec<u8>>,
     /// Whether somebody had its lease.
     pub is_leased: bool,
+    /// How many lines the hook had logged before.
+    pub logged: u32,
 }
 
 impl HostState {
@@ -24,7 +26,7 @@ impl HostState {
     pub(super) fn note(&mut self, space: &str, key: &[u8], moment: Moment<'_>) {
         if self.follows && self.found.len() < MOST {
             let (value, is_leased) = moment.peek(key);
-            self.found.push(Found { space: space.into(), key: key.to_vec(), value, is_leased });
+            self.add(space, key, value, is_leased);
         }
     }
 
@@ -32,8 +34,13 @@ impl HostState {
     pub(super) fn note_answer(&mut self, space: &str, operation: &Operation, answer: &Answer) {
         if self.follows && self.found.len() < MOST {
             let (value, is_leased) = before(&operation.deed, answer);
-            self.found.push(Found { space: space.into(), key: operation.key.clone(), value, is_leased });
+            self.add(space, &operation.key, value, is_leased);
         }
+    }
+
+    fn add(&mut self, space: &str, key: &[u8], value: Option<Vec<u8>>, is_leased: bool) {
+        let logged = LOG_LINES - self.log_lines_left;
+        self.found.push(Found { space: space.into(), key: key.to_vec(), value, is_leased, logged });
     }
 }
 

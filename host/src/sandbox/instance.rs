@@ -30,7 +30,7 @@ use crate::store::{Limiter, Spaces};
 use crate::telemetry::FilterMetrics;
 
 /// How many log lines a hook may write.
-const LOG_LINES: u32 = 64;
+pub(super) const LOG_LINES: u32 = 64;
 
 pub(super) const HEAD_HAS_GONE: &str = "edits a head that has gone; hold it until the body is seen";
 

@@ -378,6 +378,26 @@ mod facts {
 mod replays {
     use super::*;
 
+    /// What a hook logs stands between what it does with stores, as it came.
+    #[test]
+    fn tell_in_order_what_a_hook_has_done() {
+        let folder = cases(
+            "state",
+            "config = {}\n[[cases]]\nname = \"a\"\nstore = { visits = 3 }\n\
+             request = { fields = { x-do = \"increment - visits 2 0\", x-note = \"yes\" } }\nexpect = { log = [\"info: after\"] }\n\
+             [[cases.then]]\nrequest = { fields = { x-do = \"get - visits\" } }\n\
+             expect = { client = { body = \"5\" } }\n",
+        );
+        let told = tollgate(&folder, &["replay", "state.cases.toml"]).stdout;
+        for found in ["3", "5"] {
+            let hook = format!(
+                "  log    info: before\n  store  \"visits\" was \"{found}\"\n  log    info: after\n  out    reply 200\n"
+            );
+            assert!(told.contains(&hook), "{told}");
+        }
+        assert_eq!(told.matches("log ").count(), 4, "each line once:\n{told}");
+    }
+
     #[test]
     fn show_hook_by_hook_what_went_in_and_out() {
         let folder = cases(

@@ -1,10 +1,11 @@
 //! Does to the store what a request asks for, and answers with what came of it: `x-do: increment - visits 1 0`. A space `-`
-//! is the policy's own, a value `-` is none. Times are in milliseconds.
+//! is the policy's own, a value `-` is none. Times are in milliseconds. With `x-note: yes` it logs before and after.
 
 use std::cell::RefCell;
 use std::time::Duration;
 
 use tollgate_filter::limiter::Limit;
+use tollgate_filter::log;
 use tollgate_filter::prelude::*;
 use tollgate_filter::store::{self, Lease, Space};
 
@@ -43,7 +44,7 @@ impl Filter for State {
     }
 
     fn interest(&self) -> Interest {
-        let interest = Interest::new().request(["x-do"]);
+        let interest = Interest::new().request(["x-do", "x-note"]);
         if self.misplaced == Some(Misplaced::End) { interest } else { interest.without(Hook::End) }
     }
 
@@ -56,11 +57,18 @@ impl Filter for State {
             |at: usize| words.get(at).and_then(|word| word.parse::<i64>().ok()).unwrap_or_default(),
         );
         let space = if word(1) == "-" { store::own() } else { store::shared(word(1)) };
+        let is_noted = request.field("x-note").is_some();
+        if is_noted {
+            log::info("before");
+        }
         let answer = match word(0) {
             "lease" | "renew" | "release" => lease(word(0), space, word(2), time(number(3))),
             "take" => Ok(take(word(1), number(2))),
             _ => plain(&words, space, word(2), number),
         };
+        if is_noted {
+            log::info("after");
+        }
         // The error as a case, which is easy to compare.
         Ok(Reply::new(200).body(answer.unwrap_or_else(|error| format!("{error:?}"))).into())
     }
