@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::place;
+use super::{first_filter, place};
 use crate::build::{self, Profile};
 use crate::process::{self, say};
 use crate::workspace::Workspace;
@@ -16,6 +16,9 @@ use crate::workspace::Workspace;
 const SOURCES: &str = "xtask/bench/languages";
 
 pub(super) fn run(rest: &[String]) -> Result<()> {
+    if rest == ["--commands"] {
+        return first_filter::run();
+    }
     let workspace = place::workspace()?;
     let gateway = build::gateway(workspace, Profile::Debug)?;
     let folder = place::fresh_folder("languages")?;
@@ -48,16 +51,24 @@ fn built(workspace: &Workspace, gateway: &Path, project: &Path, folder: &Path, n
         fs::create_dir_all(&own)?;
         std::os::unix::fs::symlink(workspace.root.join(part), own.join(part))?;
     }
-    let tools = workspace.target_dir.join("peers/bin");
-    let mut path = tools.clone().into_os_string();
-    path.push(":");
-    path.push(std::env::var_os("PATH").unwrap_or_default());
     let mut build = Command::new(gateway);
     build.args(["filter", "build"]).arg(&copy).arg("--output").arg(folder.join(name).with_extension("wasm"));
-    build.env("PATH", path).env("XDG_STATE_HOME", folder.join("built"));
-    build.env("GOCACHE", workspace.target_dir.join("peers/go-build"));
-    if name == "c" && std::env::var_os("TOLLGATE_CC").is_none() {
-        build.env("TOLLGATE_CC", format!("{} -m ziglang cc", tools.join("python").display()));
-    }
+    build.env("PATH", tools(workspace)).env("XDG_STATE_HOME", folder.join("built"));
+    surroundings(&mut build, workspace);
     process::output(&mut build).map(drop)
+}
+
+/// Where programs are looked for: the tools of languages that are installed here first.
+pub(super) fn tools(workspace: &Workspace) -> String {
+    let path = std::env::var("PATH").unwrap_or_default();
+    format!("{}:{path}", workspace.target_dir.join("peers/bin").display())
+}
+
+/// What else the tools have to know: where Go keeps what it has compiled, and who compiles C.
+pub(super) fn surroundings(command: &mut Command, workspace: &Workspace) {
+    command.env("GOCACHE", workspace.target_dir.join("peers/go-build"));
+    if std::env::var_os("TOLLGATE_CC").is_none() {
+        let python = workspace.target_dir.join("peers/bin/python");
+        command.env("TOLLGATE_CC", format!("{} -m ziglang cc", python.display()));
+    }
 }

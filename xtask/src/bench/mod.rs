@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: what the gateway costs, side by side with its peers on the same machine.
 //!
 //! The map of the folder, in the order of a run: `options` reads the command line; `compare` (as fast as it goes, or at a
-//! fixed rate), `download`, `reload`, `idle`, `connections`, `waiting`, `soak` and `languages` are the measurements; `scenarios` and `peers` say what is
+//! fixed rate), `download`, `reload`, `idle`, `connections`, `waiting`, `soak`, `languages` and `first_filter` are the measurements; `scenarios` and `peers` say what is
 //! measured and by whom; `verify` makes sure that all do the same work; `load` drives them; `procfs` and `holdings` read
 //! what they used; `figures` makes medians and ratios of it; `report` prints them. `service`, `http`, `tls` and `place`
 //! are the ground: started programs, a small HTTP client, certificates, files and ports.
@@ -12,6 +12,7 @@ mod compare;
 mod connections;
 mod download;
 mod figures;
+mod first_filter;
 mod holdings;
 mod http;
 mod idle;

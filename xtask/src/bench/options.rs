@@ -19,6 +19,7 @@ cargo xtask bench waiting [OPTIONS]      memory of the gateway with exchanges th
 cargo xtask bench soak [OPTIONS]         memory and descriptors of the gateway while connections come and go
 cargo xtask bench hooks [ARGS]           cost of a hook, of a fresh instance, of bodies and of imports (cargo bench of the
                                          gateway)
+cargo xtask bench languages --commands   how long the way from `filter new` to a live filter is in each language
 cargo xtask bench languages [ARGS]       what a filter costs in each language: size, compile time, start, memory and a hook
 
   --scenario X     plain-1k, body-100k, chain, chain-exchange, tls-1k, h2-1k or routes-1000; may be given more than
