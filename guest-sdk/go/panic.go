@@ -9,17 +9,17 @@ import (
 )
 
 // How many functions a fault names.
-const mostFrames = 6
+const mostFrames = 16
 
 // What calls hooks, besides the exports.
 var callers = []string{"tollgate.configure", "tollgate.callHead", "tollgate.callBody"}
 
-// describe says what a panic was about and where it happened, the innermost function first.
+// describe says what a panic was about and where it happened, the innermost function first, in lines that the gateway knows.
 func describe(reason any) string {
 	var stack [32]uintptr
 	frames := runtime.CallersFrames(stack[:runtime.Callers(2, stack[:])])
-	var places []string
-	for more := true; more && len(places) < mostFrames; {
+	told, named := fmt.Sprintf("panic: %v", reason), 0
+	for more := true; more && named < mostFrames; {
 		var frame runtime.Frame
 		frame, more = frames.Next()
 		switch {
@@ -27,8 +27,9 @@ func describe(reason any) string {
 			more = false
 		case frame.Function == "" || strings.HasPrefix(frame.Function, "runtime.") || frame.Function == "tollgate.recovered":
 		default:
-			places = append(places, fmt.Sprintf("%s at %s:%d", frame.Function, path.Base(frame.File), frame.Line))
+			told += fmt.Sprintf("\n    at %s (%s:%d)", frame.Function, path.Base(frame.File), frame.Line)
+			named++
 		}
 	}
-	return fmt.Sprintf("panic: %v (in %s)", reason, strings.Join(places, " < "))
+	return told
 }

@@ -132,10 +132,20 @@ fn is_of_rust(frame: &Frame) -> bool {
     frame.place.as_ref().is_some_and(|place| libraries.iter().any(|library| place.starts_with(library)))
 }
 
-/// A mangled name of Rust without its hash; any other name as it is.
+/// A mangled name of Rust without its hash, and a method of Go's as Go writes it; any other name as it is.
 pub(super) fn plain(name: &str) -> String {
-    let name = rustc_demangle::try_demangle(name).map_or_else(|_| name.to_owned(), |name| format!("{name:#}"));
+    let name = rustc_demangle::try_demangle(name).map_or_else(|_| of_go(name), |name| format!("{name:#}"));
     name.chars().filter(|c| !c.is_control()).take(NAME).collect()
+}
+
+/// Go's linker writes `main.__Stamp_.OnRequest` for `main.(*Stamp).OnRequest`.
+fn of_go(name: &str) -> String {
+    let method = || {
+        let (package, rest) = name.split_once(".__")?;
+        let (receiver, method) = rest.split_once("_.")?;
+        Some(format!("{package}.(*{receiver}).{method}"))
+    };
+    method().unwrap_or_else(|| name.to_owned())
 }
 
 /// What a panic goes through before it traps, and what the SDK puts around every hook.
@@ -149,8 +159,11 @@ fn is_machinery(name: &str) -> bool {
         "std::panicking",
         "std::process",
         "__rustc",
-        // Go's.
+        // Go's, and the SDK's in Go.
         "runtime.",
+        "wasm_pc_",
+        "tollgate.on",
+        "tollgate_filter_hooks_",
     ]
     .iter()
     .any(|prefix| name.starts_with(prefix))
@@ -167,6 +180,13 @@ impl std::error::Error for Fault {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn methods_of_go_are_named_as_they_are_written() {
+        assert_eq!(plain("main.__Stamp_.OnRequest"), "main.(*Stamp).OnRequest");
+        assert_eq!(plain("main.Stamp.OnRequest"), "main.Stamp.OnRequest");
+        assert_eq!(plain("on__it_.x"), "on__it_.x");
+    }
 
     #[test]
     fn what_a_hook_reports_says_where() {

@@ -7,7 +7,9 @@ use tollgate_tests::{Folder, peer_tool, target_dir};
 use super::fences::{Fence, all, repository};
 
 fn each(kinds: &[&str], check: impl Fn(&Folder, &Fence) -> Command) {
-    for fence in all().iter().filter(|fence| kinds.contains(&fence.kind.as_str())) {
+    // Files of tutorials are compiled there, with what they need.
+    let is_file = |fence: &Fence| fence.words.iter().any(|word| word.starts_with("file="));
+    for fence in all().iter().filter(|fence| kinds.contains(&fence.kind.as_str()) && !is_file(fence)) {
         let folder = Folder::new();
         let done = check(&folder, fence).output().unwrap();
         assert!(done.status.success(), "{}: {}", fence.place, String::from_utf8_lossy(&done.stderr));

@@ -35,7 +35,7 @@ fn a_new_project_is_built_tested_and_live() {
     let breaks = "    if (request.field(\"x-stamp\") == \"boom\") throw new Error(\"it is broken\");\n";
     folder.write("mine/assembly/index.ts", source.replace(hook, &format!("{hook}{breaks}")));
     done(folder.path(), &["build", "mine"]);
-    let told = fault_of(&mine);
+    let told = fault_of(&mine, "boom");
     assert!(told.contains("it is broken (at assembly/index.ts:18:"), "{told}");
 
     let upstream = Upstream::start();

@@ -27,17 +27,22 @@ fn a_new_project_is_tested_built_and_live() {
     let tested = go(&mine, &["test", "."]);
     assert!(tested.contains("ok"), "{tested}");
 
-    // A hook that breaks says where.
+    // A hook that breaks says where, and one that is stopped through which functions it came.
     let source = fs::read_to_string(mine.join("filter.go")).unwrap();
-    let breaks = "\tif value, _ := request.Field(\"x-stamp\"); value == \"boom\" {\n\t\tpanic(\"it is broken\")\n\t}\n";
     let begins = "func (s *Stamp) OnRequest(request *tollgate.Request) (tollgate.Action, error) {\n";
-    fs::write(mine.join("filter.go"), source.replace(begins, &format!("{begins}{breaks}"))).unwrap();
-    let told = done(folder.path(), &["build", "mine"]);
+    fs::write(mine.join("filter.go"), source.replace(begins, &format!("{begins}{BREAKS}")) + SPINS).unwrap();
+    let told = done(folder.path(), &["build", "mine", "--debug"]);
     assert!(told.contains("mine 0.1.0: Puts a stamp on every request that has none"), "{told}");
     assert!(told.contains("a core module") && told.contains("has nothing to grant for it"), "{told}");
-    let told = fault_of(&mine);
-    assert!(told.contains("panic: it is broken (in main.(*Stamp).OnRequest at filter.go:"), "{told}");
+    let told = fault_of(&mine, "boom");
+    assert!(
+        told.contains("got reported in on-request-head: panic: it is broken (in main.(*Stamp).OnRequest at filter.go:"),
+        "{told}"
+    );
+    let told = fault_of(&mine, "spin");
+    assert!(told.contains("CPU time (in main.spin < main.(*Stamp).OnRequest)"), "{told}");
 
+    done(folder.path(), &["build", "mine"]);
     let upstream = Upstream::start();
     let module = fs::read(mine.join("build/mine.wasm")).unwrap();
     let gateway = TestGateway::new().upstream(&upstream).workers(1).module("10-mine", module.clone());
@@ -47,6 +52,23 @@ fn a_new_project_is_tested_built_and_live() {
         assert_eq!(gateway.get("/").echo().field("x-stamp"), Some("new"));
     }
 }
+
+const BREAKS: &str = "
+	switch value, _ := request.Field(\"x-stamp\"); value {
+	case \"boom\":
+		panic(\"it is broken\")
+	case \"spin\":
+		spin(0)
+	}
+";
+
+const SPINS: &str = "
+func spin(n int) {
+	for n >= 0 {
+		n = (n + 1) % 7
+	}
+}
+";
 
 #[test]
 fn the_stand_in_behaves() {

@@ -45,7 +45,7 @@ fn a_new_project_in_typescript_is_built_and_live() {
     folder.write("mine/src/stamps.ts", BROKEN);
     let told = done(folder.path(), &["build", "mine"]);
     assert!(told.contains("imports  none") && told.contains("has nothing to grant for it"), "{told}");
-    let told = fault_of(&mine);
+    let told = fault_of(&mine, "boom");
     let fault = "got reported in on-request-head: RangeError: too many (in refuse at src/stamps.ts:14 < \
                  check at src/stamps.ts:21 < onRequest at src/filter.ts:21 < onRequest at src/filter.ts:21)";
     assert!(told.contains(fault), "{told}");

@@ -54,13 +54,13 @@ fn done(folder: &Path, args: &[&str]) -> String {
     finished.stdout
 }
 
-/// What is told of a request that a new project's filter breaks over, as it does over the stamp `boom`.
+/// What is told of a request that a new project's filter breaks over, as it does over that stamp.
 #[track_caller]
-fn fault_of(project: &Path) -> String {
+fn fault_of(project: &Path, stamp: &str) -> String {
     let module = format!("build/{}.wasm", project.file_name().unwrap().display());
     let cases = format!(
         "filter = {module:?}\nconfig = {{ value = \"new\" }}\n[[cases]]\nname = \"a\"\n\
-         request = {{ fields = {{ x-stamp = \"boom\" }} }}\nexpect = {{ outcome = \"forwarded\" }}\n"
+         request = {{ fields = {{ x-stamp = {stamp:?} }} }}\nexpect = {{ outcome = \"forwarded\" }}\n"
     );
     std::fs::write(project.join("broken.cases.toml"), cases).unwrap();
     filter(project, &["test", "broken.cases.toml"]).stdout

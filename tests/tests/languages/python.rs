@@ -40,7 +40,7 @@ fn a_new_project_is_tested_built_and_live() {
     folder.write("mine/src/stamps.py", BROKEN);
     let told = done(folder.path(), &["build", "mine"]);
     assert!(told.contains("imports  none") && told.contains("has nothing to grant for it"), "{told}");
-    let told = fault_of(&mine);
+    let told = fault_of(&mine, "boom");
     let fault = "got reported in on-request-head: ZeroDivisionError: division by zero (in ratio at src/stamps.py:3 < \
                  check at src/stamps.py:7 < Stamp.on_request at src/app.py:15)";
     assert!(told.contains(fault), "{told}");

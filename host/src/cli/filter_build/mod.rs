@@ -65,7 +65,7 @@ pub(super) fn build(project: &Path, purpose: Purpose) -> Result<Built, String> {
         Language::C => c::build(project, purpose),
         Language::Python => python::build(project),
         Language::Js | Language::Ts => javascript::build(project),
-        Language::Go => go::build(project),
+        Language::Go => go::build(project, purpose),
         Language::AssemblyScript => assemblyscript::build(project),
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::manifest::Manifest;
 use super::tool::{self, Tool};
-use super::{Built, Scratch, link, sections, world};
+use super::{Built, Purpose, Scratch, link, sections, world};
 
 /// Names another program.
 const VARIABLE: &str = "TOLLGATE_GO";
@@ -19,7 +19,11 @@ const OLDEST: u32 = 24;
 /// What stands below Go's runtime: `runtime.wat`, assembled by a test (tests/tests/languages/go.rs).
 const RUNTIME: &[u8] = include_bytes!("runtime.wasm");
 
-pub(super) fn build(project: &Path) -> Result<Built, String> {
+/// Go writes no lines into modules for WASI. Without these its functions are not folded into one another, so that each that a fault comes
+/// through is named.
+const UNFOLDED: &str = "-gcflags=./...=-N -l";
+
+pub(super) fn build(project: &Path, purpose: Purpose) -> Result<Built, String> {
     let manifest = Manifest::read(project)?;
     world::check(&manifest.imports)?;
     let named = std::env::var(VARIABLE).ok();
@@ -28,7 +32,9 @@ pub(super) fn build(project: &Path) -> Result<Built, String> {
     let scratch = Scratch::new(project, "wasm")?;
     let mut command = tool.command();
     command
-        .args(["build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false", "-ldflags=-w", "-o"])
+        .args(["build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false", "-ldflags=-w"])
+        .args((purpose == Purpose::Debug).then_some(UNFOLDED))
+        .arg("-o")
         .arg(&scratch.0)
         .arg(".");
     tool::run(command.current_dir(project).env("GOOS", "wasip1").env("GOARCH", "wasm"), INSTALL)?;
