@@ -96,7 +96,7 @@ pub(crate) fn exchange() -> Option<Box<Exchange>> {
         client: Arc::new(ClientInfo::new("192.0.2.7:4711".parse().unwrap(), "public".into(), "http")),
         route: "orders".into(),
         trace: None,
-        request: request.into_parts().0,
+        request: request.into_parts().0.into(),
         response: None,
         context: Context::default(),
     }))

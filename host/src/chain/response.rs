@@ -24,21 +24,21 @@ impl Run {
             if self.is_bypassed(index) {
                 continue;
             }
-            body = match self.on_response_of(index, body).await {
-                Ok(body) => body,
+            match self.on_response_of(index, &mut body).await {
+                Ok(()) => {}
                 Err(Instead::Reply(reply)) => {
-                    let (head, body) = reply.into_parts();
+                    let (head, content) = reply.into_parts();
                     self.put_response(head);
-                    body
+                    body = content;
                 }
                 Err(Instead::Nothing) => return Err(Aborted),
-            };
+            }
         }
         Ok(Response::from_parts(self.take_response(), body))
     }
 
-    /// One filter's turn: the body that goes on, or what takes the response's place.
-    async fn on_response_of(&self, index: usize, body: Body) -> Result<Body, Instead> {
+    /// One filter's turn, behind which the body may be another one; or what takes the response's place.
+    async fn on_response_of(&self, index: usize, body: &mut Body) -> Result<(), Instead> {
         let subscription = &self.filter(index).policy.filter.subscription;
         let step = match subscription.response_head() {
             true if self.waits(index) => Box::pin(self.head_waiting(index, Message::Response)).await,
@@ -46,19 +46,19 @@ impl Run {
             false => Ok(HeadStep::Forward),
         };
         let step = step.map_err(|denied| denied.reply())?;
-        match self.wait_for_whole(index, Message::Response, step, &body) {
-            HeadStep::Reply(reply) => Err(reply.into()),
+        match self.wait_for_whole(index, Message::Response, step, body) {
+            HeadStep::Reply(reply) => return Err(reply.into()),
             // What passes after a 101 is nobody's body.
-            _ if matches!(body, Body::Upgraded(_)) => Ok(body),
-            HeadStep::Hold => Box::pin(self.hold_response(index, body)).await,
+            _ if matches!(body, Body::Upgraded(_)) => {}
+            HeadStep::Hold => *body = Box::pin(self.hold_response(index, std::mem::take(body))).await?,
             HeadStep::Forward => {
                 let wants_body = subscription.response_body() || subscription.response_trailers();
-                if !wants_body || matches!(body, Body::Empty) || self.is_bypassed(index) {
-                    return Ok(body);
+                if wants_body && !matches!(body, Body::Empty) && !self.is_bypassed(index) {
+                    *body = Body::boxed(self.wrap_response(index, std::mem::take(body)));
                 }
-                Ok(Body::boxed(self.wrap_response(index, body)))
             }
         }
+        Ok(())
     }
 
     async fn hold_response(&self, index: usize, body: Body) -> Result<Body, Instead> {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{StatusCode, request, response};
+use http::{StatusCode, response};
 use smallvec::SmallVec;
 
 use super::fault::{answer, weigh};
@@ -15,7 +15,7 @@ use super::policy::FaultAnswer;
 use super::quarantine::Admittance;
 use super::record::{HookAnswer, HookCall, Record};
 use super::shadow::{self, OnLooker};
-use crate::message::{Body, Exchange, Message, Reply};
+use crate::message::{Body, Exchange, Message, Reply, RequestHead};
 use crate::sandbox::{Carrier, Fault, FaultClass, Found, HeadStep, Instance, Remembered, Seat, Spent};
 use crate::telemetry::{Attribute, CostMetrics, OpenSpan, SpanKind, Trace};
 
@@ -425,7 +425,7 @@ impl Run {
     pub fn lend_request(&self, copy: bool) -> Lent<'_> {
         let head = self.with(|exchange| match copy {
             true => exchange.request.clone(),
-            false => std::mem::replace(&mut exchange.request, http::Request::new(()).into_parts().0),
+            false => std::mem::take(&mut exchange.request),
         });
         Lent { run: self, head, copy }
     }
@@ -477,20 +477,20 @@ fn charge<T>(link: &Link, used: &mut Duration, spent: Option<Spent>, answer: Res
 /// A request's head while the upstream has it.
 pub struct Lent<'a> {
     run: &'a Run,
-    head: request::Parts,
+    head: RequestHead,
     copy: bool,
 }
 
 impl Deref for Lent<'_> {
-    type Target = request::Parts;
+    type Target = RequestHead;
 
-    fn deref(&self) -> &request::Parts {
+    fn deref(&self) -> &RequestHead {
         &self.head
     }
 }
 
 impl DerefMut for Lent<'_> {
-    fn deref_mut(&mut self) -> &mut request::Parts {
+    fn deref_mut(&mut self) -> &mut RequestHead {
         &mut self.head
     }
 }
@@ -498,7 +498,7 @@ impl DerefMut for Lent<'_> {
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
         if !self.copy {
-            self.run.with(|exchange| std::mem::swap(&mut exchange.request, &mut self.head));
+            self.run.with(|exchange| exchange.request = std::mem::take(&mut self.head));
         }
     }
 }

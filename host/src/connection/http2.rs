@@ -46,7 +46,8 @@ pub(super) async fn serve(
     let streams = Streams::new(limits.body_idle);
     let handover = Rc::clone(&known.handover);
     let service = service_fn(|request: http::Request<hyper::body::Incoming>| {
-        let (mut head, body) = request.into_parts();
+        let (head, body) = request.into_parts();
+        let mut head = head.into();
         let body = Body::incoming(body.map_err(BodyError::Peer));
         let (view, front, activity) = (view(), Rc::clone(&front), Rc::clone(&known.activity));
         let (streams, handover) = (streams.clone(), Rc::clone(&handover));

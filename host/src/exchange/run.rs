@@ -17,7 +17,7 @@ use super::{grpc, identity, proxy_headers, redirect, trace};
 use crate::callout::Outlet;
 use crate::chain::{Aborted, Run, Step, Verdict};
 use crate::framing::{self, Violation};
-use crate::message::{Activity, Body, ClientInfo, Exchange, Reply, blank_request};
+use crate::message::{Activity, Body, ClientInfo, Exchange, Reply, RequestHead, blank_request};
 use crate::route::{self, Action, Forward, Lookup, PathError, PathRules};
 use crate::snapshot::{Compared, ListenerSettings, Target, View};
 use crate::telemetry::Trace;
@@ -30,7 +30,7 @@ pub async fn serve(
     settings: &ListenerSettings,
     activity: Rc<Activity>,
     handover: &Handover,
-    head: &mut request::Parts,
+    head: &mut RequestHead,
     body: Body,
 ) -> Response<ExchangeBody> {
     let upgrade = Upgrade::of(head, &body);
@@ -83,7 +83,7 @@ pub async fn serve(
         client: Arc::clone(client),
         route: Arc::clone(view.route_name(route)),
         trace: trace.as_ref().map(|trace| trace.context),
-        request: std::mem::replace(head, blank_request()),
+        request: std::mem::take(head),
         response: None,
         context: Default::default(),
     });
@@ -191,7 +191,7 @@ impl Way<'_> {
     /// What the route does with a request that has passed its filters.
     async fn act(
         &self,
-        head: &mut request::Parts,
+        head: &mut RequestHead,
         body: Body,
         class: Option<&str>,
     ) -> Result<Response<Body>, ExchangeError> {
@@ -208,7 +208,7 @@ impl Way<'_> {
     async fn forward(
         &self,
         forward: &Forward,
-        head: &mut request::Parts,
+        head: &mut RequestHead,
         mut body: Body,
         class: Option<&str>,
     ) -> Result<Response<Body>, ExchangeError> {

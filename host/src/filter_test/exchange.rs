@@ -48,7 +48,7 @@ pub(super) async fn run(filters: LocalChain, step: &Step, cuts: [&Cutting; 2], c
         Some(response) => {
             let (head, body) = response.into_parts();
             let first = vec![head.status.as_str().to_owned()];
-            (outcome, SeenMessage { first, fields: head.headers, body: read(body).await })
+            (outcome, SeenMessage { first, fields: head.headers.clone(), body: read(body).await })
         }
         None => (Outcome::Cut, nothing().await),
     };
@@ -94,7 +94,7 @@ async fn request_side(
     }
     let path = head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     let first = vec![head.method.to_string(), path.to_owned()];
-    let upstream = SeenMessage { first, fields: head.headers, body };
+    let upstream = SeenMessage { first, fields: head.headers.clone(), body };
     (Outcome::Forwarded, Some(upstream), answer(response, cut))
 }
 
@@ -120,7 +120,7 @@ fn exchange(case: &RequestCase) -> Box<Exchange> {
         client: Arc::new(client(case)),
         route: case.route.as_str().into(),
         trace: case.trace,
-        request: head,
+        request: head.into(),
         response: None,
         context: Context {
             consumer: case.consumer.clone(),

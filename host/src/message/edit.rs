@@ -150,6 +150,18 @@ impl Change {
         Ok(())
     }
 
+    /// As `make`, for a change that is there for another time.
+    ///
+    /// # Errors
+    /// As `make`.
+    pub fn make_again(&self, exchange: &mut Exchange, message: Message) -> Result<(), EditError> {
+        match &self.0 {
+            Kind::Remove(name) => drop(fields(exchange, message)?.remove(name)),
+            _ => self.clone().make(exchange, message)?,
+        }
+        Ok(())
+    }
+
     /// As `make`, of bare fields.
     ///
     /// # Errors

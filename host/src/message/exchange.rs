@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, request, response};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, response};
 
+use super::head::RequestHead;
 use super::principal::Principal;
 use super::tls::{Identity, TlsInfo};
 use crate::telemetry::TraceContext;
@@ -89,19 +90,12 @@ pub struct Exchange {
     pub route: Arc<str>,
     /// Where it belongs, if exchanges are traced.
     pub trace: Option<TraceContext>,
-    /// The request's head. After the request has gone to the upstream only method and URI are left, and the fields too
-    /// if the chain asked for them.
-    pub request: request::Parts,
+    /// The request's head. While the upstream has it, it says nothing here, unless the chain asked for a copy.
+    pub request: RequestHead,
     /// The response's head, once there is one.
     pub response: Option<response::Parts>,
     /// What filters have found out.
     pub context: Context,
-}
-
-/// The head of a request that says nothing yet.
-#[must_use]
-pub fn blank_request() -> request::Parts {
-    Request::new(()).into_parts().0
 }
 
 impl Exchange {

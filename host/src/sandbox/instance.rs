@@ -510,9 +510,9 @@ pub(super) fn trailers_step(
 }
 
 /// Makes changes that have all been found possible: a filter that is bypassed for a fault leaves no trace.
-fn make_all(
-    changes: impl IntoIterator<Item = Change>,
-    make: impl FnMut(Change) -> Result<(), EditError>,
+pub(super) fn make_all<C>(
+    changes: impl IntoIterator<Item = C>,
+    make: impl FnMut(C) -> Result<(), EditError>,
 ) -> Result<(), Fault> {
     changes.into_iter().try_for_each(make).map_err(|error| Fault::new(FaultClass::Answer, error.to_string()))
 }

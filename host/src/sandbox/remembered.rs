@@ -7,11 +7,13 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
+use smallvec::SmallVec;
+
 use super::answer::Changes;
 use super::facts::FactPlan;
 use super::fault::Fault;
 use super::filter::Filter;
-use super::instance::{HeadStep, apply};
+use super::instance::{HeadStep, make_all};
 use crate::message::{Change, Exchange, Message};
 
 /// How many answers there are of one hook on one worker.
@@ -42,7 +44,8 @@ struct Hook {
 
 struct Entry {
     hash: u64,
-    facts: Box<[u8]>,
+    /// Beside the hash, as what is looked at together is best fetched together.
+    facts: SmallVec<[u8; 48]>,
     changes: Box<[Change]>,
 }
 
@@ -63,15 +66,14 @@ impl Remembered {
             return None;
         }
         write(filter.subscription.plan(message), exchange, message, &mut hook.facts);
-        let mut hasher = self.hasher.build_hasher();
-        hasher.write(&hook.facts);
-        hook.hash = hasher.finish();
+        hook.hash = if hook.facts.is_empty() { 0 } else { hash(&self.hasher, &hook.facts) };
         let entry = hook.entries.get(place(hook.hash)).and_then(Option::as_ref)?;
         if entry.hash != hook.hash || *entry.facts != *hook.facts {
             return None;
         }
         hook.misses = 0;
-        Some(apply(entry.changes.iter().cloned(), exchange, message).map(|()| HeadStep::Forward))
+        let made = make_all(&entry.changes, |change| change.make_again(exchange, message));
+        Some(made.map(|()| HeadStep::Forward))
     }
 
     /// The hook that was asked because nothing was known would make these edits and forward.
@@ -82,7 +84,7 @@ impl Remembered {
             return;
         }
         hook.entries.resize_with(ENTRIES, || None);
-        let (facts, changes) = (hook.facts.as_slice().into(), changes.as_slice().into());
+        let (facts, changes) = (SmallVec::from_slice(&hook.facts), changes.as_slice().into());
         hook.entries[place(hook.hash)] = Some(Entry { hash: hook.hash, facts, changes });
     }
 }
@@ -98,6 +100,12 @@ fn write(plan: &FactPlan, exchange: &Exchange, message: Message, facts: &mut Vec
             facts[at..at + 4].copy_from_slice(&length.to_le_bytes());
         }
     }
+}
+
+fn hash(hasher: &RandomState, facts: &[u8]) -> u64 {
+    let mut hasher = hasher.build_hasher();
+    hasher.write(facts);
+    hasher.finish()
 }
 
 /// Where an answer stands; what stood there is forgotten.

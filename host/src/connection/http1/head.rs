@@ -58,7 +58,10 @@ impl Terms {
 pub fn parse(head: &Bytes, parts: &mut request::Parts) -> Option<Terms> {
     let mut rest: &[u8] = head.strip_prefix(b"\r\n").unwrap_or(head);
     request_line(head, next_line(&mut rest)?, parts)?;
-    parts.headers = HeaderMap::with_capacity(count_lines(rest) + SPARE);
+    let fields = count_lines(rest) + SPARE;
+    if parts.headers.capacity() < fields {
+        parts.headers = HeaderMap::with_capacity(fields);
+    }
     let mut terms = Terms::of(&parts.method, parts.version);
     loop {
         let line = next_line(&mut rest)?;

@@ -17,7 +17,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http::{Response, request};
+use http::Response;
 use http_body::Body as _;
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt;
@@ -28,7 +28,7 @@ use super::transport::Transport;
 use super::{Connection, Front};
 use crate::exchange::{self, ExchangeBody};
 use crate::framing::Violation;
-use crate::message::{Body, blank_request};
+use crate::message::{Body, RequestHead};
 use crate::snapshot::View;
 use crate::telemetry::Metrics;
 use crate::wire::{Coding, Outgoing, SendError};
@@ -69,7 +69,7 @@ pub(super) async fn serve(
     let _cut = CutAtEnd(wire);
     let mut outgoing = Outgoing::default();
     loop {
-        let mut head = blank_request();
+        let mut head = RequestHead::default();
         let Some(arrived) = poll_fn(|cx| poll_request(wire, known, &mut head, cx)).await? else { return Ok(()) };
         let (view, activity) = (view(), Rc::clone(&known.activity));
         let (mut response, terms) = match arrived {
@@ -106,7 +106,7 @@ pub(super) async fn serve(
 fn poll_request(
     wire: &Rc<Wire>,
     known: &Connection,
-    head: &mut request::Parts,
+    head: &mut RequestHead,
     cx: &mut Context<'_>,
 ) -> Poll<Result<Option<Arrived>, Ended>> {
     loop {

@@ -1,0 +1,71 @@
+//! The head of a request where it is handed from one to the next.
+
+use std::cell::RefCell;
+use std::ops::{Deref, DerefMut};
+use std::sync::LazyLock;
+
+use http::{Request, request};
+
+/// The head of a request. It is large and changes hands several times, so it is moved by its address: taking it away
+/// leaves a head that says nothing.
+#[derive(Clone, Debug, Default)]
+pub struct RequestHead(Option<Box<request::Parts>>);
+
+static BLANK: LazyLock<request::Parts> = LazyLock::new(blank_request);
+
+/// The parts of a request that says nothing yet.
+#[must_use]
+pub fn blank_request() -> request::Parts {
+    Request::new(()).into_parts().0
+}
+
+/// How many heads a thread keeps to be filled again, and how many fields those may have room for.
+const KEPT: usize = 64;
+const MOST_ROOM: usize = 64;
+
+thread_local! {
+    /// Heads that say nothing, with room for fields.
+    static SPARE: RefCell<Vec<Box<request::Parts>>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Drop for RequestHead {
+    fn drop(&mut self) {
+        let Some(mut head) = self.0.take().filter(|head| head.headers.capacity() <= MOST_ROOM) else { return };
+        let mut fields = std::mem::take(&mut head.headers);
+        fields.clear();
+        *head = blank_request();
+        head.headers = fields;
+        // A thread that ends has none to keep.
+        let _ = SPARE.try_with(|spare| {
+            let mut spare = spare.borrow_mut();
+            if spare.len() < KEPT {
+                spare.push(head);
+            }
+        });
+    }
+}
+
+fn spare() -> Box<request::Parts> {
+    let kept = SPARE.try_with(|spare| spare.borrow_mut().pop()).ok().flatten();
+    kept.unwrap_or_else(|| Box::new(blank_request()))
+}
+
+impl Deref for RequestHead {
+    type Target = request::Parts;
+
+    fn deref(&self) -> &request::Parts {
+        self.0.as_ref().map_or_else(|| &*BLANK, Box::as_ref)
+    }
+}
+
+impl DerefMut for RequestHead {
+    fn deref_mut(&mut self) -> &mut request::Parts {
+        self.0.get_or_insert_with(spare)
+    }
+}
+
+impl From<request::Parts> for RequestHead {
+    fn from(parts: request::Parts) -> Self {
+        Self(Some(Box::new(parts)))
+    }
+}
