@@ -174,6 +174,21 @@ mod recycling {
     }
 
     #[test]
+    fn no_exchange_faults_as_a_filter_takes_a_little_memory_for_each_and_gives_none_back() {
+        let upstream = Upstream::start();
+        let config = r#"config = { in = "request-head", do = "keep-memory", amount = 1 }"#;
+        let gateway = gateway(&upstream, &format!("limits.memory = \"128MiB\"\n{config}"));
+        let mut client = gateway.connect();
+        let mut one = || {
+            client.send(&Request::get("/"));
+            begun(&client.response())
+        };
+        let begun: Vec<_> = (0..300).map(|_| one()).collect();
+        assert!(begun.iter().filter(|begun| *begun == "1").count() >= 3, "{begun:?}");
+        assert_eq!(gateway.metric("tollgate_filter_faults_total{policy=\"10-m\",class=\"memory\"}"), 0.0);
+    }
+
+    #[test]
     fn an_exchange_whose_state_is_in_the_old_instance_ends_there() {
         let gate = Gate::new();
         let opened = gate.clone();

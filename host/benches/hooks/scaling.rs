@@ -4,6 +4,7 @@ use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use tollgate::sandbox::{Filter, Isolation, ModuleCache};
+use tollgate::telemetry::own_lane;
 
 use super::ground::exchange;
 use super::heads::{CASES, alone, prepare};
@@ -37,6 +38,8 @@ fn round(filter: &Arc<Filter>, workers: usize) -> Duration {
 }
 
 fn work(filter: &Filter, start: &Barrier) -> Duration {
+    // As each worker of the gateway has one.
+    let _lane = own_lane();
     let (mut instance, mut exchange) = (Some(Box::new(filter.instance().unwrap())), exchange());
     start.wait();
     let began = Instant::now();

@@ -87,6 +87,7 @@ impl CheckedOut {
         filter.policy.metrics.memory(instance.memory_high_water());
         if keep
             && !instance.is_poisoned()
+            && !instance.is_nearly_full()
             && let Some(list) = filter.free_list()
         {
             list.free.borrow_mut().push(instance);

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 
 use super::local::Place;
 use super::policy::Policy;
-use crate::sandbox::{Fault, FaultClass, Instance, Seat};
+use crate::sandbox::{Fault, FaultClass, Filter, Instance, Seat};
 
 /// How many worn instances may wait for their last exchanges. While there are so many, none is replaced for its wear.
 const WORN: usize = 4;
@@ -55,6 +55,9 @@ impl Shared {
         if instance.is_poisoned() {
             self.discard(policy, &mut slot);
             *place = None;
+        } else if instance.is_nearly_full() {
+            // The next sweep may be too late, and so may a spare instance.
+            self.renew(policy, &mut slot, |filter| filter.instance().ok());
         }
         answer
     }
@@ -83,12 +86,18 @@ impl Shared {
         let mut slot = self.instance.borrow_mut();
         let Some(instance) = &*slot else { return };
         policy.metrics.memory(instance.memory_high_water());
-        let stays = policy.filter.subscription.stateful() && instance.is_seated();
+        if instance.is_worn(&policy.filter.settings) {
+            self.renew(policy, &mut slot, Filter::spare);
+        }
+    }
+
+    fn renew(&self, policy: &Policy, slot: &mut Option<Instance>, next: impl FnOnce(&Filter) -> Option<Instance>) {
+        let stays = policy.filter.subscription.stateful() && slot.as_ref().is_some_and(Instance::is_seated);
         let mut worn = self.worn.borrow_mut();
-        if !instance.is_worn(&policy.filter.settings) || (stays && worn.len() >= WORN) {
+        if stays && worn.len() >= WORN {
             return;
         }
-        let Some(next) = policy.filter.spare() else { return };
+        let Some(next) = next(&policy.filter) else { return };
         let old = slot.replace(next);
         worn.extend(old.filter(|_| stays).map(|old| (self.generation.get(), old)));
         self.generation.set(self.generation.get().wrapping_add(1));

@@ -29,6 +29,9 @@ use crate::message::{Change, EditError, Exchange, Message, Reply};
 use crate::store::{Limiter, Spaces};
 use crate::telemetry::FilterMetrics;
 
+/// After so many exchanges, an instance that has taken much memory has taken it bit by bit.
+const MANY_EXCHANGES: u64 = 64;
+
 /// How many log lines a hook may write.
 pub(super) const LOG_LINES: u32 = 64;
 
@@ -268,9 +271,23 @@ impl Instance {
     /// Whether it has had enough exchanges, or more than half of the memory that it could take after it was configured.
     #[must_use]
     pub fn is_worn(&self, settings: &FilterSettings) -> bool {
-        let memory = &self.store.data().memory;
-        let (grown, room) = (memory.current - self.configured, memory.limit - self.configured);
-        grown > room / 2 || settings.recycle.is_some_and(|most| self.exchanges >= most)
+        self.grown() > self.room() / 2 || settings.recycle.is_some_and(|most| self.exchanges >= most)
+    }
+
+    /// Whether it has taken three quarters of the memory that it could take, a little with each of many exchanges: it would soon
+    /// fault for the lack of it. One that takes as much with a few of them is not helped by another instance.
+    #[must_use]
+    pub fn is_nearly_full(&self) -> bool {
+        self.exchanges >= MANY_EXCHANGES && self.grown() > self.room() / 4 * 3
+    }
+
+    /// How much memory it has taken since it was configured, and how much it could have.
+    fn grown(&self) -> usize {
+        self.store.data().memory.current - self.configured
+    }
+
+    fn room(&self) -> usize {
+        self.store.data().memory.limit - self.configured
     }
 
     /// Whether exchanges have a place in it.

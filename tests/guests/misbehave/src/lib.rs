@@ -69,6 +69,8 @@ enum Deed {
     HugeLimit,
     FloodLog,
     LongLog,
+    /// As `EatMemory`, and never gives it back.
+    KeepMemory,
     // Answers of head hooks.
     BadName,
     LineBreak,
@@ -218,7 +220,8 @@ impl Misbehave {
             Deed::Loop => loop {
                 black_box(());
             },
-            Deed::EatMemory => eat(self.amount),
+            Deed::EatMemory => drop(eat(self.amount)),
+            Deed::KeepMemory => std::mem::forget(eat(self.amount)),
             Deed::Recurse => drop(black_box(recurse(black_box(u64::MAX)))),
             Deed::Fault => return Err(Fault::new(SECRET)),
             Deed::ForeignExchange => look_at_foreign_exchange(),
@@ -247,11 +250,12 @@ fn trap() -> ! {
 }
 
 /// Takes memory without touching it: this is about how much there is, not about how long writing takes.
-fn eat(amount: Option<usize>) {
+fn eat(amount: Option<usize>) -> Vec<Vec<u8>> {
     let mut eaten: Vec<Vec<u8>> = Vec::new();
     while amount.is_none_or(|amount| eaten.len() < amount) {
         eaten.push(black_box(Vec::with_capacity(1 << 20)));
     }
+    eaten
 }
 
 /// Too deep for any stack, and with nothing on the one in linear memory.
