@@ -25,6 +25,7 @@ const MOST_ROOM: usize = 64;
 
 thread_local! {
     /// Heads that say nothing, with room for fields.
+    #[allow(clippy::vec_box, reason = "they come and go by their address")]
     static SPARE: RefCell<Vec<Box<request::Parts>>> = const { RefCell::new(Vec::new()) };
 }
 
