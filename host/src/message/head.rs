@@ -70,3 +70,41 @@ impl From<request::Parts> for RequestHead {
         Self(Some(Box::new(parts)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderValue, Method, Uri, Version};
+
+    use super::*;
+
+    #[test]
+    fn nothing_of_a_head_is_left_in_the_next() {
+        let mut head = RequestHead::default();
+        assert_eq!((&head.method, head.headers.len()), (&Method::GET, 0), "a head that says nothing can be read");
+        head.method = Method::PUT;
+        head.uri = Uri::from_static("/secret");
+        head.version = Version::HTTP_10;
+        head.headers.insert("authorization", HeaderValue::from_static("secret"));
+        head.extensions.insert("secret");
+        let room = head.headers.capacity();
+        let taken = std::mem::take(&mut head);
+        assert_eq!((head.uri.path(), taken.uri.path()), ("/", "/secret"));
+        drop(taken);
+        // The same memory, with its room for fields.
+        let parts = &mut *head;
+        assert_eq!((parts.headers.capacity(), &parts.headers), (room, &HeaderMap::new()));
+        assert_eq!((&parts.method, &parts.uri, parts.version), (&Method::GET, &Uri::default(), Version::HTTP_11));
+        assert!(parts.extensions.is_empty());
+    }
+
+    #[test]
+    fn heads_with_much_room_are_not_kept() {
+        let mut head = RequestHead::default();
+        head.headers.reserve(10_000);
+        drop(head);
+        let mut next = RequestHead::default();
+        assert_eq!(next.headers.capacity(), 0);
+        next.method = Method::HEAD;
+        assert!(next.headers.capacity() <= MOST_ROOM);
+    }
+}
