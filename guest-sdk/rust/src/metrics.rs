@@ -134,8 +134,8 @@ pub fn counter(name: &str, help: &str) -> Result<Counter, DefineError> {
 /// # Errors
 ///
 /// If there cannot be one of that name or with these labels.
-pub fn counter_by<const N: usize>(name: &str, help: &str, labels: [&str; N]) -> Result<By<Counter>, DefineError> {
-    by(Kind::Counter, name, help, &labels, &[])
+pub fn counter_by<'a>(name: &str, help: &str, labels: impl AsRef<[&'a str]>) -> Result<By<Counter>, DefineError> {
+    by(Kind::Counter, name, help, labels.as_ref(), &[])
 }
 
 /// Defines a gauge without labels.
@@ -152,8 +152,8 @@ pub fn gauge(name: &str, help: &str) -> Result<Gauge, DefineError> {
 /// # Errors
 ///
 /// If there cannot be one of that name or with these labels.
-pub fn gauge_by<const N: usize>(name: &str, help: &str, labels: [&str; N]) -> Result<By<Gauge>, DefineError> {
-    by(Kind::Gauge, name, help, &labels, &[])
+pub fn gauge_by<'a>(name: &str, help: &str, labels: impl AsRef<[&'a str]>) -> Result<By<Gauge>, DefineError> {
+    by(Kind::Gauge, name, help, labels.as_ref(), &[])
 }
 
 /// Defines a histogram without labels. `buckets` are upper bounds, at most 16, each greater than the one before; none for
@@ -171,13 +171,13 @@ pub fn histogram(name: &str, help: &str, buckets: &[f64]) -> Result<Histogram, D
 /// # Errors
 ///
 /// If there cannot be one of that name, with these labels or with these buckets.
-pub fn histogram_by<const N: usize>(
+pub fn histogram_by<'a>(
     name: &str,
     help: &str,
-    labels: [&str; N],
+    labels: impl AsRef<[&'a str]>,
     buckets: &[f64],
 ) -> Result<By<Histogram>, DefineError> {
-    by(Kind::Histogram, name, help, &labels, buckets)
+    by(Kind::Histogram, name, help, labels.as_ref(), buckets)
 }
 
 fn plain<M: Metric>(kind: Kind, name: &str, help: &str, buckets: &[f64]) -> Result<M, DefineError> {

@@ -24,8 +24,15 @@ use tollgate::sandbox::{Filter, HeadStep, Isolation, ModuleCache, Sandbox};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The most that a hook may take in µs, by the names of modules. Languages without a goal are measured all the same.
-const GOALS: [(&str, f64); 6] =
-    [("assemblyscript", 3.0), ("c", 1.0), ("go", 3.0), ("js", 50.0), ("python", 20.0), ("rust", 1.0)];
+const GOALS: [(&str, f64); 7] = [
+    ("assemblyscript", 3.0),
+    ("c", 1.0),
+    ("go", 3.0),
+    ("js", 50.0),
+    ("python", 20.0),
+    ("rust", 1.0),
+    ("script-js", 20.0),
+];
 
 /// What the filter in Rust is configured with, which is the standard filter `headers`; the others do it by themselves.
 const CONFIGURATION: &str = r#"{"request":{"set":{"x-out":"{header:user-agent}{header:accept}{header:x-api-key}"}}}"#;
@@ -60,8 +67,7 @@ fn row(path: &Path, kept: &Path) -> String {
     let loaded = started.elapsed();
     drop(module);
 
-    let configuration = if name == "rust" { CONFIGURATION } else { "{}" };
-    let filter = ground::prepare(&second, &content, &name, configuration.to_owned(), Isolation::Shared);
+    let filter = ground::prepare(&second, &content, &name, configuration(path, &name), Isolation::Shared);
     let (start, memory) = fresh(&filter);
     let hook = per_call(&filter) / 1e3;
     let goal = GOALS
@@ -77,6 +83,12 @@ fn row(path: &Path, kept: &Path) -> String {
         memory / 1000,
         goal.unwrap_or_default()
     )
+}
+
+/// What runs scripts is given one by the file beside it.
+fn configuration(path: &Path, name: &str) -> String {
+    let otherwise = if name == "rust" { CONFIGURATION } else { "{}" };
+    fs::read_to_string(path.with_extension("json")).unwrap_or_else(|_| otherwise.to_owned())
 }
 
 /// The CPU time of making and configuring an instance, and the memory that it has then.

@@ -1,4 +1,4 @@
-//! The policies directory: `NAME.wasm` or a script such as `NAME.cel`, `NAME.toml`, or both are the policy NAME.
+//! The policies directory: `NAME.wasm` or a script such as `NAME.js`, `NAME.toml`, or both are the policy NAME.
 //!
 //! What is wrong with one policy stays with that policy; the others of the directory do not suffer. A module without
 //! a TOML of its own that another policy names as its `filter` is a library, not a policy.

@@ -9,11 +9,16 @@ pub enum Language {
     Cel,
     /// `NAME.rego`: a module in Rego.
     Rego,
+    /// `NAME.js`: a module in JavaScript.
+    JavaScript,
 }
 
 /// Each with the ending of its files, and the bundled module that runs them.
-const LANGUAGES: [(Language, &str, &str); 2] =
-    [(Language::Cel, "cel", "script-cel"), (Language::Rego, "rego", "script-rego")];
+const LANGUAGES: [(Language, &str, &str); 3] = [
+    (Language::Cel, "cel", "script-cel"),
+    (Language::Rego, "rego", "script-rego"),
+    (Language::JavaScript, "js", "script-js"),
+];
 
 impl Language {
     /// Of a file, if it is a script.
@@ -54,6 +59,7 @@ mod tests {
         let language = |name: &str| Language::of(Path::new(name));
         assert_eq!(language("policies/10-guard.cel").map(Language::engine), Some("script-cel"));
         assert_eq!(language("policies/20-orders.rego").map(Language::engine), Some("script-rego"));
+        assert_eq!(language("guard.js").map(Language::engine), Some("script-js"));
         assert_eq!((language("a.wasm"), language("cel"), language("a.cel.bak")), (None, None, None));
         assert!(is_code(Path::new("a.wasm")) && is_code(Path::new("a.cel")) && !is_code(Path::new("a.toml")));
         assert_eq!(["a.b.cel", "a.wasm", "a.b", "cel"].map(without_ending), ["a.b", "a", "a.b", "cel"]);

@@ -20,7 +20,7 @@ const TEXT: &[(&str, usize)] = &[
     ("docs/catalogue.md", 1),
     ("docs/deploying.md", 2),
     ("docs/developing.md", 1),
-    ("docs/scripts.md", 1),
+    ("docs/scripts.md", 2),
 ];
 
 /// Pages with Rust, and the file that has rustdoc compile it.

@@ -57,25 +57,35 @@ fn the_gateway_takes_the_scripts_that_are_written() {
     let scripts: Vec<(String, Fence)> = all().into_iter().filter_map(|fence| Some((script(&fence)?, fence))).collect();
     assert!(scripts.len() > 1, "{} scripts", scripts.len());
     for (name, fence) in scripts {
-        check(
-            &fence,
-            TestGateway::new()
-                .upstream_at(([127, 0, 0, 1], 9000).into())
-                .file(&format!("policies/{name}"), &fence.text),
-        );
+        let gateway = TestGateway::new().upstream_at(([127, 0, 0, 1], 9000).into());
+        check(&fence, with_script(gateway, &fence.page, &name, &fence.text));
     }
 }
 
 /// The file that a script is, as its first line says.
 fn script(fence: &Fence) -> Option<String> {
     let comment = match fence.kind.as_str() {
-        "cel" => "//",
+        "cel" | "js" => "//",
         "rego" => "#",
         _ => return None,
     };
-    let named = || fence.text.lines().next()?.strip_prefix(comment)?.strip_prefix(" policies/");
-    let missing = || panic!("{}: begin with `{comment} policies/NAME.{}`", fence.place, fence.kind);
-    Some(named().unwrap_or_else(missing).to_owned())
+    let named = fence.text.lines().next().and_then(|line| line.strip_prefix(comment)?.strip_prefix(" policies/"));
+    // Other blocks of JavaScript are of compiled filters.
+    let is_script = named.is_some() || fence.kind == "js";
+    assert!(is_script, "{}: begin with `{comment} policies/NAME.{}`", fence.place, fence.kind);
+    named.map(str::to_owned)
+}
+
+/// A script with the policy file that its page has for it.
+fn with_script(gateway: TestGateway, page: &str, name: &str, text: &str) -> TestGateway {
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    let first = format!("# policies/{stem}.toml");
+    let policy = all().into_iter().find(|fence| fence.page == page && fence.text.lines().next() == Some(&first));
+    let gateway = gateway.file(&format!("policies/{name}"), text);
+    match policy {
+        Some(policy) => gateway.policy(stem, &policy.text),
+        None => gateway,
+    }
 }
 
 /// The scripts of a page, and what they are called.
@@ -119,7 +129,7 @@ fn with_policy(table: &toml::Table, fence: &Fence) -> TestGateway {
     ));
     let gateway = with_example(gateway, &fence.page, named);
     let gateway =
-        scripts(&fence.page).fold(gateway, |gateway, (name, text)| gateway.file(&format!("policies/{name}"), text));
+        scripts(&fence.page).fold(gateway, |gateway, (name, text)| with_script(gateway, &fence.page, &name, &text));
     let name = named.or(commented).or(of_page).or(example_of(&fence.page)).unwrap_or("headers");
     // Without any the filter would have nothing to do.
     let config = "\n[config]\nresponse = { remove = [\"server\"] }\n";

@@ -1,5 +1,5 @@
 //! The same filter in each language, built as its authors would: a folder in `xtask/bench/languages` for each, and in Rust the standard
-//! filter `headers`. What they cost is found out by the gateway's own bench, as it calls into its code.
+//! filter `headers`; the one in JavaScript is measured as a script, too. What they cost is found out by the gateway's own bench, as it calls into its code.
 
 use std::fs;
 use std::path::Path;
@@ -28,14 +28,24 @@ pub(super) fn run(rest: &[String]) -> Result<()> {
             say(&format!("{name} is left out: {error:#}"));
         }
     }
-    let standard = workspace.target_dir.join("filters/headers.wasm");
-    fs::copy(&standard, folder.join("rust.wasm")).with_context(|| format!("could not copy {}", standard.display()))?;
+    for (standard, name) in [("headers", "rust"), ("script-js", "script-js")] {
+        let standard = workspace.target_dir.join("filters").join(standard).with_extension("wasm");
+        let copy = folder.join(name).with_extension("wasm");
+        fs::copy(&standard, copy).with_context(|| format!("could not copy {}", standard.display()))?;
+    }
+    fs::write(folder.join("script-js.json"), script(workspace)?)?;
     let mut cargo = process::cargo();
     cargo.args(["bench", "--package", "tollgate", "--bench", "languages"]).args(rest);
     if !rest.iter().any(|word| word == "--") {
         cargo.arg("--");
     }
     process::run(cargo.arg(&folder).current_dir(&workspace.root))
+}
+
+/// The filter in JavaScript once more, as a script: what the gateway would configure the module with that runs it.
+fn script(workspace: &Workspace) -> Result<String> {
+    let script = fs::read_to_string(workspace.root.join(SOURCES).join("js/src/filter.js"))?;
+    Ok(serde_json::json!({ "name": "filter.js", "script": script, "config": "{}" }).to_string())
 }
 
 /// Builds a copy of a project by the tools that `cargo xtask peers` has installed, where a language has no others.

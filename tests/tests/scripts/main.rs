@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 #![allow(missing_docs, reason = "each story is named after what it tells")]
 
+mod js;
+
 use std::path::Path;
 
 use tollgate::filter_test::Tests;
@@ -170,5 +172,5 @@ fn the_examples_keep_the_cases_beside_them() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/scripts");
     let report = Tests::of(folder).state_dir(target_dir().join("tmp/stories/state")).run();
     report.assert_passed();
-    assert!(report.cases.len() >= 3, "{} cases", report.cases.len());
+    assert!(report.cases.len() >= 7, "{} cases", report.cases.len());
 }
