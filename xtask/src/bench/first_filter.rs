@@ -90,7 +90,7 @@ struct Times(Vec<(Step, Duration)>);
 
 impl Times {
     fn of(&self, wanted: &[Step]) -> f64 {
-        self.0.iter().filter(|(step, _)| wanted.contains(step)).map(|(_, took)| took.as_secs_f64()).sum()
+        self.0.iter().filter(|(step, _)| wanted.contains(step)).map(|(_, took)| *took).sum::<Duration>().as_secs_f64()
     }
 
     fn row(&self, name: &str) -> String {
