@@ -1,5 +1,6 @@
 //! The same filter in each language, built as its authors would: a folder in `xtask/bench/languages` for each, and in Rust the standard
-//! filter `headers`; the one in JavaScript is measured as a script, too. What they cost is found out by the gateway's own bench, as it calls into its code.
+//! filter `headers`; and as scripts. What they cost is
+//! found out by the gateway's own bench, as it calls into its code.
 
 use std::fs;
 use std::path::Path;
@@ -15,6 +16,13 @@ use crate::workspace::Workspace;
 /// Where the filters are.
 const SOURCES: &str = "xtask/bench/languages";
 
+/// The same as scripts, by the modules that run them.
+const SCRIPTS: [(&str, &str); 3] = [
+    ("script-cel", "xtask/bench/scripts/three-reads.cel"),
+    ("script-js", "xtask/bench/languages/js/src/filter.js"),
+    ("script-rego", "xtask/bench/scripts/three-reads.rego"),
+];
+
 pub(super) fn run(rest: &[String]) -> Result<()> {
     if rest == ["--commands"] {
         return first_filter::run();
@@ -28,12 +36,11 @@ pub(super) fn run(rest: &[String]) -> Result<()> {
             say(&format!("{name} is left out: {error:#}"));
         }
     }
-    for (standard, name) in [("headers", "rust"), ("script-js", "script-js")] {
-        let standard = workspace.target_dir.join("filters").join(standard).with_extension("wasm");
-        let copy = folder.join(name).with_extension("wasm");
-        fs::copy(&standard, copy).with_context(|| format!("could not copy {}", standard.display()))?;
+    bundled(workspace, &folder, "headers", "rust")?;
+    for (engine, script) in SCRIPTS {
+        bundled(workspace, &folder, engine, engine)?;
+        fs::write(folder.join(engine).with_extension("json"), configuration(workspace, script)?)?;
     }
-    fs::write(folder.join("script-js.json"), script(workspace)?)?;
     let mut cargo = process::cargo();
     cargo.args(["bench", "--package", "tollgate", "--bench", "languages"]).args(rest);
     if !rest.iter().any(|word| word == "--") {
@@ -42,18 +49,26 @@ pub(super) fn run(rest: &[String]) -> Result<()> {
     process::run(cargo.arg(&folder).current_dir(&workspace.root))
 }
 
-/// The filter in JavaScript once more, as a script: what the gateway would configure the module with that runs it.
-fn script(workspace: &Workspace) -> Result<String> {
-    let script = fs::read_to_string(workspace.root.join(SOURCES).join("js/src/filter.js"))?;
-    Ok(serde_json::json!({ "name": "filter.js", "script": script, "config": "{}" }).to_string())
+fn bundled(workspace: &Workspace, folder: &Path, filter: &str, name: &str) -> Result<()> {
+    let module = workspace.target_dir.join("filters").join(filter).with_extension("wasm");
+    let copied = fs::copy(&module, folder.join(name).with_extension("wasm"));
+    copied.with_context(|| format!("could not copy {}", module.display())).map(drop)
+}
+
+/// What the gateway would configure the module with that runs a script.
+fn configuration(workspace: &Workspace, script: &str) -> Result<String> {
+    let path = workspace.root.join(script);
+    let text = fs::read_to_string(&path).with_context(|| format!("could not read {}", path.display()))?;
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    Ok(serde_json::json!({ "name": name, "script": text, "config": "{}" }).to_string())
 }
 
 /// Builds a copy of a project by the tools that `cargo xtask peers` has installed, where a language has no others.
 fn built(workspace: &Workspace, gateway: &Path, project: &Path, folder: &Path, name: &str) -> Result<()> {
     let copy = folder.join(name);
     process::run(Command::new("cp").arg("-R").arg(project).arg(&copy))?;
-    let packages = workspace.root.join("examples/js/node_modules");
-    if name == "js" {
+    if ["assemblyscript", "js"].contains(&name) {
+        let packages = workspace.root.join("examples").join(name).join("node_modules");
         std::os::unix::fs::symlink(packages, copy.join("node_modules"))?;
     }
     for part in ["guest-sdk", "wit"] {
