@@ -107,16 +107,22 @@ fn profile(root: &Path) -> Result<&'static str> {
     Ok(if text.lines().any(|line| line.trim() == "[profile.filter]") { "filter" } else { "release" })
 }
 
-/// Runs a `cargo build` and returns the modules that it made or found fresh.
+/// Runs a `cargo build` and returns the modules that it made or found fresh. Dependencies may be libraries for WebAssembly as well, which
+/// cargo leaves in `deps`.
 fn modules(cargo: &mut Command) -> Result<Vec<PathBuf>> {
     let text = process::output(cargo.arg("--message-format=json-render-diagnostics"))?;
     let mut modules = Vec::new();
     for line in text.lines() {
         let message: Value = serde_json::from_str(line).context("cargo's messages are not JSON")?;
         let files = message["filenames"].as_array().into_iter().flatten();
-        modules.extend(files.filter_map(Value::as_str).filter(|file| file.ends_with(".wasm")).map(PathBuf::from));
+        modules.extend(files.filter_map(Value::as_str).map(PathBuf::from).filter(|file| is_module(file)));
     }
     Ok(modules)
+}
+
+fn is_module(file: &Path) -> bool {
+    let is_dependency = file.parent().is_some_and(|folder| folder.ends_with("deps"));
+    file.extension().is_some_and(|extension| extension == "wasm") && !is_dependency
 }
 
 /// Copies `api_key.wasm` to `api-key.wasm` in `into`, unless the same bytes are there: then its time stamp stays, and
