@@ -69,7 +69,7 @@ fn build_group(workspace: &Workspace, toolchain: &Toolchain, group: &Group, memb
     let into = workspace.target_dir.join(group.modules);
     fs::create_dir_all(&into).with_context(|| format!("could not create {}", into.display()))?;
     if !members.is_empty() {
-        say(&format!("building the {} (first run: about a minute)", group.what));
+        say(&format!("building the {} (first run: some minutes)", group.what));
     }
     let mut by_target: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for &guest in members {
